@@ -1,0 +1,169 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
+)
+
+// Check finds every fault at once. In production it also refuses what is
+// unsafe: peers and listeners on loopback or without TLS where TLS is due,
+// relaxed identity checks, PIN and DSN files that others may read.
+func (c *Config) Check() error {
+	k := &checker{production: c.Profile == Production}
+	k.hostPort("listen", c.Listen)
+	k.url("public_url", c.PublicURL, "https")
+	k.tls(c)
+	if c.Database.DSN == "" {
+		k.secretFile("database.dsn_file", c.Database.DSNFile)
+	}
+	k.file("token.module", c.Token.Module)
+	k.must("token.uri", strings.HasPrefix(c.Token.URI, "pkcs11:"), "must be a pkcs11: URI (RFC 7512)")
+	k.must("token.uri", !strings.Contains(c.Token.URI, "pin-value"), "must not carry a PIN")
+	k.secretFile("token.pin_file", c.Token.PINFile)
+	k.must("token.keys", distinct(c.Token.Keys.Receipt, c.Token.Keys.Access, c.Token.Keys.Gateway), "one key, one purpose: the labels must differ")
+	k.must("trust.anchors", len(c.Trust.Anchors) > 0, "without an anchor no signature can be valid")
+	for _, path := range c.Trust.Anchors {
+		k.file("trust.anchors", path)
+	}
+	k.must("signature.policy", c.Signature.Policy == "kz-qualified" || c.Signature.Policy == "etsi-basic" || c.Signature.Policy == "strict",
+		"must be kz-qualified, etsi-basic or strict")
+	k.peer("timestamp.url", c.Timestamp.URL)
+	k.must("timestamp.timeout", c.Timestamp.Timeout > 0, "must be positive")
+	k.peer("shep.url", c.SHEP.URL)
+	k.must("shep.sender_id", c.SHEP.SenderID != "", "is missing")
+	k.must("shep.timeout", c.SHEP.Timeout > 0, "must be positive")
+	k.bin("shep.register_bin", c.SHEP.RegisterBIN)
+	k.peer("gateway.url", c.Gateway.URL)
+	k.must("gateway.sender_id", c.Gateway.SenderID != "", "is missing")
+	k.must("gateway.service_id", c.Gateway.ServiceID != "", "is missing")
+	k.must("payments.revenue_office", revenueOffice.MatchString(c.Payments.RevenueOffice), "must have 4 or 6 digits")
+	k.bin("payments.beneficiary_bin", c.Payments.BeneficiaryBIN)
+	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
+	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
+	if k.production {
+		k.safe("payments.format_only_checks", !c.Payments.FormatOnlyChecks, "accepts invented IIN and BIN; for tests only")
+	}
+	return errors.Join(k.faults...)
+}
+
+var revenueOffice = regexp.MustCompile(`^[0-9]{4}([0-9]{2})?$`)
+
+type checker struct {
+	production bool
+	faults     []error
+}
+
+func (k *checker) must(key string, ok bool, what string) {
+	if !ok {
+		k.faults = append(k.faults, fault.New(fault.ConfigBad, key, "%s", what))
+	}
+}
+
+func (k *checker) safe(key string, ok bool, what string) {
+	if !ok {
+		k.faults = append(k.faults, fault.New(fault.ConfigUnsafe, key, "%s", what))
+	}
+}
+
+func (k *checker) hostPort(key, value string) {
+	_, port, err := net.SplitHostPort(value)
+	k.must(key, err == nil && port != "", "must be host:port")
+}
+
+func (k *checker) url(key, value string, schemes ...string) *url.URL {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
+		k.must(key, false, "must be an absolute http(s) URL without user information")
+		return nil
+	}
+	if k.production {
+		k.safe(key, !isLoopback(u.Hostname()) && !isUnspecified(u.Hostname()), "is a loopback address")
+		for _, scheme := range schemes {
+			k.safe(key, u.Scheme == scheme, "must be "+scheme)
+		}
+	}
+	return u
+}
+
+// peer is a URL of a state system. NUC RK and ШЭП answer on plain HTTP inside
+// signed messages, so the scheme is free.
+func (k *checker) peer(key, value string) { k.url(key, value) }
+
+func (k *checker) tls(c *Config) {
+	if c.TLS.CertificateFile != "" || c.TLS.KeyFile != "" {
+		k.file("tls.certificate_file", c.TLS.CertificateFile)
+		k.secretFile("tls.key_file", c.TLS.KeyFile)
+	}
+	if c.TLS.ClientCAFile != "" {
+		k.file("tls.client_ca_file", c.TLS.ClientCAFile)
+		k.must("tls.client_ca_file", c.TLS.CertificateFile != "", "needs tls.certificate_file")
+	}
+	if k.production && c.TLS.CertificateFile == "" {
+		host, _, _ := net.SplitHostPort(c.Listen)
+		k.safe("tls", c.TLS.BehindProxy && isLoopback(host), "no certificate: set one, or behind_proxy with a loopback listen address")
+	}
+}
+
+func (k *checker) file(key, path string) bool {
+	if path == "" {
+		k.must(key, false, "is missing")
+		return false
+	}
+	if k.production {
+		k.must(key, filepath.IsAbs(path), "must be an absolute path")
+	}
+	_, err := os.Stat(path)
+	k.must(key, err == nil, "cannot be read: "+path)
+	return err == nil
+}
+
+// secretFile must exist and be closed to group and others.
+func (k *checker) secretFile(key, path string) {
+	if !k.file(key, path) {
+		return
+	}
+	info, err := os.Stat(path)
+	k.must(key, err == nil && info.Mode().IsRegular(), "must be a regular file")
+	if err == nil {
+		k.safe(key, info.Mode().Perm()&0o077 == 0, "may be read by others: chmod 600 "+path)
+	}
+}
+
+func (k *checker) bin(key, value string) {
+	_, err := kz.ParseBIN(value, kz.Full)
+	k.must(key, err == nil, "must be a BIN of 12 digits with a right control digit")
+}
+
+func distinct(values ...string) bool {
+	seen := make(map[string]bool)
+	for _, v := range values {
+		if v == "" || seen[v] {
+			return false
+		}
+		seen[v] = true
+	}
+	return true
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// isUnspecified: a connection to 0.0.0.0 or [::] goes to this machine.
+func isUnspecified(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsUnspecified()
+}

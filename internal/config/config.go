@@ -1,0 +1,146 @@
+package config
+
+import (
+	"time"
+)
+
+// Profile says what world the service lives in.
+type Profile string
+
+const (
+	// Production is `senim serve`: everything is checked and nothing is
+	// started. It is the zero value's meaning.
+	Production Profile = "production"
+	// Sandbox is `senim up` and `senim demo`: state systems are stand-ins on
+	// loopback. It cannot be asked for in a file.
+	Sandbox Profile = "sandbox"
+)
+
+// Config is everything the service needs to be told. The zero value of an
+// optional field is safe and means its documented default.
+type Config struct {
+	// Profile is not read from the file: a file describes production.
+	Profile Profile `yaml:"-"`
+
+	Listen    string    `yaml:"listen"`     // host:port of the API
+	PublicURL string    `yaml:"public_url"` // as callers see it: audience of tokens, issuer of receipts
+	TLS       TLS       `yaml:"tls"`
+	Database  Database  `yaml:"database"`
+	Token     Token     `yaml:"token"`
+	Trust     Trust     `yaml:"trust"`
+	Signature Signature `yaml:"signature"`
+	Timestamp Timestamp `yaml:"timestamp"`
+	SHEP      SHEP      `yaml:"shep"`
+	Gateway   Gateway   `yaml:"gateway"`
+	Payments  Payments  `yaml:"payments"`
+	Limits    Limits    `yaml:"limits"`
+}
+
+// TLS of the API's listener. Production needs a certificate unless
+// BehindProxy says that a proxy on this machine ends TLS.
+type TLS struct {
+	CertificateFile string `yaml:"certificate_file"`
+	KeyFile         string `yaml:"key_file"`
+	ClientCAFile    string `yaml:"client_ca_file"` // empty: no client certificates
+	BehindProxy     bool   `yaml:"behind_proxy"`   // then listen must be loopback
+}
+
+// Database is PostgreSQL, the only store.
+type Database struct {
+	DSNFile string `yaml:"dsn_file"` // a file with the connection string
+	// DSN is set by senim up for its private cluster, never by a file.
+	DSN string `yaml:"-"`
+}
+
+// Token is the PKCS#11 token that holds the service's keys.
+type Token struct {
+	Module  string    `yaml:"module"`   // absolute path of the PKCS#11 module
+	URI     string    `yaml:"uri"`      // RFC 7512: which token
+	PINFile string    `yaml:"pin_file"` // a file with the user PIN
+	Keys    TokenKeys `yaml:"keys"`
+}
+
+// TokenKeys are the labels of the service's keys; one purpose each.
+type TokenKeys struct {
+	Receipt string `yaml:"receipt"` // signs receipts (JWS)
+	Access  string `yaml:"access"`  // signs access tokens (JWS)
+	Gateway string `yaml:"gateway"` // signs ШЭП and ПШЭП messages; its certificate is beside it
+}
+
+// Trust names the anchors and what may be asked about certificates.
+type Trust struct {
+	Anchors      []string `yaml:"anchors"`       // files or folders
+	AllowedHosts []string `yaml:"allowed_hosts"` // hosts[:port] whose AIA, OCSP and CRL addresses may be followed
+}
+
+// Signature is the policy that documents are judged by.
+type Signature struct {
+	Policy string `yaml:"policy"` // "kz-qualified" if empty
+}
+
+// Timestamp is the timestamp authority that is asked (RFC 3161).
+type Timestamp struct {
+	URL     string        `yaml:"url"`
+	Timeout time.Duration `yaml:"timeout"` // 10s if zero
+}
+
+// SHEP is the government gateway's synchronous channel with ГБД ЮЛ behind it.
+type SHEP struct {
+	URL         string        `yaml:"url"`
+	SenderID    string        `yaml:"sender_id"`
+	ServiceID   string        `yaml:"service_id"`   // of ГБД ЮЛ; "GbdulInfoByBin_v2" if empty
+	RegisterBIN string        `yaml:"register_bin"` // BIN in the certificate that signs ГБД ЮЛ's answers
+	Timeout     time.Duration `yaml:"timeout"`      // 30s if zero, the gateway's own limit
+}
+
+// Gateway is the e-government payment gateway (ПШЭП).
+type Gateway struct {
+	URL       string `yaml:"url"`
+	SenderID  string `yaml:"sender_id"`
+	ServiceID string `yaml:"service_id"`
+}
+
+// Payments are the requisites that orders carry.
+type Payments struct {
+	RevenueOffice    string `yaml:"revenue_office"`     // УГД code, 4 or 6 digits
+	BeneficiaryBIN   string `yaml:"beneficiary_bin"`    // BIN of that office
+	BeneficiaryIIK   string `yaml:"beneficiary_iik"`    // KZ24070105KSN0000000 if empty: the treasury's only account
+	BeneficiaryBIC   string `yaml:"beneficiary_bic"`    // KKMFKZ2A if empty
+	FormatOnlyChecks bool   `yaml:"format_only_checks"` // accept IIN/BIN of NUC RK's test certificates; refused in production
+}
+
+// Limits of one caller; zero means the default in brackets.
+type Limits struct {
+	RequestsPerSecond     float64 `yaml:"requests_per_second"`      // per caller (50)
+	OpenRequestsPerSecond float64 `yaml:"open_requests_per_second"` // per address, routes without a caller (10)
+}
+
+func (c *Config) setDefaults() {
+	def := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	if c.Profile == "" {
+		c.Profile = Production
+	}
+	def(&c.Signature.Policy, "kz-qualified")
+	def(&c.SHEP.ServiceID, "GbdulInfoByBin_v2")
+	def(&c.Payments.BeneficiaryIIK, "KZ24070105KSN0000000")
+	def(&c.Payments.BeneficiaryBIC, "KKMFKZ2A")
+	def(&c.Token.Keys.Receipt, "senim-receipt")
+	def(&c.Token.Keys.Access, "senim-access")
+	def(&c.Token.Keys.Gateway, "senim-gateway")
+	if c.Timestamp.Timeout == 0 {
+		c.Timestamp.Timeout = 10 * time.Second
+	}
+	if c.SHEP.Timeout == 0 {
+		c.SHEP.Timeout = 30 * time.Second
+	}
+	if c.Limits.RequestsPerSecond == 0 {
+		c.Limits.RequestsPerSecond = 50
+	}
+	if c.Limits.OpenRequestsPerSecond == 0 {
+		c.Limits.OpenRequestsPerSecond = 10
+	}
+}

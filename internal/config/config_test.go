@@ -1,0 +1,145 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// files makes the files that a good configuration names.
+func files(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"dsn", "pin", "module.so", "anchors.pem", "tls.crt", "tls.key"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const good = `
+listen: 0.0.0.0:8443
+public_url: https://senim.example
+tls: {certificate_file: DIR/tls.crt, key_file: DIR/tls.key}
+database: {dsn_file: DIR/dsn}
+token: {module: DIR/module.so, uri: "pkcs11:token=senim", pin_file: DIR/pin}
+trust: {anchors: [DIR/anchors.pem], allowed_hosts: [ocsp.pki.gov.kz]}
+timestamp: {url: "http://tsp.pki.gov.kz/"}
+shep: {url: "http://shep.example/sync", sender_id: senim, register_bin: "971240001315"}
+gateway: {url: "http://pshep.example/", sender_id: senim, service_id: PSHEP}
+payments: {revenue_office: "6009", beneficiary_bin: "971240001315"}
+`
+
+func load(t *testing.T, yaml string, environ ...string) (*Config, error) {
+	t.Helper()
+	dir := files(t)
+	path := filepath.Join(dir, "senim.yaml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(yaml, "DIR", dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path, environ)
+}
+
+func TestLoadGood(t *testing.T) {
+	c, err := load(t, good, "SENIM_LISTEN=0.0.0.0:9000", "SENIM_TIMESTAMP_TIMEOUT=3s",
+		"SENIM_TRUST_ALLOWED_HOSTS=a.example,b.example:8080", "SENIM_LIMITS_REQUESTS_PER_SECOND=7.5", "UNRELATED=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Profile != Production || c.Listen != "0.0.0.0:9000" || c.Timestamp.Timeout != 3*time.Second ||
+		strings.Join(c.Trust.AllowedHosts, " ") != "a.example b.example:8080" || c.Limits.RequestsPerSecond != 7.5 {
+		t.Errorf("%+v", c)
+	}
+	if c.Signature.Policy != "kz-qualified" || c.SHEP.Timeout != 30*time.Second || c.Payments.BeneficiaryBIC != "KKMFKZ2A" {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, from, to string
+		code           fault.Code
+		key            string // that the message must name
+		environ        []string
+	}{
+		{name: "unknown key", from: "listen:", to: "lissten:", code: fault.ConfigBad, key: "lissten"},
+		{name: "not YAML", from: "listen:", to: "\t:", code: fault.ConfigBad},
+		{name: "two documents", from: "listen:", to: "---\n---\nlisten:", code: fault.ConfigBad},
+		{name: "bad listen", from: "0.0.0.0:8443", to: "8443", code: fault.ConfigBad, key: "listen"},
+		{name: "public URL without TLS", from: "https://senim.example", to: "http://senim.example", code: fault.ConfigUnsafe, key: "public_url"},
+		{name: "public URL on loopback", from: "https://senim.example", to: "https://localhost", code: fault.ConfigUnsafe, key: "public_url"},
+		{name: "no TLS", from: "tls: {certificate_file: DIR/tls.crt, key_file: DIR/tls.key}", to: "", code: fault.ConfigUnsafe, key: "tls"},
+		{name: "proxy but open listener", from: "tls: {certificate_file: DIR/tls.crt, key_file: DIR/tls.key}", to: "tls: {behind_proxy: true}", code: fault.ConfigUnsafe, key: "tls"},
+		{name: "no database", from: "dsn_file: DIR/dsn", to: "", code: fault.ConfigBad, key: "database.dsn_file"},
+		{name: "module missing", from: "DIR/module.so", to: "DIR/none.so", code: fault.ConfigBad, key: "token.module"},
+		{name: "PIN in the URI", from: "pkcs11:token=senim", to: "pkcs11:token=senim?pin-value=1234", code: fault.ConfigBad, key: "token.uri"},
+		{name: "one key for two purposes", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, keys: {receipt: a, access: a, gateway: b}", code: fault.ConfigBad, key: "token.keys"},
+		{name: "no anchors", from: "anchors: [DIR/anchors.pem]", to: "anchors: []", code: fault.ConfigBad, key: "trust.anchors"},
+		{name: "timestamps from loopback", from: "http://tsp.pki.gov.kz/", to: "http://127.0.0.1:1/", code: fault.ConfigUnsafe, key: "timestamp.url"},
+		{name: "gateway on loopback", from: "http://pshep.example/", to: "http://[::1]/", code: fault.ConfigUnsafe, key: "gateway.url"},
+		{name: "gateway on any address", from: "http://pshep.example/", to: "http://0.0.0.0/", code: fault.ConfigUnsafe, key: "gateway.url"},
+		{name: "password in a URL", from: "http://shep.example/sync", to: "http://u:p@shep.example/", code: fault.ConfigBad, key: "shep.url"},
+		{name: "wrong BIN", from: `register_bin: "971240001315"`, to: `register_bin: "971240001314"`, code: fault.ConfigBad, key: "shep.register_bin"},
+		{name: "relaxed checks", from: `revenue_office: "6009"`, to: `format_only_checks: true, revenue_office: "6009"`, code: fault.ConfigUnsafe, key: "payments.format_only_checks"},
+		{name: "unknown policy", from: "timestamp:", to: "signature: {policy: lax}\ntimestamp:", code: fault.ConfigBad, key: "signature.policy"},
+		{name: "override of the wrong form", code: fault.ConfigBad, key: "SENIM_TIMESTAMP_TIMEOUT", environ: []string{"SENIM_TIMESTAMP_TIMEOUT=soon"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			yaml := good
+			if c.from != "" {
+				yaml = strings.Replace(good, c.from, c.to, 1)
+				if yaml == good {
+					t.Fatal("the change does not change anything")
+				}
+			}
+			_, err := load(t, yaml, c.environ...)
+			if !fault.Is(err, c.code) {
+				t.Fatalf("error %v", err)
+			}
+			if !strings.Contains(err.Error(), c.key) {
+				t.Errorf("%q does not name %s", err, c.key)
+			}
+		})
+	}
+}
+
+func TestSecretsOpenToOthersAreUnsafe(t *testing.T) {
+	dir := files(t)
+	if err := os.Chmod(filepath.Join(dir, "pin"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parse([]byte(strings.ReplaceAll(good, "DIR", dir)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(); !fault.Is(err, fault.ConfigUnsafe) || !strings.Contains(err.Error(), "token.pin_file") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAllFaultsAreReportedAtOnce(t *testing.T) {
+	_, err := load(t, "listen: x\npublic_url: y\n")
+	for _, key := range []string{"listen", "public_url", "database.dsn_file", "token.module", "trust.anchors", "shep.url"} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%v does not name %s", err, key)
+		}
+	}
+}
+
+func TestLoadRefusesAHugeFile(t *testing.T) {
+	if _, err := load(t, "# "+strings.Repeat("x", fileSizeMax)); !fault.Is(err, fault.ConfigBad) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func ExampleLoad() {
+	_, err := Load("/nowhere/senim.yaml", nil)
+	fmt.Println(fault.CodeOf(err))
+	// Output: config_invalid
+}
