@@ -17,6 +17,7 @@ var rooms = [][]Entry{
 	paymentsEntries,
 	hsmEntries,
 	accessEntries,
+	dossierEntries,
 }
 
 // catalogue is the index over all rooms.

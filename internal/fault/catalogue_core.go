@@ -16,6 +16,7 @@ const (
 	HostDenied   Code = "host_not_allowed"
 	PeerDown     Code = "peer_unavailable"
 	PeerAnswer   Code = "peer_answer_invalid"
+	JWSInvalid   Code = "jws_invalid"
 )
 
 var coreEntries = []Entry{
@@ -33,4 +34,5 @@ var coreEntries = []Entry{
 	{HostDenied, Denied, "Бұл мекенжайға рұқсат жоқ.", "Обращение к этому адресу не разрешено.", "This address is not allowed."},
 	{PeerDown, RetryLater, "Сыртқы жүйе жауап бермейді.", "Внешняя система не отвечает.", "A peer system does not answer."},
 	{PeerAnswer, RetryLater, "Сыртқы жүйенің жауабы қате.", "Неверный ответ внешней системы.", "A peer system answered wrongly."},
+	{JWSInvalid, BadInput, "JWS қолтаңбасы қате.", "Неверный JWS.", "The JWS is invalid."},
 }
