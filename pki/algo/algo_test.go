@@ -1,0 +1,422 @@
+package algo
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+type keys struct {
+	rsa              *rsa.PrivateKey
+	p256, p384, p521 *ecdsa.PrivateKey
+}
+
+var testKeys = sync.OnceValue(func() keys {
+	must := func(k *ecdsa.PrivateKey, err error) *ecdsa.PrivateKey {
+		if err != nil {
+			panic(err)
+		}
+		return k
+	}
+	r, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return keys{r,
+		must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
+		must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
+		must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))}
+})
+
+// allSignatures is every algorithm of the table with each key that fits it.
+func allSignatures(t *testing.T, each func(t *testing.T, s *Signature, key crypto.Signer)) {
+	k := testKeys()
+	for _, s := range append(append([]*Signature(nil), signatures...), pssSignatures...) {
+		signers := []crypto.Signer{k.rsa}
+		if s.scheme == ecdsaScheme {
+			signers = []crypto.Signer{k.p256, k.p384, k.p521}
+		}
+		for _, key := range signers {
+			d, _ := KeyOf(key.Public())
+			t.Run(s.Name+" "+d.Name+d.Curve, func(t *testing.T) { each(t, s, key) })
+		}
+	}
+}
+
+func TestEveryAlgorithmVerifiesWhatItSigned(t *testing.T) {
+	message := []byte("declaration 55302/21112026/0000001")
+	allSignatures(t, func(t *testing.T, s *Signature, key crypto.Signer) {
+		digest := s.Digest.Sum(message)
+		sig, err := key.Sign(rand.Reader, digest, s.SignerOpts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The identifier we write leads back to the same algorithm.
+		var b cryptobyte.Builder
+		s.Identifier().AddTo(&b)
+		id, err := ParseIdentifier(b.BytesOrPanic())
+		if err != nil || !id.Same(s.Identifier()) {
+			t.Fatalf("identifier: %v", err)
+		}
+		back, err := SignatureByIdentifier(id, s.Digest)
+		if err != nil || back != s {
+			t.Fatalf("SignatureByIdentifier = %v, %v", back, err)
+		}
+		if byURI, err := SignatureByURI(s.URI); err != nil || byURI != s {
+			t.Errorf("SignatureByURI = %v, %v", byURI, err)
+		}
+		if err := VerifySigned(key.Public(), id, message, sig); err != nil {
+			t.Fatalf("VerifySigned: %v", err)
+		}
+		for _, wrong := range [][]byte{nil, {}, sig[:len(sig)-1], append(bytes.Clone(sig), 0), flip(sig, len(sig)/2), make([]byte, len(sig))} {
+			if err := s.Verify(key.Public(), digest, wrong); !fault.Is(err, fault.SignatureInvalid) {
+				t.Errorf("wrong signature: %v", err)
+			}
+		}
+		if err := s.VerifyMessage(key.Public(), append(message, '!'), sig); !fault.Is(err, fault.SignatureInvalid) {
+			t.Errorf("changed message: %v", err)
+		}
+		if err := s.Verify(key.Public(), digest[1:], sig); !fault.Is(err, fault.AlgorithmMismatch) {
+			t.Errorf("short digest: %v", err)
+		}
+	})
+}
+
+func flip(b []byte, at int) []byte {
+	b = bytes.Clone(b)
+	b[at] ^= 1
+	return b
+}
+
+func TestRawECDSA(t *testing.T) {
+	allSignatures(t, func(t *testing.T, s *Signature, key crypto.Signer) {
+		digest := s.Digest.Sum([]byte("x"))
+		sig, err := key.Sign(rand.Reader, digest, s.SignerOpts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pub, isEC := key.Public().(*ecdsa.PublicKey)
+		if !isEC {
+			if err := s.VerifyRaw(key.Public(), digest, sig); err != nil {
+				t.Errorf("RSA has one encoding: %v", err)
+			}
+			return
+		}
+		raw, err := RawECDSA(pub, sig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.VerifyRaw(pub, digest, raw); err != nil {
+			t.Errorf("VerifyRaw: %v", err)
+		}
+		for _, wrong := range [][]byte{sig, nil, raw[1:], flip(raw, 3), make([]byte, len(raw))} {
+			if err := s.VerifyRaw(pub, digest, wrong); !fault.Is(err, fault.SignatureInvalid) {
+				t.Errorf("wrong raw signature of %d bytes: %v", len(wrong), err)
+			}
+		}
+		if err := s.Verify(pub, digest, raw); err == nil {
+			t.Error("raw accepted as ASN.1")
+		}
+	})
+	for _, bad := range []string{"", "\x30\x00", "\x30\x06\x02\x01\x00\x02\x01\x01", "\x30\x06\x02\x01\xff\x02\x01\x01"} {
+		if _, err := RawECDSA(&testKeys().p256.PublicKey, []byte(bad)); !fault.Is(err, fault.SignatureInvalid) {
+			t.Errorf("RawECDSA(%x) = %v", bad, err)
+		}
+	}
+}
+
+func TestKeyOIDAsSignatureAlgorithm(t *testing.T) {
+	for _, d := range digests {
+		s, err := SignatureByIdentifier(Identifier{OID: oidRSA, Parameters: null}, d)
+		if err != nil || s.scheme != rsaPKCS1 || s.Digest != d {
+			t.Errorf("rsaEncryption with %s: %v, %v", d.Name, s, err)
+		}
+		s, err = SignatureByIdentifier(Identifier{OID: oidECPublicKey}, d)
+		if err != nil || s.scheme != ecdsaScheme || s.Digest != d {
+			t.Errorf("id-ecPublicKey with %s: %v, %v", d.Name, s, err)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	k := testKeys()
+	oid := func(dotted string) asn1.ObjectIdentifier {
+		o, err := x509.ParseOID(dotted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out asn1.ObjectIdentifier
+		der, _ := o.MarshalBinary()
+		if _, err := asn1.Unmarshal(append([]byte{6, byte(len(der))}, der...), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	sig := func(id Identifier, d *Digest) error { _, err := SignatureByIdentifier(id, d); return err }
+	rs256, es256 := signatures[2], signatures[7]
+	digest := SHA256.Sum(nil)
+	ed, _, _ := ed25519.GenerateKey(rand.Reader)
+
+	tests := []struct {
+		name string
+		got  error
+		want fault.Code
+	}{
+		{"GOST digest", second(DigestByOID(oid("1.2.398.3.10.1.3.3"))), fault.AlgorithmUnsupported},
+		{"GOST digest URI", second(DigestByURI("http://www.w3.org/2001/04/xmldsig-more#gost34311")), fault.AlgorithmUnsupported},
+		{"GOST signature", sig(Identifier{OID: oid("1.2.398.3.10.1.1.2.3.2"), Parameters: null}, nil), fault.AlgorithmUnsupported},
+		{"GOST key as signature", sig(Identifier{OID: oid("1.2.398.3.10.1.1.1.1")}, SHA256), fault.AlgorithmUnsupported},
+		{"unknown signature", sig(Identifier{OID: oid("1.2.3.4")}, nil), fault.AlgorithmUnsupported},
+		{"unknown URI", second(SignatureByURI(strings.Repeat("x", 100000))), fault.AlgorithmUnsupported},
+		{"unknown digest name", second(DigestByName("whirlpool")), fault.AlgorithmUnsupported},
+		{"two digests", sig(rs256.Identifier(), SHA512), fault.AlgorithmMismatch},
+		{"two digests of PSS", sig(pssSignatures[2].Identifier(), SHA1), fault.AlgorithmMismatch},
+		{"rsaEncryption without a digest", sig(Identifier{OID: oidRSA, Parameters: null}, nil), fault.AlgorithmUnsupported},
+		{"parameters of RSA", sig(Identifier{OID: rs256.OID, Parameters: []byte{2, 1, 0}}, nil), fault.AlgorithmParametersInvalid},
+		{"parameters of rsaEncryption", sig(Identifier{OID: oidRSA, Parameters: []byte{2, 1, 0}}, SHA256), fault.AlgorithmParametersInvalid},
+		{"parameters of ECDSA", sig(Identifier{OID: es256.OID, Parameters: null}, nil), fault.AlgorithmParametersInvalid},
+		{"parameters of a digest", second(DigestByIdentifier(Identifier{SHA256.OID, []byte{2, 1, 0}})), fault.AlgorithmParametersInvalid},
+		{"PSS without parameters", sig(Identifier{OID: oidPSS}, nil), fault.AlgorithmParametersInvalid},
+		{"PSS with another MGF1 digest", second(newPSS(SHA256, SHA1, 32, 1)), fault.AlgorithmUnsupported},
+		{"PSS without salt", second(newPSS(SHA256, SHA256, 0, 1)), fault.AlgorithmUnsupported},
+		{"PSS with a giant salt", second(newPSS(SHA256, SHA256, 1<<20, 1)), fault.AlgorithmParametersInvalid},
+		{"PSS with another trailer", second(newPSS(SHA256, SHA256, 32, 2)), fault.AlgorithmParametersInvalid},
+		{"RSA with an EC key", rs256.Verify(k.p256.Public(), digest, nil), fault.AlgorithmKeyMismatch},
+		{"ECDSA with an RSA key", es256.Verify(k.rsa.Public(), digest, nil), fault.AlgorithmKeyMismatch},
+		{"no key", rs256.Verify(nil, digest, nil), fault.AlgorithmUnsupported},
+		{"a stranger's key", rs256.Verify(ed, digest, nil), fault.AlgorithmUnsupported},
+		{"signing with a stranger's key", second(SignatureFor(ed, SHA256)), fault.AlgorithmUnsupported},
+		{"a short RSA key", rs256.Verify(&rsa.PublicKey{N: big.NewInt(15), E: 3}, digest, nil), fault.AlgorithmUnsupported},
+		{"no identifier", second(ParseIdentifier([]byte("x"))), fault.EncodingInvalid},
+	}
+	for _, tt := range tests {
+		if !fault.Is(tt.got, tt.want) {
+			t.Errorf("%s: %v, want %s", tt.name, tt.got, tt.want)
+		}
+		if tt.got != nil && len(tt.got.Error()) > 400 {
+			t.Errorf("%s: the error is %d bytes long", tt.name, len(tt.got.Error()))
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestPSSParametersOfTheirOwn(t *testing.T) {
+	k := testKeys().rsa
+	id := Identifier{OID: oidPSS, Parameters: pssParameters(SHA256, 20)}
+	s, err := SignatureByIdentifier(id, nil)
+	if err != nil || s.saltLength != 20 || s.JWA != "" {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	digest := SHA256.Sum([]byte("x"))
+	sig, err := rsa.SignPSS(rand.Reader, k, crypto.SHA256, digest, &rsa.PSSOptions{SaltLength: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Verify(k.Public(), digest, sig); err != nil {
+		t.Error(err)
+	}
+	if err := pssSignatures[2].Verify(k.Public(), digest, sig); !fault.Is(err, fault.SignatureInvalid) {
+		t.Errorf("a salt of another length: %v", err)
+	}
+	// An empty SEQUENCE is all defaults: SHA-1, 20 bytes.
+	if s, err := SignatureByIdentifier(Identifier{OID: oidPSS, Parameters: []byte{0x30, 0}}, nil); err != nil || s != pssSignatures[0] {
+		t.Errorf("defaults: %v, %v", s, err)
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range append(append([]*Signature(nil), signatures...), pssSignatures...) {
+		if seen[s.Name] || seen[s.URI] {
+			t.Errorf("%s twice", s.Name)
+		}
+		seen[s.Name], seen[s.URI] = true, true
+	}
+	if Name(signatures[2].OID) != "SHA-256 with RSA" || Name(asn1.ObjectIdentifier{1, 2, 398, 3, 10, 1, 3, 3}) != "GOST R 34.11-2015-512" ||
+		Name(asn1.ObjectIdentifier{1, 2, 3}) != "1.2.3" {
+		t.Error("Name")
+	}
+	for _, in := range []string{"SHA-256", "sha256", "Sha-256"} {
+		if d, err := DigestByName(in); err != nil || d != SHA256 {
+			t.Errorf("DigestByName(%q) = %v, %v", in, d, err)
+		}
+	}
+	if d, err := DigestByURI(oldSHA1URI); err != nil || d != SHA1 {
+		t.Errorf("NUC RK's old SHA-1: %v", err)
+	}
+}
+
+func TestParsePublicKey(t *testing.T) {
+	k := testKeys()
+	for _, key := range []crypto.Signer{k.rsa, k.p256, k.p384, k.p521} {
+		der, err := x509.MarshalPKIXPublicKey(key.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParsePublicKey(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.(interface{ Equal(crypto.PublicKey) bool }).Equal(key.Public()) {
+			t.Errorf("another %T", got)
+		}
+		if _, err := ParsePublicKey(append(der, 0)); !fault.Is(err, fault.PublicKeyInvalid) {
+			t.Errorf("trailing byte: %v", err)
+		}
+	}
+	rsaSPKI := func(n *big.Int, e int64) []byte {
+		var b cryptobyte.Builder
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			Identifier{oidRSA, null}.AddTo(b)
+			b.AddASN1(cbasn1.BIT_STRING, func(b *cryptobyte.Builder) {
+				b.AddUint8(0)
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1BigInt(n)
+					b.AddASN1Int64(e)
+				})
+			})
+		})
+		return b.BytesOrPanic()
+	}
+	n := k.rsa.N
+	huge := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), rsaBitsMax), big.NewInt(1))
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p224DER, _ := x509.MarshalPKIXPublicKey(p224.Public())
+	edPub, _, _ := ed25519.GenerateKey(rand.Reader)
+	edDER, _ := x509.MarshalPKIXPublicKey(edPub)
+	p256DER, _ := x509.MarshalPKIXPublicKey(k.p256.Public())
+	tests := []struct {
+		name string
+		der  []byte
+		want fault.Code
+	}{
+		{"empty", nil, fault.PublicKeyInvalid},
+		{"even exponent", rsaSPKI(n, 4), fault.PublicKeyInvalid},
+		{"exponent 1", rsaSPKI(n, 1), fault.PublicKeyInvalid},
+		{"negative exponent", rsaSPKI(n, -3), fault.PublicKeyInvalid},
+		{"giant exponent", rsaSPKI(n, 1<<40+1), fault.PublicKeyInvalid},
+		{"even modulus", rsaSPKI(new(big.Int).Lsh(n, 1), 65537), fault.PublicKeyInvalid},
+		{"negative modulus", rsaSPKI(new(big.Int).Neg(n), 65537), fault.PublicKeyInvalid},
+		{"short modulus", rsaSPKI(big.NewInt(15), 65537), fault.AlgorithmUnsupported},
+		{"giant modulus", rsaSPKI(huge, 65537), fault.AlgorithmUnsupported},
+		{"P-224", p224DER, fault.AlgorithmUnsupported},
+		{"Ed25519", edDER, fault.AlgorithmUnsupported},
+		{"point off the curve", flip(p256DER, len(p256DER)-1), fault.PublicKeyInvalid},
+	}
+	for _, tt := range tests {
+		if _, err := ParsePublicKey(tt.der); !fault.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+// openssl signs, we verify.
+func TestAgainstOpenSSL(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl here")
+	}
+	dir := t.TempDir()
+	message := filepath.Join(dir, "message")
+	if err := os.WriteFile(message, []byte("манифест"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := testKeys()
+	tests := []struct {
+		s    *Signature
+		key  crypto.Signer
+		args []string
+	}{
+		{signatures[2], k.rsa, []string{"-sha256"}},
+		{signatures[4], k.rsa, []string{"-sha512"}},
+		{pssSignatures[2], k.rsa, []string{"-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}},
+		{signatures[7], k.p256, []string{"-sha256"}},
+		{signatures[8], k.p384, []string{"-sha384"}},
+		{signatures[9], k.p521, []string{"-sha512"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.s.Name, func(t *testing.T) {
+			der, err := x509.MarshalPKCS8PrivateKey(tt.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keyFile := filepath.Join(t.TempDir(), "key.der")
+			if err := os.WriteFile(keyFile, der, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string{"dgst", "-keyform", "DER", "-sign", keyFile}, append(tt.args, message)...)
+			sig, err := exec.Command(openssl, args...).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.s.VerifyMessage(tt.key.Public(), []byte("манифест"), sig); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func FuzzParsePublicKey(f *testing.F) {
+	k := testKeys()
+	for _, key := range []crypto.Signer{k.rsa, k.p256} {
+		der, _ := x509.MarshalPKIXPublicKey(key.Public())
+		f.Add(der)
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		pub, err := ParsePublicKey(der)
+		if (pub == nil) == (err == nil) {
+			t.Fatalf("key %v, error %v", pub, err)
+		}
+		if err == nil {
+			if _, err := x509.ParsePKIXPublicKey(der); err != nil {
+				t.Errorf("crypto/x509 refuses what we read: %v", err)
+			}
+		}
+	})
+}
+
+func FuzzSignatureByIdentifier(f *testing.F) {
+	for _, s := range []*Signature{signatures[2], signatures[7], pssSignatures[2]} {
+		var b cryptobyte.Builder
+		s.Identifier().AddTo(&b)
+		f.Add(b.BytesOrPanic())
+	}
+	f.Add([]byte("\x30\x10\x06\x09*\x86H\x86\xf7\r\x01\x01\n\x30\x03\xa2\x01\x05"))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		id, err := ParseIdentifier(der)
+		if err != nil {
+			return
+		}
+		var p pkix.AlgorithmIdentifier
+		if rest, err := asn1.Unmarshal(der, &p); err != nil || len(rest) > 0 || !p.Algorithm.Equal(id.OID) {
+			t.Errorf("encoding/asn1 reads %v, %v", p.Algorithm, err)
+		}
+		s, err := SignatureByIdentifier(id, nil)
+		if (s == nil) == (err == nil) {
+			t.Fatalf("signature %v, error %v", s, err)
+		}
+	})
+}

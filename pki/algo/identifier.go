@@ -1,0 +1,103 @@
+package algo
+
+import (
+	"bytes"
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// Identifier is an AlgorithmIdentifier (RFC 5280 §4.1.1.2) with its parameters
+// as they were encoded; nil parameters are absent ones.
+type Identifier struct {
+	OID        asn1.ObjectIdentifier
+	Parameters []byte
+}
+
+// null is the DER of NULL.
+var null = []byte{0x05, 0x00}
+
+// ReadIdentifier reads one AlgorithmIdentifier off s.
+func ReadIdentifier(s *cryptobyte.String) (Identifier, bool) {
+	var id Identifier
+	var body cryptobyte.String
+	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&id.OID) {
+		return Identifier{}, false
+	}
+	if body.Empty() {
+		return id, true
+	}
+	var params cryptobyte.String
+	var tag cbasn1.Tag
+	if !body.ReadAnyASN1Element(&params, &tag) || !body.Empty() {
+		return Identifier{}, false
+	}
+	id.Parameters = bytes.Clone(params)
+	return id, true
+}
+
+// ParseIdentifier reads an AlgorithmIdentifier that is all of der.
+func ParseIdentifier(der []byte) (Identifier, error) {
+	s := cryptobyte.String(der)
+	id, ok := ReadIdentifier(&s)
+	if !ok || !s.Empty() {
+		return Identifier{}, fault.New(fault.EncodingInvalid, "", "not an AlgorithmIdentifier")
+	}
+	return id, nil
+}
+
+// AddTo writes the identifier into b.
+func (id Identifier) AddTo(b *cryptobyte.Builder) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(id.OID)
+		b.AddBytes(id.Parameters)
+	})
+}
+
+// Same reports whether two identifiers name one algorithm. Absent parameters
+// and NULL count as the same: NUC RK's CRLs write NULL in the outer identifier
+// and nothing in the signed one.
+func (id Identifier) Same(other Identifier) bool {
+	return id.OID.Equal(other.OID) &&
+		(bytes.Equal(id.Parameters, other.Parameters) || (id.emptyParameters() && other.emptyParameters()))
+}
+
+// emptyParameters reports whether the parameters are absent or NULL.
+func (id Identifier) emptyParameters() bool {
+	return len(id.Parameters) == 0 || bytes.Equal(id.Parameters, null)
+}
+
+// Name is the name of the algorithm in this table, or the dotted OID.
+func (id Identifier) Name() string { return Name(id.OID) }
+
+// Name is the name under which the table knows a digest, signature or key
+// algorithm, supported or not, or else the dotted OID.
+func Name(oid asn1.ObjectIdentifier) string {
+	dotted := oid.String()
+	if name, ok := names[dotted]; ok {
+		return name
+	}
+	return dotted
+}
+
+var names = indexNames()
+
+func indexNames() map[string]string {
+	index := make(map[string]string)
+	for _, d := range digests {
+		index[d.OID.String()] = d.Name
+	}
+	for _, s := range signatures {
+		index[s.OID.String()] = s.Name
+	}
+	index[oidPSS.String()] = "RSASSA-PSS"
+	index[oidRSA.String()] = "RSA"
+	index[oidECPublicKey.String()] = "ECDSA"
+	for _, a := range strangers {
+		index[a.oid] = a.name
+	}
+	return index
+}
