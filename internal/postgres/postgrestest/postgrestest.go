@@ -1,0 +1,143 @@
+package postgrestest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres"
+)
+
+// FixedMonth is a month whose partitions exist in every test database besides
+// those around the real time, so that a test's injected clock may stand there.
+// A test with another clock calls postgres.EnsurePartitions itself.
+var FixedMonth = time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+
+const (
+	templateName = "senim_template"
+	startTimeout = 2 * time.Minute // all packages' test binaries may start a cluster at once
+)
+
+// Pool opens a pool on a fresh migrated database, which goes with the test.
+func Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	pool, err := postgres.Open(t.Context(), DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// DSN makes a fresh migrated database and gives its address.
+func DSN(t testing.TB) string {
+	t.Helper()
+	return create(t, " TEMPLATE "+templateName)
+}
+
+// EmptyDSN makes a database in which nothing is, not even the schema.
+func EmptyDSN(t testing.TB) string {
+	t.Helper()
+	return create(t, " TEMPLATE template0")
+}
+
+var (
+	started  = sync.OnceValues(start)
+	sequence atomic.Int64
+)
+
+func create(t testing.TB, suffix string) string {
+	t.Helper()
+	admin, err := started()
+	if fault.Is(err, fault.PostgresMissing) {
+		t.Skipf("needs PostgreSQL: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("start the tests' PostgreSQL: %v", err)
+	}
+	name := fmt.Sprintf("test_%d", sequence.Add(1))
+	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+suffix); err != nil {
+		t.Fatalf("make a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended by now. Others' pools may still be
+		// closing, hence FORCE.
+		if err := execute(context.Background(), admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	return named(admin, name)
+}
+
+// start starts the cluster and makes the template; it returns the address of
+// the cluster's own database.
+func start() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	// Not t.TempDir: its parent is closed to the user that PostgreSQL runs as.
+	dir, err := os.MkdirTemp("", "senim-test-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the cluster: %w", err)
+	}
+	cluster, err := postgres.StartCluster(ctx, postgres.ClusterConfig{Dir: filepath.Clean(dir), Unsafe: true, Throwaway: true})
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return "", err
+	}
+	admin := cluster.DSN()
+	if err := makeTemplate(ctx, admin); err != nil {
+		return "", fmt.Errorf("make the template: %w", err)
+	}
+	return admin, nil
+}
+
+func makeTemplate(ctx context.Context, admin string) error {
+	if err := execute(ctx, admin, "CREATE DATABASE "+templateName); err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, named(admin, templateName))
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := postgres.Migrate(ctx, pool); err != nil {
+		return err
+	}
+	for _, month := range []time.Time{time.Now(), FixedMonth} {
+		if err := postgres.EnsurePartitions(ctx, pool, month); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func execute(ctx context.Context, dsn, sql string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// named is the same server's address for another database.
+func named(dsn, database string) string {
+	address, err := url.Parse(dsn)
+	if err != nil {
+		return strings.Replace(dsn, "/senim", "/"+database, 1)
+	}
+	address.Path = "/" + database
+	return address.String()
+}
