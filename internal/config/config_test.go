@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -142,4 +144,44 @@ func ExampleLoad() {
 	_, err := Load("/nowhere/senim.yaml", nil)
 	fmt.Println(fault.CodeOf(err))
 	// Output: config_invalid
+}
+
+// docs/configuration.md is what operators read: it names every key and no other.
+func TestConfigurationPageNamesEveryKey(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := make(map[string]bool)
+	for _, line := range strings.Split(string(page), "\n") {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			for _, m := range regexp.MustCompile("`([a-z_.]+)`").FindAllStringSubmatch(cells[1], -1) {
+				documented[m[1]] = true
+			}
+		}
+	}
+	for _, key := range keysOf(reflect.TypeFor[Config](), "") {
+		if !documented[key] {
+			t.Errorf("%s is not documented", key)
+		}
+		delete(documented, key)
+	}
+	for key := range documented {
+		t.Errorf("%s is documented and does not exist", key)
+	}
+}
+
+func keysOf(t reflect.Type, prefix string) []string {
+	var keys []string
+	for i := range t.NumField() {
+		key := t.Field(i).Tag.Get("yaml")
+		switch {
+		case key == "-":
+		case t.Field(i).Type.Kind() == reflect.Struct:
+			keys = append(keys, keysOf(t.Field(i).Type, prefix+key+".")...)
+		default:
+			keys = append(keys, prefix+key)
+		}
+	}
+	return keys
 }
