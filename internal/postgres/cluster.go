@@ -99,11 +99,12 @@ func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 }
 
 // DSN is the address of the cluster's database, for Open and for psql.
-func (c *Cluster) DSN() string { return c.dsn(clusterDB) }
+func (c *Cluster) DSN() string { return c.DatabaseDSN(clusterDB) }
 
-func (c *Cluster) dsn(database string) string {
+// DatabaseDSN is the address of another database of the same cluster.
+func (c *Cluster) DatabaseDSN(database string) string {
 	query := url.Values{"host": {c.socket}, "port": {clusterPort}}
-	return "postgres://" + clusterUser + "@/" + database + "?" + query.Encode()
+	return "postgres://" + clusterUser + "@/" + url.PathEscape(database) + "?" + query.Encode()
 }
 
 // Done is closed when the server has ended, whether by Stop or by itself.
@@ -249,7 +250,7 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 }
 
 func (c *Cluster) ensureDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.dsn("postgres"))
+	conn, err := pgx.Connect(ctx, c.DatabaseDSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("connect to the private cluster: %w", err)
 	}

@@ -3,10 +3,8 @@ package postgrestest
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -59,7 +57,7 @@ var (
 
 func create(t testing.TB, suffix string) string {
 	t.Helper()
-	admin, err := started()
+	cluster, err := started()
 	if fault.Is(err, fault.PostgresMissing) {
 		t.Skipf("needs PostgreSQL: %v", err)
 	}
@@ -67,46 +65,44 @@ func create(t testing.TB, suffix string) string {
 		t.Fatalf("start the tests' PostgreSQL: %v", err)
 	}
 	name := fmt.Sprintf("test_%d", sequence.Add(1))
-	if err := execute(t.Context(), admin, "CREATE DATABASE "+name+suffix); err != nil {
+	if err := execute(t.Context(), cluster.DSN(), "CREATE DATABASE "+name+suffix); err != nil {
 		t.Fatalf("make a test database: %v", err)
 	}
 	t.Cleanup(func() {
 		// The test's own context has ended by now. Others' pools may still be
 		// closing, hence FORCE.
-		if err := execute(context.Background(), admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		if err := execute(context.Background(), cluster.DSN(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Errorf("drop the test database: %v", err)
 		}
 	})
-	return named(admin, name)
+	return cluster.DatabaseDSN(name)
 }
 
-// start starts the cluster and makes the template; it returns the address of
-// the cluster's own database.
-func start() (string, error) {
+// start starts the cluster and makes the template.
+func start() (*postgres.Cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	// Not t.TempDir: its parent is closed to the user that PostgreSQL runs as.
 	dir, err := os.MkdirTemp("", "senim-test-")
 	if err != nil {
-		return "", fmt.Errorf("make a folder for the cluster: %w", err)
+		return nil, fmt.Errorf("make a folder for the cluster: %w", err)
 	}
 	cluster, err := postgres.StartCluster(ctx, postgres.ClusterConfig{Dir: filepath.Clean(dir), Unsafe: true, Throwaway: true})
 	if err != nil {
 		_ = os.RemoveAll(dir)
-		return "", err
+		return nil, err
 	}
-	admin := cluster.DSN()
-	if err := makeTemplate(ctx, admin); err != nil {
-		return "", fmt.Errorf("make the template: %w", err)
+	if err := makeTemplate(ctx, cluster); err != nil {
+		return nil, fmt.Errorf("make the template: %w", err)
 	}
-	return admin, nil
+	return cluster, nil
 }
 
-func makeTemplate(ctx context.Context, admin string) error {
-	if err := execute(ctx, admin, "CREATE DATABASE "+templateName); err != nil {
+func makeTemplate(ctx context.Context, cluster *postgres.Cluster) error {
+	if err := execute(ctx, cluster.DSN(), "CREATE DATABASE "+templateName); err != nil {
 		return err
 	}
-	pool, err := postgres.Open(ctx, named(admin, templateName))
+	pool, err := postgres.Open(ctx, cluster.DatabaseDSN(templateName))
 	if err != nil {
 		return err
 	}
@@ -130,14 +126,4 @@ func execute(ctx context.Context, dsn, sql string) error {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, sql)
 	return err
-}
-
-// named is the same server's address for another database.
-func named(dsn, database string) string {
-	address, err := url.Parse(dsn)
-	if err != nil {
-		return strings.Replace(dsn, "/senim", "/"+database, 1)
-	}
-	address.Path = "/" + database
-	return address.String()
 }
