@@ -1,0 +1,106 @@
+// Package hsmtest gives tests a PKCS#11 token of their own: a fresh SoftHSM2
+// token in a temporary folder, driven through package hsm as a hardware token
+// would be. Only tests import it.
+package hsmtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/senim-kz/senim/hsm"
+)
+
+// Soft is an initialised token, logged in.
+type Soft struct {
+	Module *hsm.Module
+	Token  *hsm.Token
+	// URI finds the token again; PIN is its user's, PINFile where it is kept.
+	URI     string
+	PIN     hsm.PIN
+	PINFile string
+	// ModulePath and Conf (for SOFTHSM2_CONF) are what another program needs.
+	ModulePath, Conf string
+}
+
+// environment is shared by the tests of a binary: SoftHSM reads SOFTHSM2_CONF
+// once, at C_Initialize, and there is one C_Initialize per process.
+var environment struct {
+	mu     sync.Mutex
+	users  int
+	made   int
+	folder string
+	conf   string
+}
+
+// SoftHSM makes a new token, or skips the test where SoftHSM2 is not installed.
+// It goes away with the test.
+func SoftHSM(t testing.TB) *Soft {
+	t.Helper()
+	path, err := hsm.SoftHSMLibrary()
+	if err != nil {
+		t.Skip("needs SoftHSM2: ", err)
+	}
+	folder, conf, number := enter(t)
+	module, err := hsm.OpenModule(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { check(t, module.Close()) })
+
+	label := fmt.Sprintf("test %d", number)
+	pins := filepath.Join(folder, fmt.Sprint("pin-", number))
+	so, err := hsm.GeneratePINFile(pins + "-so")
+	check(t, err)
+	user, err := hsm.GeneratePINFile(pins)
+	check(t, err)
+	check(t, module.InitToken(label, so, user))
+	uri := "pkcs11:token=test%20" + fmt.Sprint(number)
+	token, err := module.Token(t.Context(), uri, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { check(t, token.Close()) })
+	return &Soft{Module: module, Token: token, URI: uri, PIN: user, PINFile: pins, ModulePath: path, Conf: conf}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// enter sets the environment up for the first user and takes it down after the
+// last.
+func enter(t testing.TB) (folder, conf string, number int) {
+	e := &environment
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.users == 0 {
+		folder, err := os.MkdirTemp("", "senim-softhsm-")
+		check(t, err)
+		conf, err := hsm.WriteSoftHSMConfig(folder)
+		check(t, err)
+		// Not t.Setenv: the variable must outlive this test if another has
+		// entered meanwhile.
+		check(t, os.Setenv("SOFTHSM2_CONF", conf))
+		e.folder, e.conf = folder, conf
+	}
+	e.users++
+	e.made++
+	t.Cleanup(leave)
+	return e.folder, e.conf, e.made
+}
+
+func leave() {
+	e := &environment
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.users--
+	if e.users == 0 {
+		os.RemoveAll(e.folder)
+	}
+}

@@ -1,0 +1,155 @@
+package hsm
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/binary"
+	"math/big"
+
+	"github.com/miekg/pkcs11"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+const (
+	rsaBitsMin = 2048
+	rsaBitsMax = 8192
+)
+
+// publicKey reads the public key that belongs to a private key: the public key
+// object with the same CKA_ID (the same label where the key has no ID), or else
+// the certificate, since cards often hold no public key object.
+func (o objects) publicKey(private pkcs11.ObjectHandle, id []byte, label string) (crypto.PublicKey, error) {
+	by := pkcs11.NewAttribute(pkcs11.CKA_ID, id)
+	if len(id) == 0 {
+		by = pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)
+	}
+	found, err := o.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY), by)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 1 {
+		return nil, fault.New(fault.HSMKeyAmbiguous, "", "%d public keys with this name", len(found))
+	}
+	if len(found) == 1 {
+		return o.readPublicKey(found[0])
+	}
+	certificates, err := o.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE), by)
+	if err != nil {
+		return nil, err
+	}
+	if len(certificates) == 0 {
+		return nil, fault.New(fault.HSMKeyMissing, "", "the token holds neither the public key nor a certificate of this private key")
+	}
+	return o.certifiedKey(certificates[0])
+}
+
+func (o objects) certifiedKey(certificate pkcs11.ObjectHandle) (crypto.PublicKey, error) {
+	values, err := o.values(certificate, pkcs11.CKA_VALUE)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := x509.ParseCertificate(values[0])
+	if err != nil {
+		return nil, fault.Wrap(err, fault.HSMKeyUnsupported, "", "parse the key's certificate")
+	}
+	switch public := parsed.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return public, checkRSA(public)
+	case *ecdsa.PublicKey:
+		return public, checkCurve(public.Curve)
+	}
+	return nil, fault.New(fault.HSMKeyUnsupported, "", "the certificate's key is neither RSA nor ECDSA")
+}
+
+func (o objects) readPublicKey(handle pkcs11.ObjectHandle) (crypto.PublicKey, error) {
+	values, err := o.values(handle, pkcs11.CKA_KEY_TYPE)
+	if err != nil {
+		return nil, err
+	}
+	switch keyType := ulong(values[0]); keyType {
+	case pkcs11.CKK_RSA:
+		values, err := o.values(handle, pkcs11.CKA_MODULUS, pkcs11.CKA_PUBLIC_EXPONENT)
+		if err != nil {
+			return nil, err
+		}
+		return parseRSA(values[0], values[1])
+	case pkcs11.CKK_EC:
+		values, err := o.values(handle, pkcs11.CKA_EC_PARAMS, pkcs11.CKA_EC_POINT)
+		if err != nil {
+			return nil, err
+		}
+		return parseEC(values[0], values[1])
+	default:
+		return nil, fault.New(fault.HSMKeyUnsupported, "", "key type %#x is neither RSA nor EC", keyType)
+	}
+}
+
+// ulong reads a CK_ULONG, which has the machine's own size and order.
+func ulong(b []byte) uint64 {
+	switch len(b) {
+	case 4:
+		return uint64(binary.NativeEndian.Uint32(b))
+	case 8:
+		return binary.NativeEndian.Uint64(b)
+	}
+	return ^uint64(0)
+}
+
+func parseRSA(modulus, exponent []byte) (*rsa.PublicKey, error) {
+	e := new(big.Int).SetBytes(exponent)
+	if !e.IsInt64() || e.Int64() > 1<<31-1 {
+		return nil, fault.New(fault.HSMKeyUnsupported, "", "the public exponent exceeds 31 bits")
+	}
+	public := &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: int(e.Int64())}
+	return public, checkRSA(public)
+}
+
+func checkRSA(public *rsa.PublicKey) error {
+	if bits := public.N.BitLen(); bits < rsaBitsMin || bits > rsaBitsMax || public.E < 3 || public.E%2 == 0 {
+		return fault.New(fault.HSMKeyUnsupported, "", "an RSA key of %d bits with exponent %d", bits, public.E)
+	}
+	return nil
+}
+
+func checkCurve(curve elliptic.Curve) error {
+	for _, row := range curves {
+		if row.curve == curve {
+			return nil
+		}
+	}
+	return fault.New(fault.HSMKeyUnsupported, "", "the curve is neither P-256 nor P-384")
+}
+
+// parseEC reads CKA_EC_POINT: a DER OCTET STRING around the uncompressed point
+// (PKCS#11 v2.40 mechanisms §2.3.3). Some modules give the bare point, which no
+// OCTET STRING can be mistaken for, since it begins with 0x04 too but has
+// another length.
+func parseEC(params, point []byte) (*ecdsa.PublicKey, error) {
+	for _, row := range curves {
+		if !bytes.Equal(row.params, params) {
+			continue
+		}
+		size := 1 + 2*((row.curve.Params().BitSize+7)/8)
+		if len(point) != size {
+			s := cryptobyte.String(point)
+			var inner cryptobyte.String
+			if !s.ReadASN1(&inner, asn1.OCTET_STRING) || !s.Empty() || len(inner) != size {
+				return nil, fault.New(fault.HSMKeyUnsupported, "", "the token gives no uncompressed point of its curve")
+			}
+			point = inner
+		}
+		public, err := ecdsa.ParseUncompressedPublicKey(row.curve, point)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.HSMKeyUnsafe, "", "the token's point is not on its curve")
+		}
+		return public, nil
+	}
+	return nil, fault.New(fault.HSMKeyUnsupported, "", "the curve is neither P-256 nor P-384")
+}
