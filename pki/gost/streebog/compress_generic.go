@@ -1,0 +1,3 @@
+package streebog
+
+func compress(h, n, m *[8]uint64) { compressTables(h, n, m) }
