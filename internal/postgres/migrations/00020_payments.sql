@@ -220,7 +220,7 @@ CREATE TABLE statement_bad_line (
     recorded_at timestamptz NOT NULL,
     position    int         NOT NULL,
     place       text        NOT NULL,
-    booking_day date,
+    booking_day date        NOT NULL, -- the statement's, if the line's own could not be read
     code        text        NOT NULL,
     detail      text        NOT NULL,
     PRIMARY KEY (file_id, position, recorded_at)
@@ -235,7 +235,8 @@ CREATE TABLE statement_line_once (
 );
 SELECT senim_append_only('statement_line_once');
 
--- Matches stand in a table of their own, so that neither side is rewritten.
+-- Matches stand in a table of their own, so that neither side is rewritten. It
+-- is not partitioned: an identifier and a line are matched once for ever.
 CREATE TABLE payment_match (
     identifier  text        PRIMARY KEY,
     line_id     uuid        NOT NULL UNIQUE,
