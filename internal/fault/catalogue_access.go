@@ -3,17 +3,18 @@ package fault
 // Codes of who may call and how: access (systems, people, roles, limits) and
 // the HTTP door itself.
 const (
-	CredentialsMissing Code = "credentials_missing"
-	TokenInvalid       Code = "token_invalid"
-	TokenExpired       Code = "token_expired"
-	SessionInvalid     Code = "session_invalid"
-	AssertionInvalid   Code = "assertion_invalid"
-	AssertionReplayed  Code = "assertion_replayed"
-	ClientDisabled     Code = "client_disabled"
-	ChallengeUnknown   Code = "challenge_unknown"
-	SignInUnnamed      Code = "sign_in_unnamed"
-	RoleDenied         Code = "role_denied"
-	ScopeDenied        Code = "scope_denied"
+	CredentialsMissing       Code = "credentials_missing"
+	TokenInvalid             Code = "token_invalid"
+	TokenExpired             Code = "token_expired"
+	SessionInvalid           Code = "session_invalid"
+	AssertionInvalid         Code = "assertion_invalid"
+	AssertionReplayed        Code = "assertion_replayed"
+	ClientDisabled           Code = "client_disabled"
+	ChallengeUnknown         Code = "challenge_unknown"
+	ClientCertificateUnknown Code = "client_certificate_unknown"
+	SignInUnnamed            Code = "sign_in_unnamed"
+	RoleDenied               Code = "role_denied"
+	ScopeDenied              Code = "scope_denied"
 
 	GrantUnsupported Code = "grant_unsupported"
 	ScopeInvalid     Code = "scope_invalid"
@@ -42,6 +43,7 @@ var accessEntries = []Entry{
 	{AssertionInvalid, Unauthenticated, "Клиенттің қол қойылған өтінімі жарамсыз.", "Подписанное утверждение клиента недействительно.", "The client's signed assertion is not valid."},
 	{AssertionReplayed, Unauthenticated, "Клиенттің бұл өтінімі бұрын қолданылған.", "Это утверждение клиента уже использовано.", "The client's assertion has been used before."},
 	{ClientDisabled, Unauthenticated, "Клиент өшірілген немесе оның кілттері ауыстырылған.", "Клиент отключён или его ключи заменены.", "The client is disabled or its keys were replaced."},
+	{ClientCertificateUnknown, Unauthenticated, "Клиенттің TLS сертификаты тіркелмеген немесе жарамсыз.", "TLS-сертификат клиента не зарегистрирован или недействителен.", "The client's TLS certificate is not registered or not valid."},
 	{ChallengeUnknown, Unauthenticated, "Кіру сұрауы белгісіз, қолданылған немесе мерзімі өткен.", "Запрос на вход неизвестен, использован или просрочен.", "The sign-in challenge is unknown, used or expired."},
 	{SignInUnnamed, Denied, "Сертификатта ЖСН көрсетілмеген.", "В сертификате не указан ИИН.", "The certificate names no IIN."},
 	{RoleDenied, Denied, "Бұл рөлге мұндай әрекетке рұқсат жоқ.", "Эта роль не даёт права на это действие.", "This role may not do this."},

@@ -1,0 +1,96 @@
+package access
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// Door says how an operation knows its caller.
+type Door uint8
+
+const (
+	// Closed is the zero value: nobody passes.
+	Closed Door = iota
+	// Open operations answer anybody, at a rate per remote address.
+	Open
+	// SignedMessage operations take a message that proves its sender by the
+	// signature inside; the room that reads it checks it.
+	SignedMessage
+	// Callers must be known, have one of the roles and hold the scope.
+	Callers
+)
+
+// Rule is what one operation asks of its caller.
+type Rule struct {
+	Door  Door
+	Scope Scope
+	Roles []Role
+}
+
+// rules is the one table of who may do what, by operationId of
+// api/openapi.yaml. An operation that is not in it is denied; a test holds the
+// two lists equal and walks every row.
+var rules = map[string]Rule{
+	"issueToken":       {Door: Open}, // authenticates by the assertion in its body
+	"createChallenge":  {Door: Open},
+	"createSession":    {Door: Open}, // authenticates by the signature in its body
+	"getKeys":          {Door: Open},
+	"getHealth":        {Door: Open},
+	"getReadiness":     {Door: Open},
+	"getDocumentation": {Door: Open},
+	"getDocsAsset":     {Door: Open},
+	"getDescription":   {Door: Open},
+
+	"acceptGatewayCallback": {Door: SignedMessage},
+
+	"endSession": {Door: Callers, Roles: []Role{Trader}},
+
+	"openTransaction": {Door: Callers, Scope: TransactionsWrite, Roles: []Role{SingleWindow, Trader}},
+	"getTransaction":  {Door: Callers, Scope: TransactionsRead, Roles: Roles()},
+	"submitDocument":  {Door: Callers, Scope: DocumentsWrite, Roles: []Role{SingleWindow, Trader}},
+	"createOrder":     {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+
+	"importStatement": {Door: Callers, Scope: StatementsWrite, Roles: []Role{TreasuryOperator}},
+	"reconcile":       {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator, TreasuryController}},
+
+	"getMetrics": {Door: Callers, Scope: MetricsRead, Roles: []Role{Support, Auditor}},
+}
+
+// RuleOf returns the rule of an operation; the zero Rule, which is closed, if
+// there is none.
+func RuleOf(operation string) Rule {
+	r := rules[operation]
+	r.Roles = slices.Clone(r.Roles)
+	return r
+}
+
+// Operations lists every operation that has a rule, sorted.
+func Operations() []string { return slices.Sorted(maps.Keys(rules)) }
+
+// ScopesOf lists, sorted, what a client of this role can be granted: the
+// scopes of every operation the role may call.
+func ScopesOf(role Role) []Scope {
+	held := make(map[Scope]bool)
+	for _, r := range rules {
+		if r.Scope != "" && slices.Contains(r.Roles, role) {
+			held[r.Scope] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(held))
+}
+
+// Admit decides whether a known caller may do what the rule guards. Errors:
+// role_denied, scope_denied.
+func (r Rule) Admit(c Caller) error {
+	switch {
+	case r.Door == Open, r.Door == SignedMessage:
+		return nil
+	case r.Door != Callers, !slices.Contains(r.Roles, c.Role):
+		return fault.New(fault.RoleDenied, "", "the role %s may not do this", c.Role)
+	case r.Scope != "" && !c.Has(r.Scope):
+		return fault.New(fault.ScopeDenied, "", "needs the scope %s", r.Scope)
+	}
+	return nil
+}
