@@ -73,11 +73,11 @@ func TestPutOfTheSameBytesByManyAtOnce(t *testing.T) {
 	pool := postgrestest.Pool(t)
 	objects := [][]byte{[]byte("a"), []byte("b"), []byte("c"), []byte("d")}
 	var group errgroup.Group
-	for i := range 8 {
+	for range 8 {
 		group.Go(func() error {
 			return postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
-				for j := range objects { // each in another order: deadlocks are run again
-					if _, err := evidence.Put(t.Context(), tx, "document", objects[(i+j*3)%len(objects)]); err != nil {
+				for _, raw := range objects {
+					if _, err := evidence.Put(t.Context(), tx, "document", raw); err != nil {
 						return err
 					}
 				}
@@ -85,7 +85,7 @@ func TestPutOfTheSameBytesByManyAtOnce(t *testing.T) {
 			})
 		})
 	}
-	if err := group.Wait(); err != nil && !fault.Is(err, fault.DatabaseBusy) {
+	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(t, pool, "evidence_objects"); n != len(objects) {

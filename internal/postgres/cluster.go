@@ -176,7 +176,8 @@ func (c *Cluster) launch(ctx context.Context) error {
 		"log_min_messages=warning",
 	}
 	if c.config.Unsafe {
-		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "autovacuum=off")
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "autovacuum=off",
+			"deadlock_timeout=50ms") // tests bring deadlocks about on purpose
 	}
 	args := []string{"-D", c.dataDir()}
 	for _, setting := range settings {
