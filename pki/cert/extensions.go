@@ -1,0 +1,268 @@
+package cert
+
+import (
+	"encoding/asn1"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// ReadExtensions reads the content of a SEQUENCE OF Extension, as in
+// certificates, CRLs and OCSP answers. An extension that comes twice is
+// refused (RFC 5280 §4.2): readers would disagree on which one holds.
+func ReadExtensions(list []byte) ([]Extension, error) {
+	s := cryptobyte.String(list)
+	var out []Extension
+	seen := make(map[string]bool)
+	for !s.Empty() {
+		if len(out) == extensionsMax {
+			return nil, unreadable("extensions", "more than %d", extensionsMax)
+		}
+		var body, value cryptobyte.String
+		var e Extension
+		if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&e.OID) {
+			return nil, unreadable("extensions", "extension %d is malformed", len(out))
+		}
+		if body.PeekASN1Tag(cbasn1.BOOLEAN) && !body.ReadASN1Boolean(&e.Critical) {
+			return nil, unreadable("extension "+e.OID.String(), "critical is malformed")
+		}
+		if !body.ReadASN1(&value, cbasn1.OCTET_STRING) || !body.Empty() {
+			return nil, unreadable("extension "+e.OID.String(), "the value is malformed")
+		}
+		if seen[e.OID.String()] {
+			return nil, unreadable("extension "+e.OID.String(), "twice")
+		}
+		seen[e.OID.String()] = true
+		e.Value = value
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// Extensions by OID.
+var (
+	OIDKeyUsage            = asn1.ObjectIdentifier{2, 5, 29, 15}
+	OIDExtKeyUsage         = asn1.ObjectIdentifier{2, 5, 29, 37}
+	OIDBasicConstraints    = asn1.ObjectIdentifier{2, 5, 29, 19}
+	OIDCertificatePolicies = asn1.ObjectIdentifier{2, 5, 29, 32}
+	OIDPolicyMappings      = asn1.ObjectIdentifier{2, 5, 29, 33}
+	OIDPolicyConstraints   = asn1.ObjectIdentifier{2, 5, 29, 36}
+	OIDInhibitAnyPolicy    = asn1.ObjectIdentifier{2, 5, 29, 54}
+	OIDNameConstraints     = asn1.ObjectIdentifier{2, 5, 29, 30}
+	OIDSubjectKeyID        = asn1.ObjectIdentifier{2, 5, 29, 14}
+	OIDAuthorityKeyID      = asn1.ObjectIdentifier{2, 5, 29, 35}
+	OIDSubjectAltName      = asn1.ObjectIdentifier{2, 5, 29, 17}
+	OIDCRLPoints           = asn1.ObjectIdentifier{2, 5, 29, 31}
+	OIDFreshestCRL         = asn1.ObjectIdentifier{2, 5, 29, 46}
+	OIDAuthorityInfoAccess = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 1}
+	OIDOCSPNoCheck         = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
+	OIDKeyStore            = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 5}
+)
+
+// extensionParsers decode the extensions that the package knows; false means
+// malformed.
+var extensionParsers = map[string]func(*Certificate, cryptobyte.String) bool{
+	OIDKeyUsage.String():            (*Certificate).parseKeyUsage,
+	OIDExtKeyUsage.String():         (*Certificate).parseExtKeyUsage,
+	OIDBasicConstraints.String():    (*Certificate).parseBasicConstraints,
+	OIDCertificatePolicies.String(): (*Certificate).parsePolicies,
+	OIDSubjectKeyID.String():        (*Certificate).parseSubjectKeyID,
+	OIDAuthorityKeyID.String():      (*Certificate).parseAuthorityKeyID,
+	OIDSubjectAltName.String():      (*Certificate).parseSubjectAltName,
+	OIDAuthorityInfoAccess.String(): (*Certificate).parseAccess,
+	OIDCRLPoints.String():           func(c *Certificate, s cryptobyte.String) bool { return readPoints(s, &c.CRLURLs) },
+	OIDFreshestCRL.String():         func(c *Certificate, s cryptobyte.String) bool { return readPoints(s, &c.DeltaCRLURLs) },
+	OIDOCSPNoCheck.String():         (*Certificate).parseNoCheck,
+	OIDKeyStore.String():            (*Certificate).parseKeyStore,
+}
+
+func (c *Certificate) parseExtensions() error {
+	for _, e := range c.Extensions {
+		parse, known := extensionParsers[e.OID.String()]
+		if !known {
+			if e.Critical {
+				c.UnhandledCritical = append(c.UnhandledCritical, e.OID)
+			}
+			continue
+		}
+		if !parse(c, e.Value) {
+			return unreadable("extension "+e.OID.String(), "malformed")
+		}
+	}
+	return nil
+}
+
+// Extension finds an extension by OID.
+func (c *Certificate) Extension(oid asn1.ObjectIdentifier) (Extension, bool) {
+	for _, e := range c.Extensions {
+		if e.OID.Equal(oid) {
+			return e, true
+		}
+	}
+	return Extension{}, false
+}
+
+// KeyUsage is the set of key usages (RFC 5280 §4.2.1.3).
+type KeyUsage uint16
+
+// The key usages, bit 0 of the extension first.
+const (
+	DigitalSignature KeyUsage = 1 << iota
+	NonRepudiation            // contentCommitment in newer texts
+	KeyEncipherment
+	DataEncipherment
+	KeyAgreement
+	CertSign
+	CRLSign
+	EncipherOnly
+	DecipherOnly
+)
+
+// Allows reports whether the key may be used so: the extension lists every bit
+// of use, or is absent.
+func (c *Certificate) Allows(use KeyUsage) bool {
+	if _, present := c.Extension(OIDKeyUsage); !present {
+		return true
+	}
+	return c.KeyUsage&use == use
+}
+
+func (c *Certificate) parseKeyUsage(s cryptobyte.String) bool {
+	var bits asn1.BitString
+	if !s.ReadASN1BitString(&bits) || !s.Empty() {
+		return false
+	}
+	for i := range 9 {
+		c.KeyUsage |= KeyUsage(bits.At(i)) << i
+	}
+	return true
+}
+
+// listMax bounds the entries of one extension; real ones have under ten, test
+// certificates of others a thousand.
+const listMax = 2048
+
+func (c *Certificate) parseExtKeyUsage(s cryptobyte.String) bool {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, cbasn1.SEQUENCE) || !s.Empty() || list.Empty() {
+		return false
+	}
+	for !list.Empty() {
+		var oid asn1.ObjectIdentifier
+		if len(c.ExtKeyUsage) == listMax || !list.ReadASN1ObjectIdentifier(&oid) {
+			return false
+		}
+		c.ExtKeyUsage = append(c.ExtKeyUsage, oid)
+	}
+	return true
+}
+
+// Extended key usages of RFC 5280 §4.2.1.12.
+var (
+	OIDUsageClientAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
+	OIDUsageEmailProtection = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 4}
+	OIDUsageTimeStamping    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
+	OIDUsageOCSPSigning     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 9}
+)
+
+// HasExtKeyUsage reports whether the certificate lists the usage or, as NUC RK
+// uses the extension, the role.
+func (c *Certificate) HasExtKeyUsage(oid asn1.ObjectIdentifier) bool {
+	for _, u := range c.ExtKeyUsage {
+		if u.Equal(oid) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Certificate) parseBasicConstraints(s cryptobyte.String) bool {
+	var body cryptobyte.String
+	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !s.Empty() {
+		return false
+	}
+	if body.PeekASN1Tag(cbasn1.BOOLEAN) && !body.ReadASN1Boolean(&c.IsCA) {
+		return false
+	}
+	if body.PeekASN1Tag(cbasn1.INTEGER) {
+		// A length beyond any path is no limit, but must be a number.
+		var n big.Int
+		if !body.ReadASN1Integer(&n) || n.Sign() < 0 {
+			return false
+		}
+		if n.IsInt64() && n.Int64() < 1<<20 {
+			c.MaxPathLen = int(n.Int64())
+		}
+	}
+	return body.Empty()
+}
+
+func (c *Certificate) parsePolicies(s cryptobyte.String) bool {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, cbasn1.SEQUENCE) || !s.Empty() || list.Empty() {
+		return false
+	}
+	for !list.Empty() {
+		var info cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if len(c.Policies) == listMax || !list.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) {
+			return false
+		}
+		c.Policies = append(c.Policies, oid)
+	}
+	return true
+}
+
+func (c *Certificate) parseSubjectKeyID(s cryptobyte.String) bool {
+	return s.ReadASN1Bytes(&c.SubjectKeyID, cbasn1.OCTET_STRING) && s.Empty()
+}
+
+// parseAuthorityKeyID reads key identifier, issuer and serial number, each
+// optional.
+func (c *Certificate) parseAuthorityKeyID(s cryptobyte.String) bool {
+	var body, id, issuer, serial cryptobyte.String
+	var hasID, hasIssuer, hasSerial bool
+	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !s.Empty() ||
+		!body.ReadOptionalASN1(&id, &hasID, context(0)) ||
+		!body.ReadOptionalASN1(&issuer, &hasIssuer, context(1).Constructed()) ||
+		!body.ReadOptionalASN1(&serial, &hasSerial, context(2)) || !body.Empty() {
+		return false
+	}
+	if hasID {
+		c.AuthorityKeyID = id
+	}
+	if hasSerial {
+		// An INTEGER under an implicit tag: give it its own tag back.
+		var b cryptobyte.Builder
+		b.AddASN1(cbasn1.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(serial) })
+		der := cryptobyte.String(b.BytesOrPanic())
+		c.AuthoritySerial = new(big.Int)
+		if !der.ReadASN1Integer(c.AuthoritySerial) {
+			return false
+		}
+	}
+	return !hasIssuer || eachGeneralName(issuer, func(tag cbasn1.Tag, content cryptobyte.String) {
+		if tag == context(4).Constructed() {
+			c.AuthorityIssuer = content
+		}
+	})
+}
+
+func (c *Certificate) parseSubjectAltName(s cryptobyte.String) bool {
+	var names cryptobyte.String
+	return s.ReadASN1(&names, cbasn1.SEQUENCE) && s.Empty() && !names.Empty() &&
+		eachGeneralName(names, func(tag cbasn1.Tag, content cryptobyte.String) {
+			if tag == context(1) {
+				c.Emails = append(c.Emails, string(content))
+			}
+		})
+}
+
+func (c *Certificate) parseNoCheck(s cryptobyte.String) bool {
+	c.OCSPNoCheck = true
+	var null cryptobyte.String
+	return s.ReadASN1(&null, cbasn1.NULL) && null.Empty() && s.Empty()
+}
+
+func context(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific() }
