@@ -1,0 +1,276 @@
+package cms
+
+import (
+	"bytes"
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/ber"
+)
+
+// Limits bound what a message may hold. They are checked before memory is
+// spent on the part that they bound.
+type Limits struct {
+	Bytes            int // the whole message, content included
+	Signers          int // SignerInfos: a batch of approvals, not a flood
+	Certificates     int
+	RevocationValues int // CRLs and OCSP answers
+	DigestAlgorithms int
+	Attributes       int // in one signed or unsigned set
+	AttributeValues  int // in one attribute
+}
+
+// DefaultLimits hold for every caller that names none. 64 MiB is a scanned
+// contract with annexes; larger content comes with streaming.
+var DefaultLimits = Limits{
+	Bytes:            64 << 20,
+	Signers:          256,
+	Certificates:     512,
+	RevocationValues: 512,
+	DigestAlgorithms: 64,
+	Attributes:       128,
+	AttributeValues:  128,
+}
+
+// Message is one SignedData (RFC 5652 §5.1). Its slices point into the input,
+// or into its DER form if the input was BER; they must not be written to.
+type Message struct {
+	Raw               []byte // the ContentInfo in DER
+	BER               bool   // the input was BER and has been converted
+	Version           int
+	DigestAlgorithms  []algo.Identifier
+	ContentType       asn1.ObjectIdentifier // eContentType
+	Content           []byte                // eContent without its header; nil if Detached
+	Detached          bool                  // eContent is absent
+	Certificates      [][]byte              // X.509 certificates, as sent and unparsed
+	OtherCertificates int                   // attribute and other certificates, passed over
+	CRLs              [][]byte              // CertificateLists, as sent
+	OCSPs             [][]byte              // OCSPResponses of RFC 5940, as sent
+	OtherRevocation   int                   // revocation information of another format, passed over
+	Signers           []*Signer             // in the order sent
+
+	head []byte // the fields before signerInfos, as sent
+}
+
+// Parse reads a SignedData within DefaultLimits.
+func Parse(in []byte) (*Message, error) { return ParseWithin(in, DefaultLimits) }
+
+// ParseWithin reads a SignedData in DER, or in BER after conversion.
+//
+// A message without signers is returned as it is (a certificate bundle is
+// one): whether that is a success is the caller's to say, and for a signature
+// it never is.
+func ParseWithin(in []byte, l Limits) (*Message, error) {
+	switch {
+	case len(in) == 0:
+		return nil, fault.New(fault.InputEmpty, "", "no bytes")
+	case len(in) > l.Bytes:
+		return nil, fault.New(fault.InputTooBig, "", "%d bytes, at most %d are read", len(in), l.Bytes)
+	}
+	m, err := parseDER(in, l)
+	if err == nil || fault.Is(err, fault.CMSLimit) {
+		return m, err
+	}
+	der, berErr := ber.ToDER(in, ber.Limits{Bytes: l.Bytes, Depth: ber.DefaultLimits.Depth, Elements: ber.DefaultLimits.Elements})
+	switch {
+	case fault.Is(berErr, fault.EncodingTooDeep), fault.Is(berErr, fault.InputTooBig):
+		return nil, berErr
+	case berErr != nil, bytes.Equal(der, in):
+		return nil, err // it was DER, or nothing at all: the first reason stands
+	}
+	if m, err = parseDER(der, l); err != nil {
+		return nil, err
+	}
+	m.BER = true
+	return m, nil
+}
+
+var (
+	tagContent      = cbasn1.Tag(0).ContextSpecific().Constructed()
+	tagCertificates = cbasn1.Tag(0).ContextSpecific().Constructed()
+	tagRevocation   = cbasn1.Tag(1).ContextSpecific().Constructed()
+)
+
+func malformed(at, format string, args ...any) error {
+	return fault.New(fault.CMSMalformed, at, format, args...)
+}
+
+func parseDER(in []byte, l Limits) (*Message, error) {
+	s := cryptobyte.String(in)
+	var info, wrapped, body cryptobyte.String
+	var outer asn1.ObjectIdentifier
+	switch {
+	case !s.ReadASN1(&info, cbasn1.SEQUENCE):
+		return nil, malformed("/", "not a ContentInfo in DER")
+	case !s.Empty():
+		return nil, malformed("/", "%d bytes follow the message", len(s))
+	case !info.ReadASN1ObjectIdentifier(&outer):
+		return nil, malformed("/contentType", "not an object identifier")
+	case !outer.Equal(OIDSignedData):
+		return nil, fault.New(fault.CMSNotSigned, "/contentType", "content type %s, not SignedData", outer)
+	case !info.ReadASN1(&wrapped, tagContent) || !info.Empty():
+		return nil, malformed("/content", "not one [0] EXPLICIT value")
+	case !wrapped.ReadASN1(&body, cbasn1.SEQUENCE) || !wrapped.Empty():
+		return nil, malformed("/content", "not one SignedData")
+	}
+	m := &Message{Raw: in}
+	return m, m.readBody(body, l)
+}
+
+// readBody reads the fields of SignedData in their order (RFC 5652 §5.1).
+func (m *Message) readBody(body cryptobyte.String, l Limits) error {
+	whole := []byte(body)
+	if !body.ReadASN1Integer(&m.Version) || m.Version < 0 || m.Version > 5 {
+		return malformed("/version", "not a version of SignedData")
+	}
+	for _, read := range []func(*cryptobyte.String, Limits) error{
+		m.readDigestAlgorithms, m.readContent, m.readCertificates, m.readRevocation,
+	} {
+		if err := read(&body, l); err != nil {
+			return err
+		}
+	}
+	m.head = whole[:len(whole)-len(body)]
+	if err := m.readSigners(&body, l); err != nil {
+		return err
+	}
+	if !body.Empty() {
+		return malformed("/", "%d bytes follow signerInfos", len(body))
+	}
+	return nil
+}
+
+func (m *Message) readDigestAlgorithms(body *cryptobyte.String, l Limits) error {
+	var set cryptobyte.String
+	if !body.ReadASN1(&set, cbasn1.SET) {
+		return malformed("/digestAlgorithms", "not a SET")
+	}
+	for !set.Empty() {
+		if len(m.DigestAlgorithms) == l.DigestAlgorithms {
+			return limit("/digestAlgorithms", l.DigestAlgorithms)
+		}
+		id, ok := algo.ReadIdentifier(&set)
+		if !ok {
+			return malformed("/digestAlgorithms", "not an AlgorithmIdentifier")
+		}
+		m.DigestAlgorithms = append(m.DigestAlgorithms, id)
+	}
+	return nil
+}
+
+// readContent reads EncapsulatedContentInfo (§5.2). Content that is not an
+// OCTET STRING is PKCS #7 1.5 (§5.2.1), which no signer here produces.
+func (m *Message) readContent(body *cryptobyte.String, _ Limits) error {
+	var encap, explicit cryptobyte.String
+	var present bool
+	switch {
+	case !body.ReadASN1(&encap, cbasn1.SEQUENCE):
+		return malformed("/encapContentInfo", "not a SEQUENCE")
+	case !encap.ReadASN1ObjectIdentifier(&m.ContentType):
+		return malformed("/encapContentInfo/eContentType", "not an object identifier")
+	case !encap.ReadOptionalASN1(&explicit, &present, tagContent) || !encap.Empty():
+		return malformed("/encapContentInfo/eContent", "not one [0] EXPLICIT value")
+	}
+	if !present {
+		m.Detached = true
+		return nil
+	}
+	var content cryptobyte.String
+	if !explicit.ReadASN1(&content, cbasn1.OCTET_STRING) || !explicit.Empty() {
+		return malformed("/encapContentInfo/eContent", "not one OCTET STRING")
+	}
+	m.Content = content
+	return nil
+}
+
+// readCertificates reads CertificateSet (§10.2.3): X.509 certificates raw,
+// attribute certificates and the obsolete kinds counted only.
+func (m *Message) readCertificates(body *cryptobyte.String, l Limits) error {
+	var set cryptobyte.String
+	var present bool
+	if !body.ReadOptionalASN1(&set, &present, tagCertificates) {
+		return malformed("/certificates", "not a [0] IMPLICIT SET")
+	}
+	for !set.Empty() {
+		if len(m.Certificates)+m.OtherCertificates == l.Certificates {
+			return limit("/certificates", l.Certificates)
+		}
+		var raw cryptobyte.String
+		var tag cbasn1.Tag
+		if !set.ReadAnyASN1Element(&raw, &tag) {
+			return malformed("/certificates", "not a CertificateChoices")
+		}
+		if tag == cbasn1.SEQUENCE {
+			m.Certificates = append(m.Certificates, raw)
+		} else {
+			m.OtherCertificates++
+		}
+	}
+	return nil
+}
+
+// readRevocation reads RevocationInfoChoices (§10.2.1): CRLs, and OCSP answers
+// in the form of RFC 5940.
+func (m *Message) readRevocation(body *cryptobyte.String, l Limits) error {
+	var set cryptobyte.String
+	var present bool
+	if !body.ReadOptionalASN1(&set, &present, tagRevocation) {
+		return malformed("/crls", "not a [1] IMPLICIT SET")
+	}
+	for count := 0; !set.Empty(); count++ {
+		if count == l.RevocationValues {
+			return limit("/crls", l.RevocationValues)
+		}
+		var raw, value cryptobyte.String
+		var tag cbasn1.Tag
+		if !set.ReadAnyASN1Element(&raw, &tag) {
+			return malformed("/crls", "not a RevocationInfoChoice")
+		}
+		switch {
+		case tag == cbasn1.SEQUENCE:
+			m.CRLs = append(m.CRLs, raw)
+		case tag == tagRevocation && readOtherRevocation(raw, &value):
+			m.OCSPs = append(m.OCSPs, value)
+		default:
+			m.OtherRevocation++
+		}
+	}
+	return nil
+}
+
+// readOtherRevocation reads OtherRevocationInfoFormat and reports whether its
+// value is an OCSP answer.
+func readOtherRevocation(raw cryptobyte.String, value *cryptobyte.String) bool {
+	var other cryptobyte.String
+	var format asn1.ObjectIdentifier
+	var tag cbasn1.Tag
+	return raw.ReadASN1(&other, tagRevocation) &&
+		other.ReadASN1ObjectIdentifier(&format) && format.Equal(oidOCSPInfo) &&
+		other.ReadAnyASN1Element(value, &tag) && other.Empty()
+}
+
+func (m *Message) readSigners(body *cryptobyte.String, l Limits) error {
+	var set cryptobyte.String
+	if !body.ReadASN1(&set, cbasn1.SET) {
+		return malformed("/signerInfos", "not a SET")
+	}
+	for !set.Empty() {
+		if len(m.Signers) == l.Signers {
+			return limit("/signerInfos", l.Signers)
+		}
+		signer, err := readSigner(&set, len(m.Signers), l)
+		if err != nil {
+			return err
+		}
+		m.Signers = append(m.Signers, signer)
+	}
+	return nil
+}
+
+func limit(at string, max int) error {
+	return fault.New(fault.CMSLimit, at, "more than %d", max)
+}
