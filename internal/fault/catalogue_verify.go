@@ -14,7 +14,6 @@ const (
 	AttributeMalformed       Code = "attribute_malformed"
 	AttributesNotDER         Code = "attributes_not_der"
 	DigestMismatch           Code = "digest_mismatch"
-	DigestAlgorithmMismatch  Code = "digest_algorithm_mismatch"
 	SignerCertificateMissing Code = "signer_certificate_missing"
 	SignerReferenceAbsent    Code = "signer_reference_absent"
 	SignerReferenceMismatch  Code = "signer_reference_mismatch"
@@ -23,6 +22,7 @@ const (
 	AlgorithmForbidden       Code = "algorithm_forbidden"
 	KeyUsageNotSigning       Code = "key_usage_not_signing"
 	TimestampInvalid         Code = "timestamp_invalid"
+	AttributeNotJudged       Code = "attribute_not_judged"
 	LongTermNotJudged        Code = "long_term_not_judged"
 	TSARefused               Code = "tsa_refused"
 	FactsUnreadable          Code = "facts_unreadable"
@@ -42,7 +42,6 @@ var verifyEntries = []Entry{
 	{AttributeMalformed, Refused, "Қолтаңбаның атрибуты қате жазылған.", "Атрибут подписи записан неверно.", "A signed attribute is malformed."},
 	{AttributesNotDER, Refused, "Қолтаңбаның атрибуттары DER пішімінде емес; қолтаңба реттелген түріне сәйкес келеді.", "Атрибуты подписи не в форме DER; подпись сходится с их упорядоченной формой.", "The signed attributes are not in DER; the signature holds over their DER form."},
 	{DigestMismatch, Refused, "Құжат қол қойылғаннан кейін өзгертілген.", "Документ изменён после подписания.", "The content is not what was signed."},
-	{DigestAlgorithmMismatch, Refused, "Хэш алгоритмі қолтаңба алгоритміне сәйкес емес.", "Алгоритм хэширования не соответствует алгоритму подписи.", "The digest algorithm and the signature algorithm disagree."},
 	{SignerCertificateMissing, Refused, "Қол қоюшының сертификаты табылмады.", "Сертификат подписавшего не найден.", "The signer's certificate was not found."},
 	{SignerReferenceAbsent, Refused, "Қолтаңбада қол қоюшы сертификатына қорғалған сілтеме жоқ.", "В подписи нет защищённой ссылки на сертификат подписавшего.", "The signature has no protected reference to the signer's certificate."},
 	{SignerReferenceMismatch, Refused, "Қорғалған сілтеме басқа сертификатты көрсетеді.", "Защищённая ссылка указывает на другой сертификат.", "The protected reference names another certificate."},
@@ -51,6 +50,7 @@ var verifyEntries = []Entry{
 	{AlgorithmForbidden, Refused, "Алгоритм немесе кілт ұзындығы саясат талаптарына сай емес.", "Алгоритм или длина ключа не разрешены политикой.", "The policy does not allow this algorithm or key size."},
 	{KeyUsageNotSigning, Refused, "Сертификат қол қоюға арналмаған.", "Сертификат не предназначен для подписания.", "The certificate is not meant for signing."},
 	{TimestampInvalid, Refused, "Уақыт белгісі жарамсыз немесе сенімсіз.", "Метка времени недействительна или не вызывает доверия.", "The timestamp is invalid or not trusted."},
+	{AttributeNotJudged, Refused, "Бұл атрибут әзірге тексерілмейді және есепке алынбайды.", "Этот атрибут пока не проверяется и не учитывается.", "This attribute is not verified yet and is not counted."},
 	{LongTermNotJudged, Refused, "Ұзақ мерзімді сақтау дәлелдері әзірге тексерілмейді және есепке алынбайды.", "Доказательства долгосрочного хранения пока не проверяются и не учитываются.", "Long-term evidence is not verified yet and is not counted."},
 	{TSARefused, Refused, "Уақыт белгісі қызметі сұрауды қабылдамады.", "Служба меток времени отклонила запрос.", "The time-stamping authority refused the request."},
 	{FactsUnreadable, BadInput, "Сақталған деректер файлы қате.", "Файл сохранённых фактов неверен.", "The file of saved facts is invalid."},
