@@ -1,0 +1,16 @@
+// Package ledger is the double-entry book of the service: what came through
+// the gateway, for whom, to which budget codes, and what the treasury showed.
+//
+// An entry has two or more postings that add up to zero: a debit is positive,
+// a credit negative. The book is append-only; a correction is a new entry.
+// Every entry carries a natural key, and posting the same entry again under
+// the same key changes nothing, so any message may be replayed. The database
+// itself refuses, whoever writes: an entry that does not balance, a posting
+// added to an entry later, and any UPDATE, DELETE or TRUNCATE.
+//
+// It does not know what a payment, an order or a statement is. Holds, closing
+// of periods and balances as of a past time are not here yet.
+//
+// Called by payments and payments/reconcile inside their transactions, and by
+// cmd/senim for Verify.
+package ledger

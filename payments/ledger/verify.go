@@ -1,0 +1,186 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments/money"
+)
+
+// Balance of one account: its debits, its credits (negative) and their sum.
+type Balance struct {
+	Account Account    `json:"account"`
+	Debits  money.Tiyn `json:"debits"`
+	Credits money.Tiyn `json:"credits"`
+	Balance money.Tiyn `json:"balance"`
+}
+
+// Balances returns the trial balance: every account by its name.
+func Balances(ctx context.Context, q postgres.Querier) ([]Balance, error) {
+	// The casts fail rather than wrap when a sum does not fit in 64 bits.
+	rows, err := q.Query(ctx, `
+		SELECT account,
+		       coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
+		       coalesce(sum(amount) FILTER (WHERE amount < 0), 0)::bigint,
+		       sum(amount)::bigint
+		  FROM ledger_posting GROUP BY account ORDER BY account`)
+	if err != nil {
+		return nil, fmt.Errorf("read the balances: %w", postgres.Classify(err))
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Balance])
+	if err != nil {
+		return nil, fmt.Errorf("read the balances: %w", postgres.Classify(err))
+	}
+	return all, nil
+}
+
+// findingsMax bounds what Verify lists; a broken book needs a person, not a
+// complete list.
+const findingsMax = 100
+
+// Verification is what Verify found.
+type Verification struct {
+	Entries  int64      `json:"entries"`
+	Postings int64      `json:"postings"`
+	Debits   money.Tiyn `json:"debits"`
+	Credits  money.Tiyn `json:"credits"`
+	Findings []Finding  `json:"findings"` // empty if the book is whole; at most 100
+}
+
+// Finding is one thing that is wrong with the book.
+type Finding struct {
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
+}
+
+// The reasons of a finding.
+const (
+	EntryMissing    = "entry_missing"    // the key is known, the entry is gone
+	EntryUnknown    = "entry_unknown"    // the entry stands under no key
+	PostingsDiffer  = "postings_differ"  // fewer or more postings than were posted
+	Unbalanced      = "unbalanced"       // the postings do not add up to zero
+	DebitsDiffer    = "debits_differ"    // the debits are not those that were posted
+	ContentDiffers  = "content_differs"  // the digest of the entry is another
+	PostingOrphaned = "posting_orphaned" // a posting of no entry
+)
+
+// Verify reads the whole book and checks that nothing was lost, added or
+// changed: every entry balances, has its postings and its key with the digest
+// it was posted with, no posting is without an entry, and all debits equal all
+// credits. A book that is not whole is fault.LedgerInconsistent, with the
+// findings in the Verification.
+func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
+	var v Verification
+	if err := tx.QueryRow(ctx, `
+		SELECT (SELECT count(*) FROM ledger_entry), count(*),
+		       coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
+		       coalesce(sum(amount) FILTER (WHERE amount < 0), 0)::bigint
+		  FROM ledger_posting`).Scan(&v.Entries, &v.Postings, &v.Debits, &v.Credits); err != nil {
+		return nil, fmt.Errorf("add up the ledger: %w", postgres.Classify(err))
+	}
+	var err error
+	if v.Findings, err = findings(ctx, tx); err != nil {
+		return nil, err
+	}
+	contents, err := checkContents(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	v.Findings = append(v.Findings, contents...)
+	if len(v.Findings) > findingsMax {
+		v.Findings = v.Findings[:findingsMax]
+	}
+	if len(v.Findings) > 0 {
+		return &v, fault.New(fault.LedgerInconsistent, v.Findings[0].Key, "%s, and %d more findings", v.Findings[0].Reason, len(v.Findings)-1)
+	}
+	return &v, nil
+}
+
+// findings asks for what sums and counts can show.
+func findings(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
+	rows, err := tx.Query(ctx, `
+		WITH sums AS (
+			SELECT entry_id, recorded_at, count(*) AS postings, sum(amount) AS total,
+			       coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS debits
+			  FROM ledger_posting GROUP BY entry_id, recorded_at),
+		book AS (
+			SELECT coalesce(k.natural_key, e.natural_key, s.entry_id::text) AS key,
+			       CASE WHEN e.id IS NULL AND k.entry_id IS NOT NULL THEN $1
+			            WHEN e.id IS NULL THEN $2
+			            WHEN k.entry_id IS NULL OR k.natural_key <> e.natural_key THEN $3
+			            WHEN s.postings IS DISTINCT FROM e.postings THEN $4
+			            WHEN s.total <> 0 THEN $5
+			            WHEN s.debits <> k.debits THEN $6 END AS reason
+			  FROM ledger_entry e
+			  FULL JOIN ledger_key k ON k.entry_id = e.id AND k.recorded_at = e.recorded_at
+			  FULL JOIN sums s ON s.entry_id = coalesce(e.id, k.entry_id) AND s.recorded_at = coalesce(e.recorded_at, k.recorded_at))
+		SELECT key, reason FROM book WHERE reason IS NOT NULL ORDER BY key LIMIT $7`,
+		EntryMissing, PostingOrphaned, EntryUnknown, PostingsDiffer, Unbalanced, DebitsDiffer, findingsMax)
+	if err != nil {
+		return nil, fmt.Errorf("check the ledger: %w", postgres.Classify(err))
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Finding])
+	if err != nil {
+		return nil, fmt.Errorf("check the ledger: %w", postgres.Classify(err))
+	}
+	return found, nil
+}
+
+// checkContents computes the digest of every entry again, one entry in memory
+// at a time.
+func checkContents(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT e.id, e.natural_key, e.kind, e.day, e.transaction_id, k.content, p.account, p.amount
+		  FROM ledger_entry e
+		  JOIN ledger_key k ON k.entry_id = e.id
+		  JOIN ledger_posting p ON p.entry_id = e.id AND p.recorded_at = e.recorded_at
+		 ORDER BY e.recorded_at, e.id, p.position`)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger's entries: %w", postgres.Classify(err))
+	}
+	defer rows.Close()
+	var found []Finding
+	var current stored
+	for rows.Next() {
+		next := stored{}
+		var day time.Time
+		var p Posting
+		if err := rows.Scan(&next.id, &next.Key, &next.Kind, &day, &next.Transaction, &next.digest, &p.Account, &p.Amount); err != nil {
+			return nil, fmt.Errorf("read the ledger's entries: %w", postgres.Classify(err))
+		}
+		if err := next.Day.Scan(day); err != nil {
+			return nil, fmt.Errorf("read the ledger's entries: %w", err)
+		}
+		if next.id != current.id {
+			found = current.appendFinding(found)
+			current = next
+		}
+		current.Postings = append(current.Postings, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the ledger's entries: %w", postgres.Classify(err))
+	}
+	return current.appendFinding(found), nil
+}
+
+// stored is an entry as it stands in the book, with the digest it was posted
+// with.
+type stored struct {
+	Entry
+	id     uuid.UUID
+	digest []byte
+}
+
+func (s stored) appendFinding(found []Finding) []Finding {
+	content := s.content()
+	if s.id == uuid.Nil || len(found) >= findingsMax || string(s.digest) == string(content[:]) {
+		return found
+	}
+	return append(found, Finding{Key: s.Key, Reason: ContentDiffers})
+}
