@@ -100,7 +100,7 @@ func TestParseSigner(t *testing.T) {
 		len(c.CRLURLs) != 2 || !slices.Equal(c.Emails, []string{"a@example.kz"}) {
 		t.Errorf("addresses %v %v %v %v", c.OCSPServers, c.IssuingURLs, c.CRLURLs, c.Emails)
 	}
-	if !c.Allows(DigitalSignature|NonRepudiation) || c.Allows(CertSign) {
+	if !c.Allows(KeyUsageDigitalSignature|KeyUsageNonRepudiation) || c.Allows(KeyUsageCertSign) {
 		t.Errorf("key usage %b", c.KeyUsage)
 	}
 	for at, want := range map[time.Time]bool{

@@ -108,15 +108,15 @@ type KeyUsage uint16
 
 // The key usages, bit 0 of the extension first.
 const (
-	DigitalSignature KeyUsage = 1 << iota
-	NonRepudiation            // contentCommitment in newer texts
-	KeyEncipherment
-	DataEncipherment
-	KeyAgreement
-	CertSign
-	CRLSign
-	EncipherOnly
-	DecipherOnly
+	KeyUsageDigitalSignature KeyUsage = 1 << iota
+	KeyUsageNonRepudiation            // contentCommitment in newer texts
+	KeyUsageKeyEncipherment
+	KeyUsageDataEncipherment
+	KeyUsageKeyAgreement
+	KeyUsageCertSign
+	KeyUsageCRLSign
+	KeyUsageEncipherOnly
+	KeyUsageDecipherOnly
 )
 
 // Allows reports whether the key may be used so: the extension lists every bit
