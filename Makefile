@@ -1,0 +1,56 @@
+# make demo   shows the main job, end to end
+# make test   everything that must hold before a commit
+# The rest is listed by `make help`.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO          := go
+FUZZTIME    := 30s
+BENCHFLAGS  :=
+
+.DEFAULT_GOAL := build
+
+.PHONY: help
+help: ## lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+.PHONY: setup
+setup: ## installs what is missing (Debian packages)
+	@./scripts/setup.sh
+
+.PHONY: build
+build: ## builds ./bin/senim
+	@mkdir -p bin
+	$(GO) build -trimpath -o bin/senim ./cmd/senim
+
+.PHONY: demo
+demo: setup build ## runs one transaction from signature to reconciled payment
+	@./bin/senim demo
+
+.PHONY: test
+test: setup lint ## runs every test, and those of packages with goroutines with -race
+	$(GO) test ./...
+	@echo "with the race detector:"
+	@$(GO) test -race -short $$(./scripts/concurrent-packages.sh)
+
+.PHONY: lint
+lint: ## checks formatting and runs go vet
+	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...) | sort -u); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+.PHONY: fuzz
+fuzz: ## runs each fuzz target for FUZZTIME
+	@./scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: setup build ## measures against the limits of this machine
+	@./bin/senim bench $(BENCHFLAGS)
+
+.PHONY: generate
+generate: ## writes generated code again
+	$(GO) generate ./...
+
+.PHONY: clean
+clean: ## removes what was built
+	rm -rf bin
