@@ -12,6 +12,39 @@ const (
 	EncodingTooDeep            Code = "encoding_too_deep"
 	CertificateUnreadable      Code = "certificate_unreadable"
 	PublicKeyInvalid           Code = "public_key_invalid"
+
+	AnchorProfilesMixed         Code = "anchor_profiles_mixed"
+	ChainNotFound               Code = "chain_not_found"
+	ChainBroken                 Code = "chain_broken"
+	CertificateExpired          Code = "certificate_expired"
+	CertificateNotYetValid      Code = "certificate_not_yet_valid"
+	NotACA                      Code = "not_a_ca"
+	PathTooLong                 Code = "path_too_long"
+	KeyUsageForbidden           Code = "key_usage_forbidden"
+	CriticalExtensionUnknown    Code = "critical_extension_unknown"
+	PolicyNotSupported          Code = "policy_not_supported"
+	NameConstraintsNotSupported Code = "name_constraints_not_supported"
+
+	RevocationUnknown          Code = "revocation_unknown"
+	CertificateRevoked         Code = "certificate_revoked"
+	RevocationStale            Code = "revocation_stale"
+	RevocationFromFuture       Code = "revocation_from_the_future"
+	OCSPUnreadable             Code = "ocsp_unreadable"
+	OCSPNotSuccessful          Code = "ocsp_not_successful"
+	OCSPOtherCertificate       Code = "ocsp_other_certificate"
+	OCSPResponderNotAuthorised Code = "ocsp_responder_not_authorised"
+	OCSPNonceMismatch          Code = "ocsp_nonce_mismatch"
+	CRLUnreadable              Code = "crl_unreadable"
+	CRLOtherIssuer             Code = "crl_other_issuer"
+	CRLNotSupported            Code = "crl_not_supported"
+
+	TimestampUnreadable          Code = "timestamp_unreadable"
+	TimestampImprintMismatch     Code = "timestamp_imprint_mismatch"
+	TimestampNonceMismatch       Code = "timestamp_nonce_mismatch"
+	TimestampPolicyMismatch      Code = "timestamp_policy_mismatch"
+	TimestampSignerMismatch      Code = "timestamp_signer_mismatch"
+	TimestampSignerNotAuthorised Code = "timestamp_signer_not_authorised"
+	TimestampExtensionUnknown    Code = "timestamp_extension_unknown"
 )
 
 var pkiEntries = []Entry{
@@ -24,4 +57,37 @@ var pkiEntries = []Entry{
 	{EncodingTooDeep, TooLarge, "Деректердің қабатталуы шектен асады.", "Вложенность данных превышает предел.", "The data is nested too deeply."},
 	{CertificateUnreadable, BadInput, "Сертификатты оқу мүмкін емес.", "Сертификат не читается.", "The certificate cannot be read."},
 	{PublicKeyInvalid, BadInput, "Ашық кілт қате.", "Неверный открытый ключ.", "The public key is invalid."},
+
+	{AnchorProfilesMixed, Refused, "Әртүрлі ортаның сенім сертификаттары араласқан.", "Смешаны доверенные сертификаты разных сред.", "Trust anchors of different environments are mixed."},
+	{ChainNotFound, Refused, "Сенімді сертификатқа дейінгі тізбек табылмады.", "Цепочка до доверенного сертификата не найдена.", "No chain to a trust anchor was found."},
+	{ChainBroken, Refused, "Сертификаттар тізбегі үзілген.", "Цепочка сертификатов разорвана.", "The certificates do not form a chain."},
+	{CertificateExpired, Refused, "Сертификаттың мерзімі өткен.", "Срок действия сертификата истёк.", "The certificate has expired."},
+	{CertificateNotYetValid, Refused, "Сертификат әлі күшіне енген жоқ.", "Срок действия сертификата ещё не наступил.", "The certificate is not valid yet."},
+	{NotACA, Refused, "Бұл сертификаттың иесі басқа сертификат шығара алмайды.", "Владелец этого сертификата не вправе выпускать другие.", "The certificate is not that of a certification authority."},
+	{PathTooLong, Refused, "Сертификаттар тізбегі рұқсат етілгеннен ұзын.", "Цепочка сертификатов длиннее допустимой.", "The chain is longer than allowed."},
+	{KeyUsageForbidden, Refused, "Кілтті бұлай қолдануға болмайды.", "Ключ не предназначен для такого применения.", "The certificate does not allow this use of the key."},
+	{CriticalExtensionUnknown, Refused, "Белгісіз маңызды кеңейтім бар.", "Есть неизвестное критическое расширение.", "There is an unknown critical extension."},
+	{PolicyNotSupported, Refused, "Сертификат саясатының шектеулеріне әлі қолдау жоқ.", "Ограничения политик сертификата пока не поддерживаются.", "Policy constraints of this certificate are not supported yet."},
+	{NameConstraintsNotSupported, Refused, "Атау шектеулеріне әлі қолдау жоқ.", "Ограничения имён пока не поддерживаются.", "Name constraints are not supported yet."},
+
+	{RevocationUnknown, Refused, "Сертификаттың қайтарылған-қайтарылмағаны белгісіз.", "Статус отзыва сертификата неизвестен.", "The revocation status of the certificate is unknown."},
+	{CertificateRevoked, Refused, "Сертификат қайтарып алынған.", "Сертификат отозван.", "The certificate has been revoked."},
+	{RevocationStale, Refused, "Қайтарып алу туралы мәлімет ескірген.", "Сведения об отзыве устарели.", "The revocation information is too old."},
+	{RevocationFromFuture, Refused, "Қайтарып алу туралы мәлімет болашақ уақытпен берілген.", "Сведения об отзыве датированы будущим.", "The revocation information is dated in the future."},
+	{OCSPUnreadable, BadInput, "OCSP жауабын оқу мүмкін емес.", "Ответ OCSP не читается.", "The OCSP response cannot be read."},
+	{OCSPNotSuccessful, RetryLater, "OCSP қызметі сұрауды орындамады.", "Служба OCSP не выполнила запрос.", "The OCSP service did not serve the request."},
+	{OCSPOtherCertificate, Refused, "OCSP жауабы басқа сертификат туралы.", "Ответ OCSP относится к другому сертификату.", "The OCSP response is about another certificate."},
+	{OCSPResponderNotAuthorised, Refused, "OCSP жауабына уәкілетті емес тұлға қол қойған.", "Ответ OCSP подписан неуполномоченной стороной.", "The OCSP response is signed by a party without authority."},
+	{OCSPNonceMismatch, Refused, "OCSP жауабы басқа сұрауға берілген.", "Ответ OCSP дан на другой запрос.", "The OCSP response answers another request."},
+	{CRLUnreadable, BadInput, "Қайтарып алынған сертификаттар тізімін оқу мүмкін емес.", "Список отозванных сертификатов не читается.", "The CRL cannot be read."},
+	{CRLOtherIssuer, Refused, "Тізімді сертификатты шығарған орталық жасамаған.", "Список отозванных выпущен другим центром.", "The CRL is of another issuer."},
+	{CRLNotSupported, Refused, "Бұл түрдегі қайтарып алу тізіміне әлі қолдау жоқ.", "Такой вид списка отозванных пока не поддерживается.", "This kind of CRL is not supported yet."},
+
+	{TimestampUnreadable, BadInput, "Уақыт белгісін оқу мүмкін емес.", "Метка времени не читается.", "The time-stamp cannot be read."},
+	{TimestampImprintMismatch, Refused, "Уақыт белгісі басқа деректерге берілген.", "Метка времени поставлена на другие данные.", "The time-stamp is over other data."},
+	{TimestampNonceMismatch, Refused, "Уақыт белгісі басқа сұрауға берілген.", "Метка времени дана на другой запрос.", "The time-stamp answers another request."},
+	{TimestampPolicyMismatch, Refused, "Уақыт белгісі басқа саясатпен берілген.", "Метка времени выдана по другой политике.", "The time-stamp follows another policy."},
+	{TimestampSignerMismatch, Refused, "Уақыт белгісінің қолтаңба сертификаты сәйкес емес.", "Сертификат подписи метки времени не соответствует указанному в ней.", "The time-stamp's signing certificate is not the one it names."},
+	{TimestampSignerNotAuthorised, Refused, "Бұл сертификат уақыт белгісін беруге құқық бермейді.", "Этот сертификат не даёт права выдавать метки времени.", "The certificate is not one of a time-stamping authority."},
+	{TimestampExtensionUnknown, Refused, "Уақыт белгісінде белгісіз маңызды кеңейтім бар.", "В метке времени есть неизвестное критическое расширение.", "The time-stamp has an unknown critical extension."},
 }

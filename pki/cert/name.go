@@ -226,3 +226,6 @@ func (n Name) First(oid asn1.ObjectIdentifier) string {
 	}
 	return ""
 }
+
+// Organizations lists the values of O.
+func (n Name) Organizations() []string { return n.values(oidOrganization) }
