@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -45,12 +46,12 @@ func (c *Config) Check() error {
 	k.peer("gateway.url", c.Gateway.URL)
 	k.must("gateway.sender_id", c.Gateway.SenderID != "", "is missing")
 	k.must("gateway.service_id", c.Gateway.ServiceID != "", "is missing")
-	k.must("payments.revenue_office", revenueOffice.MatchString(c.Payments.RevenueOffice), "must have 4 or 6 digits")
-	k.bin("payments.beneficiary_bin", c.Payments.BeneficiaryBIN)
+	k.offices(c.Payments.Offices)
+	k.must("payments.order_life", c.Payments.OrderLife > 0, "must be positive")
 	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
 	if k.production {
-		k.safe("payments.format_only_checks", !c.Payments.FormatOnlyChecks, "accepts invented IIN and BIN; for tests only")
+		k.safe("trust.format_only_numbers", !c.Trust.FormatOnlyNumbers, "accepts invented IIN and BIN; for tests only")
 	}
 	return errors.Join(k.faults...)
 }
@@ -135,6 +136,16 @@ func (k *checker) secretFile(key, path string) {
 	k.must(key, err == nil && info.Mode().IsRegular(), "must be a regular file")
 	if err == nil {
 		k.safe(key, info.Mode().Perm()&0o077 == 0, "may be read by others: chmod 600 "+path)
+	}
+}
+
+func (k *checker) offices(offices []Office) {
+	k.must("payments.offices", len(offices) > 0, "at least one revenue office is needed")
+	for i, office := range offices {
+		at := fmt.Sprintf("payments.offices[%d].", i)
+		k.must(at+"code", revenueOffice.MatchString(office.Code), "must have 4 or 6 digits")
+		k.bin(at+"bin", office.BIN)
+		k.must(at+"name", office.Name != "", "is missing")
 	}
 }
 

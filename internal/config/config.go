@@ -33,6 +33,7 @@ type Config struct {
 	SHEP      SHEP      `yaml:"shep"`
 	Gateway   Gateway   `yaml:"gateway"`
 	Payments  Payments  `yaml:"payments"`
+	Network   Network   `yaml:"network"`
 	Limits    Limits    `yaml:"limits"`
 }
 
@@ -69,6 +70,10 @@ type TokenKeys struct {
 
 // Trust names the anchors and what may be asked about certificates.
 type Trust struct {
+	// FormatOnlyNumbers accepts the IIN and BIN of NUC RK's test certificates,
+	// whose control digits are wrong; refused in production.
+	FormatOnlyNumbers bool `yaml:"format_only_numbers"`
+
 	Anchors      []string `yaml:"anchors"`       // files or folders
 	AllowedHosts []string `yaml:"allowed_hosts"` // hosts[:port] whose AIA, OCSP and CRL addresses may be followed
 }
@@ -100,13 +105,24 @@ type Gateway struct {
 	ServiceID string `yaml:"service_id"`
 }
 
-// Payments are the requisites that orders carry.
+// Network says which addresses peers may have.
+type Network struct {
+	AllowPrivate bool `yaml:"allow_private"` // the state's closed network; loopback stays refused
+}
+
+// Payments say what orders carry and how long they can be paid.
 type Payments struct {
-	RevenueOffice    string `yaml:"revenue_office"`     // УГД code, 4 or 6 digits
-	BeneficiaryBIN   string `yaml:"beneficiary_bin"`    // BIN of that office
-	BeneficiaryIIK   string `yaml:"beneficiary_iik"`    // KZ24070105KSN0000000 if empty: the treasury's only account
-	BeneficiaryBIC   string `yaml:"beneficiary_bic"`    // KKMFKZ2A if empty
-	FormatOnlyChecks bool   `yaml:"format_only_checks"` // accept IIN/BIN of NUC RK's test certificates; refused in production
+	Offices        []Office      `yaml:"offices"`         // revenue offices (УГД) that may be paid
+	BeneficiaryIIK string        `yaml:"beneficiary_iik"` // KZ24070105KSN0000000 if empty: the treasury's only account
+	BeneficiaryBIC string        `yaml:"beneficiary_bic"` // KKMFKZ2A if empty
+	OrderLife      time.Duration `yaml:"order_life"`      // 72h if zero; then an unpaid order expires
+}
+
+// Office is one revenue office.
+type Office struct {
+	Code string `yaml:"code"` // 4 or 6 digits
+	BIN  string `yaml:"bin"`
+	Name string `yaml:"name"`
 }
 
 // Limits of one caller; zero means the default in brackets.
@@ -136,6 +152,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.SHEP.Timeout == 0 {
 		c.SHEP.Timeout = 30 * time.Second
+	}
+	if c.Payments.OrderLife == 0 {
+		c.Payments.OrderLife = 72 * time.Hour
 	}
 	if c.Limits.RequestsPerSecond == 0 {
 		c.Limits.RequestsPerSecond = 50

@@ -35,7 +35,7 @@ trust: {anchors: [DIR/anchors.pem], allowed_hosts: [ocsp.pki.gov.kz]}
 timestamp: {url: "http://tsp.pki.gov.kz/"}
 shep: {url: "http://shep.example/sync", sender_id: senim, register_bin: "971240001315"}
 gateway: {url: "http://pshep.example/", sender_id: senim, service_id: PSHEP}
-payments: {revenue_office: "6009", beneficiary_bin: "971240001315"}
+payments: {offices: [{code: "6009", bin: "971240001315", name: УГД}]}
 `
 
 func load(t *testing.T, yaml string, environ ...string) (*Config, error) {
@@ -88,7 +88,9 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "gateway on any address", from: "http://pshep.example/", to: "http://0.0.0.0/", code: fault.ConfigUnsafe, key: "gateway.url"},
 		{name: "password in a URL", from: "http://shep.example/sync", to: "http://u:p@shep.example/", code: fault.ConfigBad, key: "shep.url"},
 		{name: "wrong BIN", from: `register_bin: "971240001315"`, to: `register_bin: "971240001314"`, code: fault.ConfigBad, key: "shep.register_bin"},
-		{name: "relaxed checks", from: `revenue_office: "6009"`, to: `format_only_checks: true, revenue_office: "6009"`, code: fault.ConfigUnsafe, key: "payments.format_only_checks"},
+		{name: "relaxed checks", from: "trust: {", to: "trust: {format_only_numbers: true, ", code: fault.ConfigUnsafe, key: "trust.format_only_numbers"},
+		{name: "no office", from: `offices: [{code: "6009", bin: "971240001315", name: УГД}]`, to: "offices: []", code: fault.ConfigBad, key: "payments.offices"},
+		{name: "wrong office", from: `code: "6009"`, to: `code: "60"`, code: fault.ConfigBad, key: "payments.offices[0].code"},
 		{name: "unknown policy", from: "timestamp:", to: "signature: {policy: lax}\ntimestamp:", code: fault.ConfigBad, key: "signature.policy"},
 		{name: "override of the wrong form", code: fault.ConfigBad, key: "SENIM_TIMESTAMP_TIMEOUT", environ: []string{"SENIM_TIMESTAMP_TIMEOUT=soon"}},
 	} {
