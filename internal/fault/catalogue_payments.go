@@ -46,6 +46,7 @@ const (
 	StatementBalance   Code = "statement_balance_mismatch"
 	StatementTotals    Code = "statement_totals_mismatch"
 	StatementLineBad   Code = "statement_line_invalid"
+	StatementUnknown   Code = "statement_unknown"
 
 	AmountDiffers     Code = "amount_differs"
 	WrongBudgetCode   Code = "wrong_budget_code"
@@ -106,6 +107,7 @@ var paymentsEntries = []Entry{
 	{StatementBalance, Refused, "Үзінді көшірменің қалдықтары айналымға сәйкес емес.", "Остатки выписки не сходятся с оборотом.", "The statement's balances do not add up."},
 	{StatementTotals, Refused, "Үзінді көшірменің жиынтықтары жолдарына сәйкес емес.", "Итоги выписки не сходятся с её строками.", "The statement's totals differ from its lines."},
 	{StatementLineBad, Refused, "Үзінді көшірменің жолы оқылмайды.", "Строка выписки не читается.", "A line of the statement cannot be read."},
+	{StatementUnknown, NotFound, "Мұндай үзінді көшірме жүктелмеген.", "Такая выписка не загружалась.", "No such statement was imported."},
 
 	{AmountDiffers, Refused, "Төленген сома тапсырыстан өзгеше.", "Уплаченная сумма отличается от заказа.", "The amount paid differs from the order."},
 	{WrongBudgetCode, Refused, "БСК тапсырыстан өзгеше.", "КБК отличается от заказа.", "The budget code differs from the order."},
