@@ -1,0 +1,219 @@
+package nca
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// Organization marks the root so that nobody takes it for the real one.
+const Organization = "Senim Sandbox NCA"
+
+const (
+	rootCommonName    = "НЕГІЗГІ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (RSA) SANDBOX"
+	issuingCommonName = "ҰЛТТЫҚ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (RSA) SANDBOX"
+
+	authorityYears = 20
+	// backdate: a certificate is valid a little before it is issued, so that a
+	// peer whose clock is behind accepts it.
+	backdate = 5 * time.Minute
+
+	keyBitsMin = 2048
+	keyBitsMax = 8192
+)
+
+// Config of an Authority.
+type Config struct {
+	// Dir keeps the keys and the register; it is made with mode 0700.
+	Dir string
+	// BaseURL is where Handler will be reached; it stands in every certificate,
+	// so it must stay the same as long as Dir does.
+	BaseURL string
+	// Bits of the two CA keys: 4096 as NUC RK has them, or 2048 for quick tests.
+	// Used when the Authority is first made.
+	Bits int
+	// Now is the clock of certificates, answers and timestamps.
+	Now func() time.Time
+}
+
+// Authority is the stand-in. It is safe for concurrent use.
+type Authority struct {
+	now  func() time.Time
+	base string
+	file string
+
+	root, issuing, responder, stamper keyPair
+
+	faults  faultBoard
+	servers [timeServers]*TimeServer
+
+	mu       sync.Mutex
+	register register
+	crls     map[string]*crl
+}
+
+// keyPair is a software key and its certificate.
+type keyPair struct {
+	key         *rsa.PrivateKey
+	certificate *x509.Certificate
+}
+
+// Open loads the Authority kept in the folder, or founds a new one.
+func Open(c Config) (*Authority, error) {
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Scheme != "http" || base.Host == "" || c.Now == nil || !filepath.IsAbs(c.Dir) {
+		return nil, fault.New(fault.BadArgument, "", "nca: needs an absolute folder, an http base URL and a clock")
+	}
+	a := &Authority{
+		now:  c.Now,
+		base: strings.TrimSuffix(c.BaseURL, "/"),
+		file: filepath.Join(c.Dir, stateFile),
+		crls: make(map[string]*crl),
+	}
+	for i := range a.servers {
+		a.servers[i] = newTimeServer(c.Now, i)
+	}
+	found, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		if err := a.establish(c.Bits); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.renewServices(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// establish makes the root and the issuing CA.
+func (a *Authority) establish(bits int) error {
+	if bits < keyBitsMin || bits > keyBitsMax {
+		return fault.New(fault.BadArgument, "", "nca: CA keys have %d to %d bits", keyBitsMin, keyBitsMax)
+	}
+	a.register = register{Format: stateFormat, BaseURL: a.base, Certificates: map[string]*record{}, Systems: map[string]*systemRecord{}}
+	var err error
+	if a.root, err = a.authorityCertificate(bits, nil, rootCommonName); err != nil {
+		return err
+	}
+	if a.issuing, err = a.authorityCertificate(bits, &a.root, issuingCommonName); err != nil {
+		return err
+	}
+	return a.save()
+}
+
+// authorityCertificate makes a CA key and certificate: a root when issuer is nil.
+// The layout is that of root_rsa_2020 and nca_rsa_2022.
+func (a *Authority) authorityCertificate(bits int, issuer *keyPair, commonName string) (keyPair, error) {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		return keyPair{}, fmt.Errorf("generate a CA key: %w", err)
+	}
+	names := []attribute{{oidCommonName, commonName}, {oidOrganization, Organization}, {oidCountry, "KZ"}}
+	template, err := a.template(&key.PublicKey, names, authorityYears)
+	if err != nil {
+		return keyPair{}, err
+	}
+	template.IsCA = true
+	template.BasicConstraintsValid = true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	parent, signer, policy := template, key, oidPolicyRoot
+	template.AuthorityKeyId = template.SubjectKeyId
+	if issuer != nil {
+		parent, signer, policy = issuer.certificate, issuer.key, oidPolicy
+		template.AuthorityKeyId = issuer.certificate.SubjectKeyId
+		template.MaxPathLen, template.MaxPathLenZero = 0, true
+		template.CRLDistributionPoints = []string{a.base + pathRootCRL}
+		template.IssuingCertificateURL = []string{a.base + pathRootCertificate}
+	}
+	policies, err := a.policiesExtension(policy)
+	if err != nil {
+		return keyPair{}, err
+	}
+	template.ExtraExtensions = append(template.ExtraExtensions, policies)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		return keyPair{}, fmt.Errorf("make a CA certificate: %w", err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return keyPair{}, fmt.Errorf("read our CA certificate: %w", err)
+	}
+	return keyPair{key, certificate}, nil
+}
+
+// template is what all certificates share: the serial number is the subject key
+// identifier with its top bit cleared, so that it is positive and has at most 20
+// bytes (RFC 5280 §4.1.2.2).
+func (a *Authority) template(public crypto.PublicKey, names []attribute, years int) (*x509.Certificate, error) {
+	identifier, err := keyIdentifier(public)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := encodeName(names)
+	if err != nil {
+		return nil, err
+	}
+	serial := append([]byte(nil), identifier...)
+	serial[0] &= 0x7f
+	now := a.now().UTC().Truncate(time.Second)
+	notAfter := now.AddDate(years, 0, 0)
+	if a.issuing.certificate != nil && notAfter.After(a.issuing.certificate.NotAfter) {
+		notAfter = a.issuing.certificate.NotAfter
+	}
+	return &x509.Certificate{
+		SerialNumber:       new(big.Int).SetBytes(serial),
+		RawSubject:         subject,
+		NotBefore:          now.Add(-backdate),
+		NotAfter:           notAfter,
+		SubjectKeyId:       identifier,
+		SignatureAlgorithm: x509.SHA256WithRSA,
+	}, nil
+}
+
+// keyIdentifier is method 1 of RFC 5280 §4.2.1.2: the SHA-1 of the key's bits.
+func keyIdentifier(public crypto.PublicKey) ([]byte, error) {
+	spki, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "", "encode the public key")
+	}
+	bits, err := subjectPublicKeyBits(spki)
+	if err != nil {
+		return nil, err
+	}
+	return hashSHA1(bits), nil
+}
+
+func subjectPublicKeyBits(spki []byte) ([]byte, error) {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		PublicKey asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(spki, &info); err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "", "read the public key")
+	}
+	return info.PublicKey.RightAlign(), nil
+}
+
+// Root is the root certificate in DER: the trust anchor.
+func (a *Authority) Root() []byte { return a.root.certificate.Raw }
+
+// Issuing is the issuing CA's certificate in DER.
+func (a *Authority) Issuing() []byte { return a.issuing.certificate.Raw }
+
+// TimeServers are the three SNTP servers; their owner serves a socket each.
+func (a *Authority) TimeServers() []*TimeServer { return a.servers[:] }

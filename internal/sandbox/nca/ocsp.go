@@ -1,0 +1,279 @@
+package nca
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"hash"
+	"math/big"
+	"time"
+)
+
+// The structures of RFC 6960 §4, written for encoding/asn1. golang.org/x/crypto/ocsp
+// reads no nonce, writes none, and cuts producedAt to the minute, so it serves
+// the tests as a counterpart instead.
+type (
+	certID struct {
+		Hash     pkix.AlgorithmIdentifier
+		NameHash []byte
+		KeyHash  []byte
+		Serial   *big.Int
+	}
+	singleRequest struct {
+		ID         certID
+		Extensions []pkix.Extension `asn1:"optional,explicit,tag:0"`
+	}
+	tbsRequest struct {
+		Version    int           `asn1:"optional,explicit,default:0,tag:0"`
+		Requestor  asn1.RawValue `asn1:"optional,explicit,tag:1"`
+		Requests   []singleRequest
+		Extensions []pkix.Extension `asn1:"optional,explicit,tag:2"`
+	}
+	ocspRequest struct {
+		TBS       tbsRequest
+		Signature asn1.RawValue `asn1:"optional,explicit,tag:0"`
+	}
+
+	revokedInfo struct {
+		Time   time.Time       `asn1:"generalized"`
+		Reason asn1.Enumerated `asn1:"optional,explicit,tag:0"`
+	}
+	singleResponse struct {
+		ID         certID
+		Good       asn1.Flag   `asn1:"optional,tag:0"`
+		Revoked    revokedInfo `asn1:"optional,tag:1"`
+		ThisUpdate time.Time   `asn1:"generalized"`
+	}
+	responseData struct {
+		Responder  asn1.RawValue
+		ProducedAt time.Time `asn1:"generalized"`
+		Responses  []singleResponse
+		Extensions []pkix.Extension `asn1:"explicit,tag:1"`
+	}
+	basicResponse struct {
+		Data         asn1.RawValue
+		Algorithm    pkix.AlgorithmIdentifier
+		Signature    asn1.BitString
+		Certificates []asn1.RawValue `asn1:"explicit,tag:0"`
+	}
+	responseBytes struct {
+		Type     oid
+		Response []byte
+	}
+	ocspResponse struct {
+		Status asn1.Enumerated
+		Bytes  responseBytes `asn1:"optional,explicit,tag:0"`
+	}
+)
+
+var (
+	oidBasicResponse   = oid{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
+	oidNonce           = oid{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
+	oidExtendedRevoked = oid{1, 3, 6, 1, 5, 5, 7, 48, 1, 9}
+	oidSHA256WithRSA   = oid{1, 2, 840, 113549, 1, 1, 11}
+	asn1Null           = asn1.RawValue{Tag: asn1.TagNull}
+)
+
+// OCSPResponseStatus (RFC 6960 §4.2.1).
+const (
+	ocspMalformed     = 1
+	ocspInternalError = 2
+	ocspUnauthorized  = 6
+)
+
+// ocspRequestsMax bounds one request; NUC RK's clients ask about one certificate.
+const ocspRequestsMax = 16
+
+// staleAge is how old an answer under the stale fault is.
+const staleAge = 30 * 24 * time.Hour
+
+// certIDHashes are the functions that a CertID may be made with.
+var certIDHashes = map[string]func() hash.Hash{
+	"1.3.14.3.2.26":          sha1.New,
+	"2.16.840.1.101.3.4.2.1": sha256.New,
+	"2.16.840.1.101.3.4.2.2": sha512.New384,
+	"2.16.840.1.101.3.4.2.3": sha512.New,
+}
+
+func ocspError(status int) []byte {
+	der, err := asn1.Marshal(struct{ Status asn1.Enumerated }{asn1.Enumerated(status)})
+	if err != nil {
+		return nil
+	}
+	return der
+}
+
+// respondOCSP answers a request, whatever it is.
+func (a *Authority) respondOCSP(request []byte, f Fault) []byte {
+	var parsed ocspRequest
+	rest, err := asn1.Unmarshal(request, &parsed)
+	if err != nil || len(rest) > 0 || len(parsed.TBS.Requests) == 0 || len(parsed.TBS.Requests) > ocspRequestsMax {
+		return ocspError(ocspMalformed)
+	}
+	now := a.now().UTC().Truncate(time.Second)
+	if f == Stale {
+		now = now.Add(-staleAge)
+	}
+	signer := a.responder
+	if f == WrongResponder {
+		signer = a.stamper // certified by the same CA, without the OCSPSigning purpose
+	}
+	data := responseData{
+		Responder:  asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 1, IsCompound: true, Bytes: signer.certificate.RawSubject},
+		ProducedAt: now,
+		Extensions: []pkix.Extension{{Id: oidExtendedRevoked, Value: []byte{asn1.TagNull, 0}}},
+	}
+	for _, r := range parsed.TBS.Requests {
+		if !a.isIssuer(r.ID) {
+			return ocspError(ocspUnauthorized)
+		}
+		data.Responses = append(data.Responses, a.status(r.ID, now))
+	}
+	if f == WrongCertificate {
+		data.Responses[0].ID.Serial = new(big.Int).Add(data.Responses[0].ID.Serial, big.NewInt(1))
+	}
+	for _, e := range parsed.TBS.Extensions {
+		if e.Id.Equal(oidNonce) {
+			nonce := pkix.Extension{Id: oidNonce, Value: bytes.Clone(e.Value)}
+			if f == WrongNonce && len(nonce.Value) > 0 {
+				nonce.Value[len(nonce.Value)-1] ^= 1
+			}
+			data.Extensions = append(data.Extensions, nonce)
+		}
+	}
+	return signOCSP(data, signer, f)
+}
+
+// isIssuer says whether the CertID is about certificates of the issuing CA.
+func (a *Authority) isIssuer(id certID) bool {
+	make, known := certIDHashes[id.Hash.Algorithm.String()]
+	if !known {
+		return false
+	}
+	key, err := subjectPublicKeyBits(a.issuing.certificate.RawSubjectPublicKeyInfo)
+	if err != nil {
+		return false
+	}
+	sum := func(b []byte) []byte {
+		h := make()
+		h.Write(b)
+		return h.Sum(nil)
+	}
+	return bytes.Equal(id.NameHash, sum(a.issuing.certificate.RawSubject)) && bytes.Equal(id.KeyHash, sum(key))
+}
+
+// status is the answer about one certificate. As NUC RK does: no nextUpdate, and
+// a serial that was never issued is revoked since 1970 with certificateHold
+// (RFC 6960 §2.2, extended revoked definition).
+func (a *Authority) status(id certID, now time.Time) singleResponse {
+	response := singleResponse{ID: id, ThisUpdate: now}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch row := a.register.Certificates[serialHex(id.Serial)]; {
+	case row == nil:
+		response.Revoked = revokedInfo{Time: time.Unix(0, 0).UTC(), Reason: reasonHold}
+	case row.Status == Good:
+		response.Good = true
+	default:
+		response.Revoked = revokedInfo{Time: row.Since, Reason: asn1.Enumerated(row.Reason)}
+	}
+	return response
+}
+
+func signOCSP(data responseData, signer keyPair, f Fault) []byte {
+	tbs, err := asn1.Marshal(data)
+	if err != nil {
+		return ocspError(ocspInternalError)
+	}
+	digest := sha256.Sum256(tbs)
+	signature, err := rsa.SignPKCS1v15(rand.Reader, signer.key, crypto.SHA256, digest[:])
+	if err != nil {
+		return ocspError(ocspInternalError)
+	}
+	if f == BadSignature {
+		signature[len(signature)-1] ^= 1
+	}
+	basic, err := asn1.Marshal(basicResponse{
+		Data:         asn1.RawValue{FullBytes: tbs},
+		Algorithm:    pkix.AlgorithmIdentifier{Algorithm: oidSHA256WithRSA, Parameters: asn1Null},
+		Signature:    asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)},
+		Certificates: []asn1.RawValue{{FullBytes: signer.certificate.Raw}},
+	})
+	if err != nil {
+		return ocspError(ocspInternalError)
+	}
+	der, err := asn1.Marshal(ocspResponse{Bytes: responseBytes{oidBasicResponse, basic}})
+	if err != nil {
+		return ocspError(ocspInternalError)
+	}
+	return der
+}
+
+// crl is a CRL that is served until it is due or outdated by a revocation.
+type crl struct {
+	der []byte
+	due time.Time
+}
+
+// NUC RK renews its CRL daily and states a nextUpdate of about 27 hours.
+const (
+	crlValid = 27 * time.Hour
+	crlRenew = 24 * time.Hour
+)
+
+func (a *Authority) currentCRL(path string, f Fault) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now().UTC().Truncate(time.Second)
+	if f == Stale {
+		return a.makeCRL(path, now.Add(-staleAge))
+	}
+	current := a.crls[path]
+	if current == nil || !now.Before(current.due) {
+		// Saved before it is used: a number is never given out twice.
+		a.register.CRLNumber++
+		if err := a.save(); err != nil {
+			return nil, err
+		}
+		der, err := a.makeCRL(path, now)
+		if err != nil {
+			return nil, err
+		}
+		current = &crl{der, now.Add(crlRenew)}
+		a.crls[path] = current
+	}
+	der := current.der
+	if f == BadSignature {
+		der = bytes.Clone(der)
+		der[len(der)-1] ^= 1
+	}
+	return der, nil
+}
+
+// makeCRL requires a.mu.
+func (a *Authority) makeCRL(path string, now time.Time) ([]byte, error) {
+	signer := a.root
+	template := &x509.RevocationList{
+		Number: big.NewInt(a.register.CRLNumber), ThisUpdate: now, NextUpdate: now.Add(crlValid),
+		SignatureAlgorithm: x509.SHA256WithRSA,
+	}
+	if path == pathCRL {
+		signer = a.issuing
+		for serial, row := range a.register.Certificates {
+			if row.Status == Good {
+				continue
+			}
+			number, _ := new(big.Int).SetString(serial, 16)
+			template.RevokedCertificateEntries = append(template.RevokedCertificateEntries,
+				x509.RevocationListEntry{SerialNumber: number, RevocationTime: row.Since, ReasonCode: row.Reason})
+		}
+	}
+	return x509.CreateRevocationList(rand.Reader, template, signer.certificate, signer.key)
+}
