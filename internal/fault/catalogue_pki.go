@@ -38,13 +38,13 @@ const (
 	CRLOtherIssuer             Code = "crl_other_issuer"
 	CRLNotSupported            Code = "crl_not_supported"
 
-	TimestampUnreadable          Code = "timestamp_unreadable"
-	TimestampImprintMismatch     Code = "timestamp_imprint_mismatch"
-	TimestampNonceMismatch       Code = "timestamp_nonce_mismatch"
-	TimestampPolicyMismatch      Code = "timestamp_policy_mismatch"
-	TimestampSignerMismatch      Code = "timestamp_signer_mismatch"
-	TimestampSignerNotAuthorised Code = "timestamp_signer_not_authorised"
-	TimestampExtensionUnknown    Code = "timestamp_extension_unknown"
+	TimestampUnreadable       Code = "timestamp_unreadable"
+	TimestampImprintMismatch  Code = "timestamp_imprint_mismatch"
+	TimestampNonceMismatch    Code = "timestamp_nonce_mismatch"
+	TimestampPolicyMismatch   Code = "timestamp_policy_mismatch"
+	TimestampSignerMismatch   Code = "timestamp_signer_mismatch"
+	TimestampSignerForbidden  Code = "timestamp_signer_not_authorised"
+	TimestampExtensionUnknown Code = "timestamp_extension_unknown"
 )
 
 var pkiEntries = []Entry{
@@ -88,6 +88,6 @@ var pkiEntries = []Entry{
 	{TimestampNonceMismatch, Refused, "Уақыт белгісі басқа сұрауға берілген.", "Метка времени дана на другой запрос.", "The time-stamp answers another request."},
 	{TimestampPolicyMismatch, Refused, "Уақыт белгісі басқа саясатпен берілген.", "Метка времени выдана по другой политике.", "The time-stamp follows another policy."},
 	{TimestampSignerMismatch, Refused, "Уақыт белгісінің қолтаңба сертификаты сәйкес емес.", "Сертификат подписи метки времени не соответствует указанному в ней.", "The time-stamp's signing certificate is not the one it names."},
-	{TimestampSignerNotAuthorised, Refused, "Бұл сертификат уақыт белгісін беруге құқық бермейді.", "Этот сертификат не даёт права выдавать метки времени.", "The certificate is not one of a time-stamping authority."},
+	{TimestampSignerForbidden, Refused, "Бұл сертификат уақыт белгісін беруге құқық бермейді.", "Этот сертификат не даёт права выдавать метки времени.", "The certificate is not one of a time-stamping authority."},
 	{TimestampExtensionUnknown, Refused, "Уақыт белгісінде белгісіз маңызды кеңейтім бар.", "В метке времени есть неизвестное критическое расширение.", "The time-stamp has an unknown critical extension."},
 }
