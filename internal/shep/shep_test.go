@@ -13,6 +13,7 @@ import (
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/internal/shep/sheptest"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/xmldsig"
 )
 
@@ -143,13 +144,21 @@ func TestOpenRefuses(t *testing.T) {
 		"another mandatory":     {replace("</soap:Header>", `<x soap:mustUnderstand="1"></x></soap:Header>`), w.fromClient(), fault.ShepMessage},
 		"SOAP 1.2":              {[]byte(strings.ReplaceAll(good, "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")), w.fromClient(), fault.ShepMessage},
 		"DOCTYPE":               {replace("<soap:Envelope", "<!DOCTYPE x><soap:Envelope"), w.fromClient(), fault.XMLDoctype},
-		"untrusted CA":          {sealed(t, request, rogue), w.fromClient(), fault.SignatureInvalid},
+		"untrusted CA":          {sealed(t, request, rogue), w.fromClient(), fault.ChainNotFound},
 		"another role":          {sealed(t, request, w.gateway), w.fromClient(), fault.ShepPeerRole},
 		"another BIN":           {[]byte(good), withPeer(func(p *shep.Peer) { p.BIN = otherBIN }), fault.ShepPeerBIN},
 		"no BIN": {sealed(t, request, w.ca.Issue(sheptest.Holder{Name: "nobody", Roles: roles(cert.OIDRoleSingleWindow)})),
 			w.fromClient(), fault.ShepPeerBIN},
 		"not for signing": {sealed(t, request, w.ca.Issue(sheptest.Holder{Name: "enc", BIN: windowBIN, Roles: roles(cert.OIDRoleSingleWindow), KeyUsage: 1 << 2})),
 			w.fromClient(), fault.ShepPeerUsage},
+		"revocation not configured": {[]byte(good), withPeer(func(p *shep.Peer) { p.Trust = shep.Chain{Anchors: w.ca.Store()}.Validate }), fault.ConfigUnsafe},
+		"revoked": {[]byte(good), withPeer(func(p *shep.Peer) {
+			p.Trust = shep.Chain{Anchors: w.ca.Store(), Revocation: func(context.Context, *path.Path, time.Time) error {
+				return fault.New(fault.CertificateRevoked, "", "test")
+			}}.Validate
+		}), fault.CertificateRevoked},
+		"expired": {[]byte(good), shep.Opener{Peer: w.fromClient().Peer, Window: 1e18, Now: func() time.Time { return sheptest.Now.AddDate(2, 0, 0) }},
+			fault.CertificateExpired},
 		"trust not configured": {[]byte(good), withPeer(func(p *shep.Peer) { p.Trust = nil }), fault.ConfigUnsafe},
 		"role not configured":  {[]byte(good), withPeer(func(p *shep.Peer) { p.Role = nil }), fault.ConfigUnsafe},
 		"too old":              {sealed(t, at(request, sheptest.Now.Add(-6*time.Minute)), w.client), w.fromClient(), fault.ShepStale},

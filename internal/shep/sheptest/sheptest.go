@@ -14,9 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/path"
+	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/pki/xmldsig"
 )
 
@@ -120,10 +121,18 @@ func (ca *CA) Issue(h Holder) xmldsig.Key {
 
 // Trust takes what this authority issued and nothing else; nothing is revoked.
 func (ca *CA) Trust() shep.Trust {
-	return func(_ context.Context, leaf *cert.Certificate, _ []*cert.Certificate, at time.Time) error {
-		if err := leaf.VerifySignedBy(ca.Cert); err != nil || !leaf.Covers(at) {
-			return fault.Wrap(err, fault.SignatureInvalid, "", "not issued by the authority of the test")
-		}
-		return nil
-	}
+	return shep.Chain{Anchors: ca.Store(), Revocation: NothingRevoked}.Validate
 }
+
+// Store holds this authority as its one anchor.
+func (ca *CA) Store() *trust.Store {
+	ca.t.Helper()
+	anchors, err := trust.New(ca.Cert)
+	if err != nil {
+		ca.t.Fatal(err)
+	}
+	return anchors
+}
+
+// NothingRevoked is the revocation check of a CA that never revoked anything.
+func NothingRevoked(context.Context, *path.Path, time.Time) error { return nil }
