@@ -70,6 +70,9 @@ func (a account) own(folder string) error {
 			return err
 		}
 	}
+	if info.Mode().Perm() == 0o700 {
+		return nil
+	}
 	if err := os.Chmod(folder, 0o700); err != nil {
 		return fault.Wrap(err, fault.ClusterForeign, folder, "close the database folder to others")
 	}

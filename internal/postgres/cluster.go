@@ -24,7 +24,8 @@ const (
 	socketName   = "run"      // the unix socket, unless the path is too long
 	logName      = "server.log"
 	lockName     = "lock"
-	clusterUser  = "senim"
+	superUser    = "postgres" // makes the role and the database, nothing else
+	clusterUser  = "senim"    // owns the database; no superuser, as in production
 	clusterDB    = "senim"
 	clusterPort  = "5432" // only a part of the socket's name
 	socketFile   = ".s.PGSQL." + clusterPort
@@ -102,9 +103,15 @@ func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 func (c *Cluster) DSN() string { return c.DatabaseDSN(clusterDB) }
 
 // DatabaseDSN is the address of another database of the same cluster.
-func (c *Cluster) DatabaseDSN(database string) string {
+func (c *Cluster) DatabaseDSN(database string) string { return c.dsn(clusterUser, database) }
+
+// AdminDSN is the address for the cluster's superuser: for an operator's psql,
+// never for the program.
+func (c *Cluster) AdminDSN() string { return c.dsn(superUser, clusterDB) }
+
+func (c *Cluster) dsn(user, database string) string {
 	query := url.Values{"host": {c.socket}, "port": {clusterPort}}
-	return "postgres://" + clusterUser + "@/" + url.PathEscape(database) + "?" + query.Encode()
+	return "postgres://" + user + "@/" + url.PathEscape(database) + "?" + query.Encode()
 }
 
 // Done is closed when the server has ended, whether by Stop or by itself.
@@ -250,21 +257,28 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 	}
 }
 
+// ensureDatabase makes the role and the database of a new cluster.
 func (c *Cluster) ensureDatabase(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.DatabaseDSN("postgres"))
+	conn, err := pgx.Connect(ctx, c.dsn(superUser, "postgres"))
 	if err != nil {
 		return fmt.Errorf("connect to the private cluster: %w", err)
 	}
 	defer conn.Close(ctx)
-	var there bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", clusterDB).Scan(&there); err != nil {
-		return fmt.Errorf("look for the database: %w", err)
-	}
-	if there {
-		return nil
-	}
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{clusterDB}.Sanitize()); err != nil {
-		return fmt.Errorf("create the database: %w", err)
+	for _, step := range []struct{ present, name, make string }{
+		// CREATEDB: a restore and the tests make databases of their own.
+		{"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", clusterUser, "CREATE ROLE " + clusterUser + " LOGIN CREATEDB"},
+		{"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", clusterDB, "CREATE DATABASE " + clusterDB + " OWNER " + clusterUser},
+	} {
+		var there bool
+		if err := conn.QueryRow(ctx, step.present, step.name).Scan(&there); err != nil {
+			return fmt.Errorf("look at the private cluster: %w", err)
+		}
+		if there {
+			continue
+		}
+		if _, err := conn.Exec(ctx, step.make); err != nil {
+			return fmt.Errorf("%s: %w", step.make, err)
+		}
 	}
 	return nil
 }

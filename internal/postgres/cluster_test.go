@@ -123,6 +123,9 @@ func TestClusterOutlivesItsMisfortunes(t *testing.T) {
 			}
 		}
 	})
+	t.Run("without a superuser's rights", func(t *testing.T) {
+		execute(t, c, "DO $$ BEGIN ASSERT NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user); END $$")
+	})
 	t.Run("a second process", func(t *testing.T) {
 		if _, err := StartCluster(t.Context(), config); !fault.Is(err, fault.ClusterInUse) {
 			t.Errorf("StartCluster = %v, want %s", err, fault.ClusterInUse)

@@ -24,7 +24,9 @@
 //
 // The private cluster listens on a unix socket only, in a folder of mode 0700,
 // and trusts whoever can open it: there is no port to be taken and no password
-// to be kept. Production uses a configured address and never starts a cluster.
+// to be kept. As root it runs as the user postgres, else nobody. The program
+// itself works as a role without superuser's rights, as in production.
+// Production uses a configured address and never starts a cluster.
 //
 // Every package above floor 2 may import postgres.
 package postgres

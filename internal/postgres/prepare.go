@@ -114,7 +114,7 @@ func (c *Cluster) initialise(ctx context.Context) error {
 	if err := removeTree(unborn); err != nil {
 		return fault.Wrap(err, fault.ClusterFailed, unborn, "remove a half-made cluster")
 	}
-	args := []string{"--pgdata=" + unborn, "--username=" + clusterUser, "--encoding=UTF8", "--locale=C",
+	args := []string{"--pgdata=" + unborn, "--username=" + superUser, "--encoding=UTF8", "--locale=C",
 		"--auth-local=trust", "--auth-host=reject", "--data-checksums", "--no-instructions"}
 	if c.config.Unsafe {
 		args = append(args, "--no-sync")
@@ -208,7 +208,8 @@ func (c *Cluster) endServer(ctx context.Context, pid int) error {
 }
 
 // serves reports whether the process is a living PostgreSQL server of this
-// data folder: the server's working folder is its data folder.
+// data folder: the server's working folder is its data folder. It reads /proc,
+// so the private cluster is for Linux.
 func serves(pid int, dataDir string) bool {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	cwd, err := os.Readlink(filepath.Join(proc, "cwd"))

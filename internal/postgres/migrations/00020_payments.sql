@@ -149,9 +149,10 @@ CREATE CONSTRAINT TRIGGER ledger_entry_balanced AFTER INSERT ON ledger_entry
 CREATE CONSTRAINT TRIGGER ledger_posting_balanced AFTER INSERT ON ledger_posting
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_check_entry('posting');
 
--- Facts told by the gateway, one row per reference of the gateway. state goes
--- from received to posted or exception; a repeated fact gets the same reply.
+-- Facts told by a gateway, one row per reference of that gateway. state goes
+-- from received to posted or exception; nothing else of a row changes.
 CREATE TABLE gateway_fact (
+    gateway     text        NOT NULL,
     reference   text        NOT NULL,
     recorded_at timestamptz NOT NULL,
     order_id    uuid        NOT NULL, -- as told; an unknown one is an exception
@@ -161,17 +162,18 @@ CREATE TABLE gateway_fact (
     paid_at     timestamptz NOT NULL,
     message     bytea       NOT NULL, -- SHA-256 of the raw message, kept as evidence
     state       text        NOT NULL CHECK (state IN ('received', 'posted', 'exception')),
-    reason      text        NOT NULL DEFAULT '',
-    PRIMARY KEY (reference, recorded_at)
+    reason      text        NOT NULL DEFAULT '' CHECK ((reason <> '') = (state = 'exception')),
+    PRIMARY KEY (gateway, reference, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 CREATE INDEX gateway_fact_order ON gateway_fact (order_id);
 
--- References seen, for ever: the digest of the fact under each, and the reply.
+-- References seen, for ever, with the digest of the fact under each.
 CREATE TABLE gateway_reference (
-    reference   text        PRIMARY KEY CHECK (length(reference) BETWEEN 1 AND 64),
+    gateway     text        NOT NULL,
+    reference   text        NOT NULL CHECK (length(reference) BETWEEN 1 AND 64),
     recorded_at timestamptz NOT NULL,
     content     bytea       NOT NULL CHECK (length(content) = 32),
-    reply       bytea       NOT NULL
+    PRIMARY KEY (gateway, reference)
 );
 SELECT senim_append_only('gateway_reference');
 
