@@ -91,17 +91,28 @@ func (c *Client) Send(ctx context.Context, r Request) (*Reply, error) {
 		return reply, fmt.Errorf("ask ШЭП for %s: %w", r.ServiceID, err)
 	}
 	envelope, err := c.config.Opener.Open(ctx, reply.Exchange.Answer)
-	if err != nil {
-		return reply, fmt.Errorf("open the answer of ШЭП for %s: %w", r.ServiceID, err)
-	}
 	switch {
+	case err != nil:
 	case envelope.Response == nil:
-		return reply, fault.New(fault.ShepMessage, "Body", "the answer is a request")
+		err = fault.New(fault.ShepMessage, "Body", "the answer is a request")
 	case envelope.Response.CorrelationID != r.MessageID:
-		return reply, fault.New(fault.ShepCorrelation, "correlationId", "the answer is to another message")
+		err = fault.New(fault.ShepCorrelation, "correlationId", "the answer is to another message")
+	}
+	if err != nil {
+		return reply, Unusable(err, "open the answer of ШЭП for "+r.ServiceID)
 	}
 	reply.Response, reply.Signer = *envelope.Response, envelope.Signer
 	return reply, nil
+}
+
+// Unusable classifies what is wrong with a peer's answer for those who asked:
+// a bad signature on an answer is no fault of the document that led to the
+// question. The reason stays as the cause.
+func Unusable(err error, act string) error {
+	if class := fault.CodeOf(err).Class(); class == fault.RetryLater || class == fault.Fatal {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	return fault.Wrap(err, fault.PeerAnswer, "shep", "%s", act)
 }
 
 // exchange posts the request. A fault comes under 500, an answer under 200.

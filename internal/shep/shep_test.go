@@ -378,8 +378,11 @@ func TestClientRefusesAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reply, err := w.newClient(t, c.post).Send(t.Context(), shep.Request{ServiceID: "s", Data: shep.Data{Text: "q"}})
-			if fault.CodeOf(err) != c.code {
+			if sheptest.Reason(err) != c.code {
 				t.Fatalf("err = %v, want %q", err, c.code)
+			}
+			if class := fault.CodeOf(err).Class(); err != nil && class != fault.RetryLater && class != fault.Fatal {
+				t.Errorf("%v: the asker is blamed for the answer", err)
 			}
 			if reply == nil || reply.Exchange.MessageID == "" || len(reply.Exchange.Request) == 0 || (len(reply.Exchange.Answer) > 0) != c.answered {
 				t.Errorf("the evidence is not whole: %+v", reply)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
@@ -136,3 +137,15 @@ func (ca *CA) Store() *trust.Store {
 
 // NothingRevoked is the revocation check of a CA that never revoked anything.
 func NothingRevoked(context.Context, *path.Path, time.Time) error { return nil }
+
+// Reason is the code of the innermost classified error: what was wrong, below
+// what that means for the caller.
+func Reason(err error) (reason fault.Code) {
+	for e := fault.Of(err); e != nil; e = fault.Of(e.Cause) {
+		reason = e.Code
+	}
+	if reason == "" {
+		return fault.CodeOf(err)
+	}
+	return reason
+}
