@@ -1,6 +1,6 @@
 package fault
 
-// Codes of tokens and hardware security modules. What an HSM does wrong is never
+// Codes of tokens and hardware security modules, and of the sandbox. What an HSM does wrong is never
 // the API client's fault: at the wire these are RetryLater or Fatal, and the
 // rest can only reach an operator at the command line.
 const (
@@ -20,6 +20,8 @@ const (
 	HSMKeyExists       Code = "hsm_key_exists"
 	HSMKeyUnsafe       Code = "hsm_key_unsafe"
 	HSMKeyUnsupported  Code = "hsm_key_unsupported"
+
+	SandboxPortTaken Code = "sandbox_port_taken"
 )
 
 var hsmEntries = []Entry{
@@ -39,4 +41,6 @@ var hsmEntries = []Entry{
 	{HSMKeyExists, Conflict, "Мұндай кілт бұрыннан бар.", "Такой ключ уже есть.", "A key with this name already exists."},
 	{HSMKeyUnsafe, Fatal, "Кілт тексеруден өтпеді.", "Ключ не прошёл проверку.", "The key did not pass its proof."},
 	{HSMKeyUnsupported, Refused, "Кілттің бұл түріне қолдау жоқ.", "Этот вид ключа не поддерживается.", "This kind of key is not supported."},
+
+	{SandboxPortTaken, Conflict, "Сынақ ортасының порты бос емес.", "Порт стенда занят.", "A port of the sandbox is taken."},
 }

@@ -136,6 +136,17 @@ func (a *Authority) Certificate(serial string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(row.Certificate)
 }
 
+// Status of an issued certificate.
+func (a *Authority) Status(serial string) (Status, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	row, err := a.record(serial)
+	if err != nil {
+		return "", err
+	}
+	return row.Status, nil
+}
+
 // record requires a.mu.
 func (a *Authority) record(serial string) (*record, error) {
 	row := a.register.Certificates[strings.TrimLeft(strings.ToLower(serial), "0")]

@@ -1,0 +1,97 @@
+package sandbox
+
+import (
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/sandbox/nca"
+	"github.com/senim-kz/senim/internal/sandbox/shep"
+)
+
+// The trading company of the demo.
+const (
+	CompanyBIN    kz.BIN = "190640017419"
+	CompanyNameKK        = "«Дала Импорт» ЖШС"
+	CompanyNameRU        = "ТОО «Дала Импорт»"
+)
+
+// The systems of the demo: each signs with a certificate of its own.
+var (
+	SingleWindow   = nca.Holder{System: "ИС «Senim» (стенд)", Organization: "Оператор единого окна (стенд)", BIN: "150340990002"}
+	Gateway        = nca.Holder{System: "ШЭП (стенд)", Organization: "Оператор ШЭП (стенд)", BIN: "180140990000"}
+	EntityRegister = nca.Holder{System: "ГБД ЮЛ (стенд)", Organization: "Оператор ГБД ЮЛ (стенд)", BIN: "210640990007"}
+	PaymentGateway = nca.Holder{System: "ПШЭП (стенд)", Organization: "Оператор ПШЭП (стенд)", BIN: "150340990012"}
+)
+
+// Person is one of the people of the demo.
+type Person string
+
+// The people.
+const (
+	// Head heads the company in the register and by certificate.
+	Head Person = "head"
+	// Employee works there and holds no mandate.
+	Employee Person = "employee"
+	// Dismissed headed it before; the certificate is revoked as soon as it is
+	// issued.
+	Dismissed Person = "dismissed"
+)
+
+var people = map[Person]struct {
+	profile nca.Profile
+	holder  nca.Holder
+	revoked bool
+}{
+	Head: {nca.Head, nca.Holder{Surname: "ҮЛГІБАЕВ", Name: "АРМАН", Patronymic: "СЫНАҚҰЛЫ", IIN: "800101300006",
+		Organization: CompanyNameKK, BIN: CompanyBIN}, false},
+	Employee: {nca.Employee, nca.Holder{Surname: "СЫНАҚОВА", Name: "ӘЛИЯ", Patronymic: "ҮЛГІҚЫЗЫ", IIN: "901111400000",
+		Organization: CompanyNameKK, BIN: CompanyBIN}, false},
+	Dismissed: {nca.Head, nca.Holder{Surname: "БҰРЫНБАЕВ", Name: "САМАТ", Patronymic: "СЫНАҚҰЛЫ", IIN: "850615300000",
+		Organization: CompanyNameKK, BIN: CompanyBIN}, true},
+}
+
+// HolderOf tells who a person is.
+func HolderOf(p Person) (nca.Holder, error) {
+	row, known := people[p]
+	if !known {
+		return nca.Holder{}, fault.New(fault.BadArgument, "/person", "no such person")
+	}
+	return row.holder, nil
+}
+
+// IssuePerson certifies the key of a person's token by its PKCS#10 request.
+func (s *Sandbox) IssuePerson(p Person, csr []byte) (*nca.Issued, error) {
+	row, known := people[p]
+	if !known {
+		return nil, fault.New(fault.BadArgument, "/person", "no such person")
+	}
+	issued, err := s.nca.Issue(nca.Request{Profile: row.profile, KeyStore: nca.Kaztoken, Holder: row.holder, CSR: csr})
+	if err != nil {
+		return nil, err
+	}
+	if row.revoked {
+		err = s.nca.Revoke(issued.Serial, nca.ReasonAffiliation)
+	}
+	return issued, err
+}
+
+// IssueSingleWindow certifies the key with which the service signs its messages
+// to the state's systems.
+func (s *Sandbox) IssueSingleWindow(csr []byte) (*nca.Issued, error) {
+	return s.nca.Issue(nca.Request{Profile: nca.SingleWindow, Holder: SingleWindow, CSR: csr})
+}
+
+// company is the record of the register about the demo's company.
+func company() shep.Organisation {
+	head := people[Head].holder
+	return shep.Organisation{
+		BIN: CompanyBIN, NameKK: CompanyNameKK, NameRU: CompanyNameRU,
+		RegisteredOn: day(2019, time.June, 3),
+		Head:         &shep.Head{IIN: head.IIN, Surname: head.Surname, Name: head.Name, Since: day(2024, time.March, 1)},
+	}
+}
+
+func day(year int, month time.Month, d int) kz.Day {
+	return kz.DayOf(time.Date(year, month, d, 12, 0, 0, 0, time.UTC))
+}
