@@ -83,8 +83,8 @@ func (r *record) organisation(e *xmldsig.Element) Organisation {
 	status := r.code(e, "RegStatus")
 	return Organisation{
 		BIN:              r.bin(e, "BIN", true),
-		NameKK:           value(e, "FullNameKz"),
-		NameRU:           value(e, "FullNameRu"),
+		NameKK:           r.once(e, "FullNameKz", false),
+		NameRU:           r.once(e, "FullNameRu", false),
 		Kind:             kinds[r.code(e, "OrgForm")],
 		State:            r.states[status],
 		StateCode:        status,
