@@ -365,6 +365,41 @@ func TestSignedAttributesMustBeSingle(t *testing.T) {
 	wantCode(t, err, fault.AttributeMalformed)
 }
 
+// Revocation information travels beside the certificates: CRLs, OCSP answers
+// (RFC 5940), and what nobody here knows.
+func TestRevocationInformationIsKeptRaw(t *testing.T) {
+	good := signed(t, "P-256", nil)
+	crl, answer := element(t, cbasn1.SEQUENCE, []byte{5, 0}), element(t, cbasn1.SEQUENCE, []byte{2, 1, 7})
+	other := func(format asn1.ObjectIdentifier) []byte {
+		return element(t, cbasn1.Tag(1).ContextSpecific().Constructed(), slices.Concat(mustOID(t, format), answer))
+	}
+	set := element(t, cbasn1.Tag(1).ContextSpecific().Constructed(), slices.Concat(
+		crl, other(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 16, 2}), other(asn1.ObjectIdentifier{1, 2, 3}),
+	))
+	info := parsed(t, good).Signers[0].Raw
+	body := slices.Concat(headOf(t, good), set, element(t, cbasn1.SET, info))
+	message := element(t, cbasn1.SEQUENCE, slices.Concat(mustOID(t, cms.OIDSignedData),
+		element(t, cbasn1.Tag(0).ContextSpecific().Constructed(), element(t, cbasn1.SEQUENCE, body))))
+	m := parsed(t, message)
+	if len(m.CRLs) != 1 || !bytes.Equal(m.CRLs[0], crl) || len(m.OCSPs) != 1 || !bytes.Equal(m.OCSPs[0], answer) || m.OtherRevocation != 1 {
+		t.Errorf("CRLs %x, OCSP %x, %d others", m.CRLs, m.OCSPs, m.OtherRevocation)
+	}
+}
+
+// headOf gives the fields of a SignedData before crls, of a message that has
+// none.
+func headOf(t testing.TB, der []byte) []byte {
+	t.Helper()
+	s := cryptobyte.String(der)
+	var info, body cryptobyte.String
+	if !s.ReadASN1(&info, cbasn1.SEQUENCE) || !info.SkipASN1(cbasn1.OBJECT_IDENTIFIER) ||
+		!info.ReadASN1(&body, cbasn1.Tag(0).ContextSpecific().Constructed()) || !body.ReadASN1(&body, cbasn1.SEQUENCE) {
+		t.Fatal("not a SignedData")
+	}
+	signers := element(t, cbasn1.SET, parsed(t, der).Signers[0].Raw)
+	return body[:len(body)-len(signers)]
+}
+
 // inBER wraps the outermost elements of a message in indefinite lengths, as
 // Java tools write them.
 func inBER(t testing.TB, der []byte) []byte {

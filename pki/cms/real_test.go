@@ -1,0 +1,100 @@
+package cms_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/cms"
+)
+
+// sharedData is where real messages lie on a developer's machine; none of them
+// is part of the project.
+var sharedData = filepath.Join("..", "..", "..", "shared", "data")
+
+// NUC RK's test messages: RSA holds, GOST is refused by name.
+func TestRealMessages(t *testing.T) {
+	folder := filepath.Join(sharedData, "nuc-rk", "ncanode", "cms")
+	for _, tt := range []struct {
+		file    string
+		content []byte
+		codes   []fault.Code
+	}{
+		{"SIGNED_CMS_ONE_SIGNER.der", nil, []fault.Code{""}},
+		{"SIGNED_CMS.der", nil, []fault.Code{fault.AlgorithmUnsupported, ""}},
+		{"SIGNED_DETACHED_CMS.der", []byte("test123"), []fault.Code{fault.AlgorithmUnsupported, ""}},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join(folder, tt.file))
+			if err != nil {
+				t.Skip("the real messages are not here")
+			}
+			m := parsed(t, raw)
+			content := m.Content
+			if m.Detached {
+				content = tt.content
+			}
+			if len(m.Signers) != len(tt.codes) {
+				t.Fatalf("%d signers", len(m.Signers))
+			}
+			for i, s := range m.Signers {
+				_, err := m.Verify(s, named(t, m, s).PublicKey, content)
+				if fault.CodeOf(err) != tt.codes[i] {
+					t.Errorf("signer %d: %v, want %q", i, err, tt.codes[i])
+				}
+			}
+		})
+	}
+}
+
+func named(t *testing.T, m *cms.Message, s *cms.Signer) *cert.Certificate {
+	t.Helper()
+	for _, raw := range m.Certificates {
+		if c, err := cert.Parse(raw); err == nil && s.Identifier.Names(c) {
+			return c
+		}
+	}
+	t.Fatal("the signer's certificate is not in the message")
+	return nil
+}
+
+// Whatever lies in the foreign sets reads or is refused with a code.
+func TestForeignFilesNeverPanic(t *testing.T) {
+	if _, err := os.Stat(sharedData); err != nil {
+		t.Skip("the foreign sets are not here")
+	}
+	read, refused := 0, 0
+	err := filepath.WalkDir(filepath.Join(sharedData, "validation"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains("|.p7m|.p7s|.pkcs7|.cms|.der|.bin|.tsr|.tst|.sig|", "|"+filepath.Ext(path)+"|") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		m, err := cms.Parse(raw)
+		if err != nil {
+			if refused++; fault.CodeOf(err) == fault.Internal {
+				t.Errorf("%s: unclassified %v", path, err)
+			}
+			return nil
+		}
+		read++
+		for _, s := range m.Signers {
+			_, _ = s.SigningTime()
+			_, _ = s.CertificateReferences()
+			_, _ = s.Algorithm()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read == 0 {
+		t.Errorf("none read, %d refused", refused)
+	}
+}
