@@ -66,6 +66,8 @@ type Certificate struct {
 	// UnhandledCritical lists critical extensions that this package does not
 	// parse. Whoever relies on the certificate must process or refuse them.
 	UnhandledCritical []asn1.ObjectIdentifier
+
+	keyBits []byte
 }
 
 // Extension is one extension with its value undecoded.
@@ -164,10 +166,9 @@ func (c *Certificate) parseKey(tbs *cryptobyte.String) error {
 	}
 	c.RawSPKI = spki
 	var body cryptobyte.String
-	var key []byte
 	var ok bool
 	spki.ReadASN1(&body, cbasn1.SEQUENCE)
-	if c.KeyAlgorithm, ok = algo.ReadIdentifier(&body); !ok || !body.ReadASN1BitStringAsBytes(&key) || !body.Empty() {
+	if c.KeyAlgorithm, ok = algo.ReadIdentifier(&body); !ok || !body.ReadASN1BitStringAsBytes(&c.keyBits) || !body.Empty() {
 		return unreadable("subjectPublicKeyInfo", "not an algorithm and a BIT STRING")
 	}
 	// A key we cannot use is no reason not to read the certificate; KeyError
@@ -187,6 +188,10 @@ func (c *Certificate) KeyError() error {
 	_, err := algo.ParsePublicKey(c.RawSPKI)
 	return err
 }
+
+// KeyBits is the content of the subject public key's BIT STRING, over which key
+// identifiers and OCSP's issuerKeyHash are computed.
+func (c *Certificate) KeyBits() []byte { return c.keyBits }
 
 // parseTail reads the unique identifiers, which nothing uses, and the
 // extensions.

@@ -3,6 +3,7 @@ package cert
 import (
 	"encoding/asn1"
 	"math/big"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -14,7 +15,6 @@ import (
 func ReadExtensions(list []byte) ([]Extension, error) {
 	s := cryptobyte.String(list)
 	var out []Extension
-	seen := make(map[string]bool)
 	for !s.Empty() {
 		if len(out) == extensionsMax {
 			return nil, unreadable("extensions", "more than %d", extensionsMax)
@@ -30,10 +30,9 @@ func ReadExtensions(list []byte) ([]Extension, error) {
 		if !body.ReadASN1(&value, cbasn1.OCTET_STRING) || !body.Empty() {
 			return nil, unreadable("extension "+e.OID.String(), "the value is malformed")
 		}
-		if seen[e.OID.String()] {
+		if slices.ContainsFunc(out, func(other Extension) bool { return other.OID.Equal(e.OID) }) {
 			return nil, unreadable("extension "+e.OID.String(), "twice")
 		}
-		seen[e.OID.String()] = true
 		e.Value = value
 		out = append(out, e)
 	}
@@ -259,8 +258,12 @@ func (c *Certificate) parseSubjectAltName(s cryptobyte.String) bool {
 		})
 }
 
+// parseNoCheck reads NULL, or nothing at all, as NUC RK's responders have it.
 func (c *Certificate) parseNoCheck(s cryptobyte.String) bool {
 	c.OCSPNoCheck = true
+	if s.Empty() {
+		return true
+	}
 	var null cryptobyte.String
 	return s.ReadASN1(&null, cbasn1.NULL) && null.Empty() && s.Empty()
 }

@@ -1,0 +1,176 @@
+package revocation
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// Fetcher gets a document over the network: by GET if body is nil, else by
+// POST with the content type. It enforces the policy on hosts and the limit.
+type Fetcher interface {
+	Fetch(ctx context.Context, url, contentType string, body []byte, max int64) ([]byte, error)
+}
+
+const contentTypeRequest = "application/ocsp-request"
+
+// Ask gets an OCSP answer about the subject from a responder, without judging
+// it. random gives the nonce.
+func Ask(ctx context.Context, f Fetcher, random io.Reader, url string, s Subject) (Information, error) {
+	nonce := make([]byte, nonceLength)
+	if _, err := io.ReadFull(random, nonce); err != nil {
+		return Information{}, fault.Wrap(err, fault.Internal, "", "draw a nonce")
+	}
+	request, err := Request(s, nonce)
+	if err != nil {
+		return Information{}, err
+	}
+	raw, err := f.Fetch(ctx, url, contentTypeRequest, request, responseSizeMax)
+	if err != nil {
+		return Information{}, err
+	}
+	return Information{Kind: OCSP, Raw: raw, Source: url, Nonce: nonce}, nil
+}
+
+// Checker finds the status of certificates: from what is given first, then
+// from the OCSP responder that the certificate names.
+type Checker struct {
+	Fetcher Fetcher   // nil: offline
+	Random  io.Reader // nonces; needed with a Fetcher
+
+	// OCSPURL is asked instead of the addresses in certificates; "" leaves it
+	// to them.
+	OCSPURL string
+
+	// Given is information that the caller has: answers and CRLs from a
+	// message, from files, from a record. What is about other certificates
+	// is passed over.
+	Given []Information
+}
+
+// Attempt is a piece of information that did not help, and why.
+type Attempt struct {
+	Kind   Kind
+	Source string
+	Err    error
+}
+
+// Result is the outcome for one certificate. A peer that did not answer is an
+// attempt in it, not an error: other results stay usable.
+type Result struct {
+	Evidence *Evidence // what decides; nil if nothing usable was found
+	Attempts []Attempt
+}
+
+// Check looks the subject up.
+func (c *Checker) Check(ctx context.Context, s Subject, rules Rules) *Result {
+	r := &Result{}
+	for _, info := range c.Given {
+		r.try(info, s, rules)
+	}
+	if r.Evidence == nil {
+		c.checkOnline(ctx, r, s, rules)
+	}
+	return r
+}
+
+// try adds one piece of information to the result.
+func (r *Result) try(info Information, s Subject, rules Rules) {
+	e, err := Check(info, s, rules)
+	switch {
+	case err == nil && e.Status != Unknown:
+		if r.Evidence == nil || e.outweighs(r.Evidence) {
+			r.Evidence = e
+		}
+	case err == nil:
+		r.fail(info, fault.New(fault.RevocationUnknown, "", "the responder does not know the certificate"))
+	case fault.Is(err, fault.OCSPOtherCertificate), fault.Is(err, fault.CRLOtherIssuer):
+		if info.Source != Given {
+			r.fail(info, err)
+		}
+	default:
+		r.fail(info, err)
+	}
+}
+
+func (r *Result) fail(info Information, err error) {
+	r.Attempts = append(r.Attempts, Attempt{Kind: info.Kind, Source: info.Source, Err: err})
+}
+
+// outweighs reports whether e decides against other: a revocation for good
+// over everything, then the newer one, because a hold may be lifted.
+func (e *Evidence) outweighs(other *Evidence) bool {
+	final := func(e *Evidence) bool { return e.Status == Revoked && e.Reason != CertificateHold }
+	if final(e) != final(other) {
+		return final(e)
+	}
+	return e.ThisUpdate.After(other.ThisUpdate)
+}
+
+// serversMax bounds how many addresses of one certificate are asked.
+const serversMax = 3
+
+func (c *Checker) checkOnline(ctx context.Context, r *Result, s Subject, rules Rules) {
+	if c.Fetcher == nil {
+		return
+	}
+	servers := s.Certificate.OCSPServers
+	if c.OCSPURL != "" {
+		servers = []string{c.OCSPURL}
+	}
+	if len(servers) == 0 {
+		r.fail(Information{Kind: OCSP}, fault.New(fault.RevocationUnknown, "", "the certificate names no OCSP responder"))
+	}
+	for _, url := range servers[:min(len(servers), serversMax)] {
+		info, err := Ask(ctx, c.Fetcher, c.Random, url, s)
+		if err != nil {
+			r.fail(Information{Kind: OCSP, Source: url}, err)
+			continue
+		}
+		if r.try(info, s, rules); r.Evidence != nil {
+			return
+		}
+	}
+}
+
+// TryLater reports whether the status is unknown for a reason that may pass: a
+// peer that is down, busy, or answers wrongly.
+func (r *Result) TryLater() bool {
+	if r.Evidence != nil {
+		return false
+	}
+	for _, a := range r.Attempts {
+		if fault.CodeOf(a.Err).Class() == fault.RetryLater {
+			return true
+		}
+	}
+	return false
+}
+
+// Verdict is nil if the certificate was not revoked at the time, else
+// certificate_revoked or revocation_unknown; the latter wraps the first
+// reason that may pass, or the first at all.
+func (r *Result) Verdict(rules Rules) error {
+	switch {
+	case r.Evidence == nil:
+		return r.unknown()
+	case r.Evidence.RevokedBy(rules.At):
+		return fault.New(fault.CertificateRevoked, "", "%s since %s", r.Evidence.Reason, r.Evidence.RevokedAt.Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (r *Result) unknown() error {
+	var cause error
+	for _, a := range r.Attempts {
+		if cause == nil || fault.CodeOf(cause).Class() != fault.RetryLater && fault.CodeOf(a.Err).Class() == fault.RetryLater {
+			cause = a.Err
+		}
+	}
+	if cause == nil {
+		return fault.New(fault.RevocationUnknown, "", "no information")
+	}
+	return fault.Wrap(cause, fault.RevocationUnknown, "", "%d attempts", len(r.Attempts))
+}

@@ -1,0 +1,157 @@
+package revocation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
+)
+
+// Subject is the certificate asked about, with the one that issued it.
+type Subject struct {
+	Certificate, Issuer *cert.Certificate
+}
+
+// Kind is the protocol of revocation information.
+type Kind string
+
+// The kinds.
+const (
+	OCSP Kind = "ocsp"
+	CRL  Kind = "crl"
+)
+
+// Information is revocation information as it came: raw, not yet believed.
+type Information struct {
+	Kind   Kind
+	Raw    []byte
+	Source string // the URL it was fetched from, or Given
+	Nonce  []byte // what our request asked the answer to repeat; nil if it was not ours
+}
+
+// Given is the source of information that the caller had already.
+const Given = "given"
+
+// Status of a certificate.
+type Status string
+
+// The statuses.
+const (
+	Good    Status = "good"
+	Revoked Status = "revoked"
+	Unknown Status = "unknown" // the responder does not know the certificate
+)
+
+// Reason is a CRLReason (RFC 5280 §5.3.1).
+type Reason int
+
+// The reasons that matter to a rule; String names all.
+const (
+	Unspecified     Reason = 0
+	CertificateHold Reason = 6
+	RemoveFromCRL   Reason = 8
+)
+
+var reasonNames = [...]string{
+	"unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded", "cessationOfOperation",
+	"certificateHold", "", "removeFromCRL", "privilegeWithdrawn", "aACompromise",
+}
+
+// String names the reason as RFC 5280 does.
+func (r Reason) String() string {
+	if r >= 0 && int(r) < len(reasonNames) && reasonNames[r] != "" {
+		return reasonNames[r]
+	}
+	return fmt.Sprintf("reason %d", int(r))
+}
+
+// Evidence is what verified information says about one certificate.
+type Evidence struct {
+	Information
+	Status Status
+
+	ProducedAt time.Time // OCSP; zero for a CRL
+	ThisUpdate time.Time
+	NextUpdate time.Time // zero if the information sets none
+
+	RevokedAt time.Time // Revoked only
+	Reason    Reason    // Revoked only
+
+	Signer        *cert.Certificate // who signed the information
+	SignerNoCheck bool              // a delegated responder that needs no check of its own
+}
+
+// RevokedBy reports whether the certificate was revoked at the time.
+func (e *Evidence) RevokedBy(at time.Time) bool {
+	return e.Status == Revoked && !e.RevokedAt.After(at)
+}
+
+// Rules are the times that information is held against.
+type Rules struct {
+	// At is the time for which the status is wanted. Information must not
+	// have run out before it.
+	At time.Time
+	// Now is the time of validation: nothing may be dated after it. Zero
+	// means At. They differ where a time-stamp proves an earlier time.
+	Now time.Time
+	// MaxAge is how long before At the information may have been made. Zero
+	// leaves it to nextUpdate, and to MaxAgeDefault where there is none: NUC
+	// RK's OCSP sets none.
+	MaxAge time.Duration
+	// Skew is how far the clocks of others may be off, both ways. Zero
+	// allows nothing.
+	Skew time.Duration
+}
+
+// MaxAgeDefault is for information that does not say when the next is due. An
+// answer of OCSP is made on demand, so a day is generous.
+const MaxAgeDefault = 24 * time.Hour
+
+func (r Rules) now() time.Time {
+	if r.Now.IsZero() {
+		return r.At
+	}
+	return r.Now
+}
+
+// check holds the dates of evidence against the rules. That a certificate was
+// revoked for good does not become less true with age, so age is no objection
+// to it; a hold may have been lifted since.
+func (r Rules) check(e *Evidence) error {
+	latest := e.ThisUpdate
+	if e.ProducedAt.After(latest) {
+		latest = e.ProducedAt
+	}
+	if latest.After(r.now().Add(r.Skew)) {
+		return fault.New(fault.RevocationFromFuture, "", "made %s", latest.Format(time.RFC3339))
+	}
+	if !e.NextUpdate.IsZero() && e.NextUpdate.Before(e.ThisUpdate) {
+		return fault.New(fault.RevocationStale, "", "nextUpdate lies before thisUpdate")
+	}
+	if e.Status == Revoked && e.Reason != CertificateHold {
+		return nil
+	}
+	if !e.NextUpdate.IsZero() && e.NextUpdate.Before(r.At.Add(-r.Skew)) {
+		return fault.New(fault.RevocationStale, "", "the next was due %s", e.NextUpdate.Format(time.RFC3339))
+	}
+	age := r.MaxAge
+	if age == 0 && e.NextUpdate.IsZero() {
+		age = MaxAgeDefault
+	}
+	if age > 0 && e.ThisUpdate.Before(r.At.Add(-age-r.Skew)) {
+		return fault.New(fault.RevocationStale, "", "made %s, more than %s before", e.ThisUpdate.Format(time.RFC3339), age)
+	}
+	return nil
+}
+
+// Check verifies one piece of information about the subject.
+func Check(info Information, s Subject, rules Rules) (*Evidence, error) {
+	switch info.Kind {
+	case OCSP:
+		return CheckOCSP(info, s, rules)
+	case CRL:
+		return CheckCRL(info, s, rules)
+	}
+	return nil, fault.New(fault.NotAvailable, "", "revocation information of kind %q", info.Kind)
+}
