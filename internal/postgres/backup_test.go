@@ -19,6 +19,9 @@ import (
 // filledDSN makes a database with rows in a partitioned, append-only table.
 func filledDSN(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("pg_dump and pg_restore do the work, and are not raced")
+	}
 	dsn := postgrestest.DSN(t)
 	pool, err := postgres.Open(t.Context(), dsn)
 	if err != nil {
