@@ -1,6 +1,10 @@
 package hsm
 
-import "context"
+import (
+	"context"
+
+	"github.com/miekg/pkcs11"
+)
 
 // LoseSessions does what a token does that was pulled out and put back: every
 // session and the login are gone, behind the pool's back.
@@ -26,4 +30,9 @@ func (t *Token) HoldSessions() (release func()) {
 			<-t.sessions.permits
 		}
 	}
+}
+
+// Raw runs fn with the module itself, in a read-write session.
+func (t *Token) Raw(ctx context.Context, fn func(*pkcs11.Ctx, pkcs11.SessionHandle) error) error {
+	return t.write(ctx, func(session pkcs11.SessionHandle) error { return fn(t.lib.ctx, session) })
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -254,15 +253,4 @@ func (o objects) checkUsable(handle pkcs11.ObjectHandle) error {
 		return fault.New(fault.HSMKeyUnsupported, "", "the key asks for the PIN at every signature (CKA_ALWAYS_AUTHENTICATE)")
 	}
 	return nil
-}
-
-// curves lists the curves by the names of hsm; the OIDs are in CKA_EC_PARAMS as
-// DER (RFC 5480 §2.1.1.1).
-var curves = []struct {
-	algorithm Algorithm
-	curve     elliptic.Curve
-	params    []byte
-}{
-	{P256, elliptic.P256(), []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}},
-	{P384, elliptic.P384(), []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}},
 }

@@ -22,6 +22,17 @@ const (
 	rsaBitsMax = 8192
 )
 
+// curves lists the curves by the names of hsm; the OIDs are in CKA_EC_PARAMS as
+// DER (RFC 5480 §2.1.1.1).
+var curves = []struct {
+	algorithm Algorithm
+	curve     elliptic.Curve
+	params    []byte
+}{
+	{P256, elliptic.P256(), []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}},
+	{P384, elliptic.P384(), []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}},
+}
+
 // publicKey reads the public key that belongs to a private key: the public key
 // object with the same CKA_ID (the same label where the key has no ID), or else
 // the certificate, since cards often hold no public key object.

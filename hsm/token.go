@@ -48,16 +48,12 @@ func (t *Token) Close() error {
 // module's error as it came, wrapped or not, and must be safe to run again.
 func (t *Token) do(ctx context.Context, fn func(pkcs11.SessionHandle) error) error {
 	err := t.attempt(ctx, fn)
-	switch meaningOf(err).action {
-	case replaceSession:
-		// What killed this session killed its idle siblings too.
-		t.sessions.drain()
-	case logIn:
-		// attempt has dropped the session; a new one finds the login missing.
-		t.sessions.drain()
-	default:
+	if action := meaningOf(err).action; action != replaceSession && action != logIn {
 		return err
 	}
+	// What ended this session, or its login, ended that of its idle siblings too.
+	// A new session logs in where the login is missing.
+	_ = t.sessions.drain()
 	return t.attempt(ctx, fn)
 }
 

@@ -135,6 +135,7 @@ func (a *Authority) authorityCertificate(bits int, issuer *keyPair, commonName s
 	template.AuthorityKeyId = template.SubjectKeyId
 	if issuer != nil {
 		parent, signer, policy = issuer.certificate, issuer.key, oidPolicy
+		template.NotAfter = issuer.certificate.NotAfter
 		template.AuthorityKeyId = issuer.certificate.SubjectKeyId
 		template.MaxPathLen, template.MaxPathLenZero = 0, true
 		template.CRLDistributionPoints = []string{a.base + pathRootCRL}
