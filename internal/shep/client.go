@@ -47,6 +47,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 	case c.Sender.ID == "":
 		return nil, fault.New(fault.ConfigBad, "shep", "the sender's account is required")
 	}
+	if err := c.Opener.Peer.Configured(); err != nil {
+		return nil, err
+	}
 	if c.Timeout <= 0 {
 		c.Timeout = AnswerTimeout
 	}
@@ -107,9 +110,11 @@ func (c *Client) Send(ctx context.Context, r Request) (*Reply, error) {
 
 // Unusable classifies what is wrong with a peer's answer for those who asked:
 // a bad signature on an answer is no fault of the document that led to the
-// question. The reason stays as the cause.
+// question. The reason stays as the cause. What is temporary, our own failure,
+// or not there yet keeps its class.
 func Unusable(err error, act string) error {
-	if class := fault.CodeOf(err).Class(); class == fault.RetryLater || class == fault.Fatal {
+	code := fault.CodeOf(err)
+	if class := code.Class(); class == fault.RetryLater || class == fault.Fatal || code == fault.NotAvailable {
 		return fmt.Errorf("%s: %w", act, err)
 	}
 	return fault.Wrap(err, fault.PeerAnswer, "shep", "%s", act)

@@ -23,10 +23,19 @@ type Peer struct {
 	BIN   kz.BIN                // "" for any organisation with the role
 }
 
-// check says whether the verified signature is the peer's.
-func (p Peer) check(ctx context.Context, v *xmldsig.Verified, at time.Time) error {
+// Configured refuses a peer that could be anybody. Whoever keeps a Peer asks
+// once, at start.
+func (p Peer) Configured() error {
 	if p.Trust == nil || len(p.Role) == 0 {
 		return fault.New(fault.ConfigUnsafe, "peer", "no trust or no role is configured")
+	}
+	return nil
+}
+
+// check says whether the verified signature is the peer's.
+func (p Peer) check(ctx context.Context, v *xmldsig.Verified, at time.Time) error {
+	if err := p.Configured(); err != nil {
+		return err
 	}
 	holder := v.Certificate.Holder()
 	switch {

@@ -1,10 +1,12 @@
 package shep_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/asn1"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -404,6 +406,57 @@ func TestNewClientNamesWhatIsMissing(t *testing.T) {
 		c := whole
 		change(&c)
 		if _, err := shep.NewClient(c); !fault.Is(err, fault.ConfigBad) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	whole.Opener.Peer.Trust = nil
+	if _, err := shep.NewClient(whole); !fault.Is(err, fault.ConfigUnsafe) {
+		t.Errorf("no trust: %v", err)
+	}
+}
+
+func TestServerSpeaksHTTP(t *testing.T) {
+	w := newWorld(t)
+	server := shep.Server{Key: w.gateway, Opener: w.fromClient(), Serve: func(_ context.Context, e *shep.Envelope) (shep.Response, error) {
+		if e.Request.ServiceID != request.ServiceID {
+			return shep.Response{}, errors.New("a failure of ours")
+		}
+		return shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: shep.Data{Text: "answer"}}, nil
+	}}
+	ask := func(media string, raw []byte) (*shep.Envelope, error) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(raw))
+		r.Header.Set("Content-Type", media)
+		answer := httptest.NewRecorder()
+		server.ServeHTTP(answer, r)
+		if answer.Header().Get("Content-Type") != "text/xml; charset=utf-8" {
+			t.Errorf("header %v", answer.Header())
+		}
+		return w.fromGateway().Open(t.Context(), answer.Body.Bytes())
+	}
+	e, err := ask("text/xml; charset=utf-8", sealed(t, request, w.client))
+	if err != nil || e.Response.CorrelationID != request.MessageID || e.Response.Data.Text != "answer" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	another := request
+	another.ServiceID = "another"
+	reply, err := shep.SealResponse(shep.Response{MessageID: "1", Date: sheptest.Now, Status: shep.Status{Code: "x"}}, w.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		media string
+		raw   []byte
+		code  shep.StatusCode
+	}{
+		"not XML media":     {"application/xml", sealed(t, request, w.client), shep.StatusInvalidRequest},
+		"not a message":     {"text/xml", []byte("x"), shep.StatusInvalidRequest},
+		"a response":        {"text/xml", reply, shep.StatusInvalidRequest},
+		"too big":           {"text/xml", make([]byte, shep.MessageMaxBytes+1), shep.StatusInvalidRequest},
+		"a failure of ours": {"text/xml", sealed(t, another, w.client), shep.StatusUnavailable},
+	} {
+		_, err := ask(c.media, c.raw)
+		var f *shep.SOAPFault
+		if !errors.As(err, &f) || f.Errors[0].Code != string(c.code) || strings.Contains(f.Errors[0].Message, "ours") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

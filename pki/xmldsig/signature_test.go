@@ -1,6 +1,7 @@
 package xmldsig
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -18,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
@@ -224,6 +227,49 @@ func TestVerifyRefuses(t *testing.T) {
 			}
 			if v, err := verify(t, changed); !fault.Is(err, c.code) || v != nil {
 				t.Errorf("err = %v, want %s; verified = %v", err, c.code, v)
+			}
+		})
+	}
+}
+
+// An element may be named by Id and hold its own signature.
+func TestSignedInsideItsTarget(t *testing.T) {
+	d := mustParse(t, `<r xmlns:w="`+WSUSpace+`"><b Id="x"><c/></b></r>`)
+	b := d.Root.Elements()[0]
+	if err := Sign(d, Enveloped(), rsaKey(), b, b); err != nil {
+		t.Fatal(err)
+	}
+	d = mustParse(t, written(t, d))
+	b = d.Root.Elements()[0]
+	v, err := Verify(d, Policy{Parent: b, Target: b})
+	if err != nil || len(v.Element.Elements()) != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if _, err := Verify(d, Policy{Target: b}); !fault.Is(err, fault.XMLSignatureMissing) {
+		t.Errorf("no parent: %v", err)
+	}
+}
+
+// Whatever one byte is changed to, the message is refused or means what was
+// signed.
+func TestNoMutationChangesWhatIsVerified(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		verify func(testing.TB, string) (*Verified, error)
+	}{
+		"payload": {signedPayload(t, rsaKey()), verifyPayload}, "envelope": {signedEnvelope(t, rsaKey()), verifyEnvelope},
+	} {
+		want, err := c.verify(t, c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rapid.Check(t, func(r *rapid.T) {
+			at := rapid.IntRange(0, len(c.text)-1).Draw(r, "at")
+			cut := rapid.IntRange(0, 1).Draw(r, "cut")
+			put := rapid.SampledFrom([]string{"", "a", "0", " ", "<", ">", "/", "\"", ":", "&#10;", "<!---->", "<x/>", " Id='id-1'", " xmlns='urn:e'"}).Draw(r, "put")
+			changed := c.text[:at] + put + c.text[at+cut:]
+			if v, err := c.verify(t, changed); err == nil && !bytes.Equal(v.Octets, want.Octets) {
+				r.Fatalf("%s: %q was verified as %q", name, changed, v.Octets)
 			}
 		})
 	}

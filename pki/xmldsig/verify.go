@@ -72,6 +72,9 @@ func Verify(d *Document, p Policy) (*Verified, error) {
 }
 
 func onlySignature(parent *Element) (*Element, error) {
+	if parent == nil {
+		return nil, fault.New(fault.XMLSignatureMissing, "", "the element that must hold the Signature is missing")
+	}
 	switch all := parent.All(Space, "Signature"); len(all) {
 	case 1:
 		return all[0], nil

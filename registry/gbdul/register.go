@@ -40,6 +40,9 @@ func New(c Config) (*Register, error) {
 	case c.Requestor == "" || c.Key.Certificate.Holder().BIN != c.Requestor:
 		return nil, fault.New(fault.ConfigBad, "gbdul", "the key's certificate is not the requestor's")
 	}
+	if err := c.Reader.Signer.Configured(); err != nil {
+		return nil, err
+	}
 	return &Register{config: c}, nil
 }
 

@@ -1,5 +1,3 @@
-// Package sheptest issues throw-away keys and certificates, laid out as NUC RK
-// does it, for tests of packages that exchange signed messages.
 package sheptest
 
 import (
