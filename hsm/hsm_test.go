@@ -227,6 +227,32 @@ func TestModuleIsSharedAndOutlivesItsFirstUser(t *testing.T) {
 	}
 }
 
+func TestTokenOutlivesItsModule(t *testing.T) {
+	soft := hsmtest.SoftHSM(t)
+	module, err := hsm.OpenModule(soft.ModulePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := module.Token(t.Context(), soft.URI, soft.PIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, closer := range []interface{ Close() error }{soft.Token, soft.Module, module} {
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := generate(t, token, "k", hsm.P256).Prove(t.Context()); err != nil {
+		t.Errorf("the library went away under an open token: %v", err)
+	}
+	if err := token.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := module.Tokens(); !fault.Is(err, fault.HSMUnavailable) {
+		t.Errorf("the library is finalised and still answers: %v", err)
+	}
+}
+
 // Three refused PINs lock a real token; one is all that we spend.
 func TestRefusedPINIsNotTriedAgain(t *testing.T) {
 	soft := hsmtest.SoftHSM(t)

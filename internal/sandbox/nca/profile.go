@@ -209,14 +209,12 @@ func (a *Authority) extensions(t *x509.Certificate, r Request) error {
 		}
 		policies = append(policies, subPolicy(row.legal, 1, 3))
 	}
-	if row.form != serviceForm {
-		store, known := keyStores[r.KeyStore]
-		if !known {
-			return fault.New(fault.BadArgument, "/key_store", "no such key store")
-		}
-		if err := appendExtension(t, oidKeyStore, false, []oid{store}); err != nil {
-			return err
-		}
+	store, known := keyStores[r.KeyStore]
+	if !known {
+		return fault.New(fault.BadArgument, "/key_store", "no such key store")
+	}
+	if err := appendExtension(t, oidKeyStore, false, []oid{store}); err != nil {
+		return err
 	}
 	// By hand: crypto/x509 cannot mark the extension critical.
 	if err := appendExtension(t, oidExtKeyUsage, critical, purposes); err != nil {
