@@ -119,7 +119,7 @@ func narrow(granted []Scope, asked string) ([]Scope, error) {
 func (s *Service) sign(c clientState, scopes []Scope) (string, error) {
 	now, id := s.now(), secret()
 	payload, err := json.Marshal(accessToken{
-		Issuer: s.issuer, Audience: s.issuer, Subject: c.id, ClientID: c.id, Scope: joinScopes(scopes),
+		Issuer: s.issuer, Audience: s.issuer, Subject: c.id, ClientID: c.id, Scope: JoinScopes(scopes),
 		ID:       base64.RawURLEncoding.EncodeToString(id[:]),
 		IssuedAt: now.Unix(), Expires: now.Add(tokenLife).Unix(), Generation: c.generation,
 	})
@@ -129,7 +129,8 @@ func (s *Service) sign(c clientState, scopes []Scope) (string, error) {
 	return s.tokenKey.Sign(tokenType, payload)
 }
 
-func joinScopes(scopes []Scope) string {
+// JoinScopes writes scopes as OAuth does, with a space between (RFC 6749 §3.3).
+func JoinScopes(scopes []Scope) string {
 	names := make([]string, len(scopes))
 	for i, s := range scopes {
 		names[i] = string(s)
