@@ -50,9 +50,6 @@ func (c *Config) Check() error {
 	k.must("payments.order_life", c.Payments.OrderLife > 0, "must be positive")
 	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
-	if k.production {
-		k.safe("trust.format_only_numbers", !c.Trust.FormatOnlyNumbers, "accepts invented IIN and BIN; for tests only")
-	}
 	return errors.Join(k.faults...)
 }
 

@@ -70,10 +70,6 @@ type TokenKeys struct {
 
 // Trust names the anchors and what may be asked about certificates.
 type Trust struct {
-	// FormatOnlyNumbers accepts the IIN and BIN of NUC RK's test certificates,
-	// whose control digits are wrong; refused in production.
-	FormatOnlyNumbers bool `yaml:"format_only_numbers"`
-
 	Anchors      []string `yaml:"anchors"`       // files or folders
 	AllowedHosts []string `yaml:"allowed_hosts"` // hosts[:port] whose AIA, OCSP and CRL addresses may be followed
 }
@@ -131,7 +127,8 @@ type Limits struct {
 	OpenRequestsPerSecond float64 `yaml:"open_requests_per_second"` // per address, routes without a caller (10)
 }
 
-func (c *Config) setDefaults() {
+// SetDefaults fills every field that has a default and is empty.
+func (c *Config) SetDefaults() {
 	def := func(field *string, value string) {
 		if *field == "" {
 			*field = value

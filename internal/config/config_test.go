@@ -88,7 +88,6 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "gateway on any address", from: "http://pshep.example/", to: "http://0.0.0.0/", code: fault.ConfigUnsafe, key: "gateway.url"},
 		{name: "password in a URL", from: "http://shep.example/sync", to: "http://u:p@shep.example/", code: fault.ConfigBad, key: "shep.url"},
 		{name: "wrong BIN", from: `register_bin: "971240001315"`, to: `register_bin: "971240001314"`, code: fault.ConfigBad, key: "shep.register_bin"},
-		{name: "relaxed checks", from: "trust: {", to: "trust: {format_only_numbers: true, ", code: fault.ConfigUnsafe, key: "trust.format_only_numbers"},
 		{name: "no office", from: `offices: [{code: "6009", bin: "971240001315", name: УГД}]`, to: "offices: []", code: fault.ConfigBad, key: "payments.offices"},
 		{name: "wrong office", from: `code: "6009"`, to: `code: "60"`, code: fault.ConfigBad, key: "payments.offices[0].code"},
 		{name: "unknown policy", from: "timestamp:", to: "signature: {policy: lax}\ntimestamp:", code: fault.ConfigBad, key: "signature.policy"},

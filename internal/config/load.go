@@ -66,7 +66,7 @@ func parse(raw []byte, environ []string) (*Config, error) {
 	if err := override(reflect.ValueOf(&c).Elem(), environmentPrefix, values); err != nil {
 		return nil, err
 	}
-	c.setDefaults()
+	c.SetDefaults()
 	return &c, nil
 }
 

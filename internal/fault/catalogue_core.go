@@ -17,6 +17,9 @@ const (
 	PeerDown     Code = "peer_unavailable"
 	PeerAnswer   Code = "peer_answer_invalid"
 	JWSInvalid   Code = "jws_invalid"
+	NotRunning   Code = "not_running"
+	InUse        Code = "data_in_use"
+	AddressTaken Code = "address_taken"
 )
 
 var coreEntries = []Entry{
@@ -35,4 +38,7 @@ var coreEntries = []Entry{
 	{PeerDown, RetryLater, "Сыртқы жүйе жауап бермейді.", "Внешняя система не отвечает.", "A peer system does not answer."},
 	{PeerAnswer, RetryLater, "Сыртқы жүйенің жауабы қате.", "Неверный ответ внешней системы.", "A peer system answered wrongly."},
 	{JWSInvalid, BadInput, "JWS қолтаңбасы қате.", "Неверный JWS.", "The JWS is invalid."},
+	{NotRunning, RetryLater, "Қызмет іске қосылмаған.", "Сервис не запущен.", "The service is not running."},
+	{InUse, Conflict, "Бұл бума басқа процесте қолданылуда.", "Эта папка занята другим процессом.", "Another process uses this folder."},
+	{AddressTaken, Conflict, "Бұл мекенжай бос емес.", "Этот адрес занят.", "The address is taken."},
 }

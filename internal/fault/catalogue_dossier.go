@@ -13,11 +13,11 @@ const (
 	OneSignatureRequired   Code = "one_signature_required"
 	AttachedRequired       Code = "attached_signature_required"
 	DeclarantMismatch      Code = "declarant_mismatch"
-	SignerNotCaller        Code = "signer_is_not_caller"
 	SignatureNotAccepted   Code = "signature_not_accepted"
 	SignatureUndetermined  Code = "signature_undetermined"
 	RevocationUndetermined Code = "revocation_undetermined"
 	ReceiptKeyUnavailable  Code = "receipt_key_unavailable"
+	PeerRevoked            Code = "peer_certificate_revoked"
 )
 
 var dossierEntries = []Entry{
@@ -32,9 +32,9 @@ var dossierEntries = []Entry{
 	{OneSignatureRequired, Refused, "Құжатта дәл бір қолтаңба болуы керек.", "В документе должна быть ровно одна подпись.", "The document must carry exactly one signature."},
 	{AttachedRequired, Refused, "Қолтаңба құжатпен бірге болуы керек.", "Подпись должна содержать документ.", "The signature must contain the document."},
 	{DeclarantMismatch, Refused, "Құжаттағы БСН мәміленің БСН-імен сәйкес емес.", "БИН в документе не совпадает с БИН сделки.", "The BIN in the document is not the transaction's."},
-	{SignerNotCaller, Denied, "Қол қойған адам сеанс иесі емес.", "Подписал не тот, кто открыл сеанс.", "The signer is not the person of this session."},
 	{SignatureNotAccepted, Refused, "Қолтаңба жарамсыз.", "Подпись недействительна.", "The signature is not valid."},
 	{SignatureUndetermined, Refused, "Қолтаңбаның жарамдылығын анықтау мүмкін емес.", "Действительность подписи установить нельзя.", "The validity of the signature cannot be determined."},
 	{RevocationUndetermined, RetryLater, "Сертификаттың күйін қазір тексеру мүмкін емес.", "Статус сертификата сейчас проверить нельзя.", "The certificate's revocation status cannot be determined now."},
 	{ReceiptKeyUnavailable, RetryLater, "Түбіртек кілті қолжетімсіз.", "Ключ квитанций недоступен.", "The receipt key is unavailable."},
+	{PeerRevoked, Denied, "Сыртқы жүйенің сертификаты кері қайтарылған.", "Сертификат внешней системы отозван.", "The peer system's certificate is revoked."},
 }

@@ -46,16 +46,16 @@ create table idempotency (
 );
 create index on idempotency (recorded_at);
 
+-- Every key that ever signed receipts, so that old receipts stay verifiable
+-- after the key in the HSM was replaced.
+create table receipt_key (
+    kid         text        primary key,
+    jwk         jsonb       not null,
+    recorded_at timestamptz not null
+);
+
 -- The record is append-only: what is learned later is a new event.
--- +goose StatementBegin
-create function dossier_refuse_change() returns trigger language plpgsql as $$
-begin
-    raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
-end $$;
--- +goose StatementEnd
-create trigger dossier_append_only before update or delete on dossier
-    for each row execute function dossier_refuse_change();
-create trigger dossier_document_append_only before update or delete on dossier_document
-    for each row execute function dossier_refuse_change();
-create trigger dossier_document_once_append_only before update or delete on dossier_document_once
-    for each row execute function dossier_refuse_change();
+select senim_append_only('dossier');
+select senim_append_only('dossier_document');
+select senim_append_only('dossier_document_once');
+select senim_append_only('receipt_key');
