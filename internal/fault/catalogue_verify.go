@@ -24,6 +24,7 @@ const (
 	TimestampInvalid         Code = "timestamp_invalid"
 	AttributeNotJudged       Code = "attribute_not_judged"
 	LongTermNotJudged        Code = "long_term_not_judged"
+	TSARefused               Code = "tsa_refused"
 	FactsUnreadable          Code = "facts_unreadable"
 	PolicyUnknown            Code = "policy_unknown"
 )
@@ -51,6 +52,7 @@ var verifyEntries = []Entry{
 	{TimestampInvalid, Refused, "Уақыт белгісі жарамсыз немесе сенімсіз.", "Метка времени недействительна или не вызывает доверия.", "The timestamp is invalid or not trusted."},
 	{AttributeNotJudged, Refused, "Бұл атрибут әзірге тексерілмейді және есепке алынбайды.", "Этот атрибут пока не проверяется и не учитывается.", "This attribute is not verified yet and is not counted."},
 	{LongTermNotJudged, Refused, "Ұзақ мерзімді сақтау дәлелдері әзірге тексерілмейді және есепке алынбайды.", "Доказательства долгосрочного хранения пока не проверяются и не учитываются.", "Long-term evidence is not verified yet and is not counted."},
+	{TSARefused, Refused, "Уақыт белгісі қызметі сұрауды қабылдамады.", "Служба меток времени отклонила запрос.", "The time-stamping authority refused the request."},
 	{FactsUnreadable, BadInput, "Сақталған деректер файлы қате.", "Файл сохранённых фактов неверен.", "The file of saved facts is invalid."},
 	{PolicyUnknown, BadInput, "Тексеру саясаты белгісіз.", "Неизвестная политика проверки.", "The validation policy is unknown."},
 }
