@@ -22,6 +22,11 @@ type Curve struct {
 	// Tables of the base point, made when first needed.
 	oddMultiples func() []affine
 	combs        func() *Table
+
+	// What signing needs, in constant time.
+	b3      Element // 3b
+	order   *field  // arithmetic modulo q
+	nibbles func() *nibbles
 }
 
 // affine is a point other than the one at infinity.
@@ -49,6 +54,11 @@ func New(p group.Parameters) *Curve {
 
 	c.oddMultiples = sync.OnceValue(func() []affine { return c.affineOddMultiples(&c.g, baseEntries) })
 	c.combs = sync.OnceValue(func() *Table { return c.newTable(&c.g) })
+
+	f.add(&c.b3, &c.b, &c.b)
+	f.add(&c.b3, &c.b3, &c.b)
+	c.order = newField(&c.q)
+	c.nibbles = sync.OnceValue(c.newNibbles)
 	return c
 }
 
