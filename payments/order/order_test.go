@@ -49,7 +49,7 @@ func request(t *testing.T) order.Request {
 // Every state with every act: what the table does not list is refused.
 func TestMachine(t *testing.T) {
 	allowed := map[order.State]map[order.Act]order.State{
-		order.Draft:     {order.Present: order.Presented, order.Expire: order.Expired, order.Cancel: order.Cancelled},
+		order.Draft:     {order.Present: order.Presented, order.Pay: order.Paid, order.Expire: order.Expired, order.Cancel: order.Cancelled},
 		order.Presented: {order.Pay: order.Paid, order.Expire: order.Expired},
 		order.Expired:   {order.Pay: order.Paid},
 		order.Paid:      {order.Reconcile: order.Reconciled},
@@ -267,8 +267,8 @@ func TestMove(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := move(order.Pay); !fault.Is(err, fault.OrderState) {
-		t.Errorf("paying a draft: %v", err)
+	if err := move(order.Reconcile); !fault.Is(err, fault.OrderState) {
+		t.Errorf("reconciling a draft: %v", err)
 	}
 	for _, act := range []order.Act{order.Present, order.Pay} {
 		if err := move(act); err != nil {

@@ -29,11 +29,13 @@ const (
 
 // transitions is the whole machine: what is not here is refused.
 //
-// An expired order may still be paid, because a payment made in time may be
-// told late; that it was made in time is for the caller to check. A presented
-// order cannot be cancelled: the payer may be paying it at this moment.
+// A draft may be paid, because a payment may be told before the answer to the
+// registration is stored. An expired order may still be paid, because a
+// payment made in time may be told late; that it was made in time is for the
+// caller to check. A presented order cannot be cancelled: the payer may be
+// paying it at this moment.
 var transitions = map[State]map[Act]State{
-	Draft:     {Present: Presented, Expire: Expired, Cancel: Cancelled},
+	Draft:     {Present: Presented, Pay: Paid, Expire: Expired, Cancel: Cancelled},
 	Presented: {Pay: Paid, Expire: Expired},
 	Expired:   {Pay: Paid},
 	Paid:      {Reconcile: Reconciled},

@@ -13,6 +13,7 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/money"
 )
 
 // Request is what an order is made of.
@@ -222,4 +223,38 @@ func (o *Order) Move(ctx context.Context, tx pgx.Tx, act Act) error {
 		o.Lines[i].State = lineState(next, o.Lines[i].State == LineReconciled)
 	}
 	return nil
+}
+
+// Moved is an order that a set-wide move has moved.
+type Moved struct {
+	ID          uuid.UUID
+	Transaction uuid.UUID
+	Total       money.Tiyn
+}
+
+// MoveReconciled moves those of the orders that are paid and have every line
+// matched, and returns them by their transactions.
+func MoveReconciled(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) ([]Moved, error) {
+	next, err := Paid.After(Reconcile)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, `
+		WITH moved AS (
+			UPDATE payment_order p SET state = $1
+			  FROM payment_order_once o
+			 WHERE o.order_id = ANY ($2) AND p.id = o.order_id AND p.recorded_at = o.recorded_at AND p.state = $3
+			   AND NOT EXISTS (SELECT FROM payment_line l
+			                    WHERE l.order_id = p.id AND l.recorded_at = p.recorded_at
+			                      AND NOT EXISTS (SELECT FROM payment_match m WHERE m.identifier = l.identifier))
+			RETURNING p.id, p.transaction_id, p.total)
+		SELECT id, transaction_id, total FROM moved ORDER BY transaction_id`, string(next), ids, string(Paid))
+	if err != nil {
+		return nil, fmt.Errorf("move reconciled orders: %w", postgres.Classify(err))
+	}
+	moved, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Moved])
+	if err != nil {
+		return nil, fmt.Errorf("move reconciled orders: %w", postgres.Classify(err))
+	}
+	return moved, nil
 }

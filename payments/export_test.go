@@ -1,0 +1,13 @@
+package payments
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+)
+
+// NewPoster gives tests the worker, to run a job at the moment they choose.
+func NewPoster(pool *pgxpool.Pool, now func() time.Time) river.Worker[PostArgs] {
+	return &poster{pool: pool, now: now}
+}

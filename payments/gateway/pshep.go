@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/shep"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/xmldsig"
+)
+
+// clockAhead is how far ahead of ours the clock of a bank may be.
+const clockAhead = 5 * time.Minute
+
+// PSHEPConfig is what the adapter needs; all of it is required but Control.
+type PSHEPConfig struct {
+	Client    *shep.Client // to the gateway's endpoint
+	ServiceID string       // of the gateway at ШЭП
+	Key       xmldsig.Key  // ours: signs what we state
+	// Opener opens the envelopes that the gateway sends: whoever carries them
+	// is its Peer.
+	Opener shep.Opener
+	// Gateway is who must have signed what an envelope carries. Its role is
+	// ПШЭП's, 1.2.398.3.3.4.1.2.6.95, whatever is given here.
+	Gateway shep.Peer
+	// Control of BINs in messages; the zero value is the full one.
+	Control kz.Control
+}
+
+// PSHEP is the adapter to ПШЭП.
+type PSHEP struct {
+	config PSHEPConfig
+	server shep.Server
+}
+
+var _ Port = (*PSHEP)(nil)
+
+// NewPSHEP makes the adapter.
+func NewPSHEP(c PSHEPConfig) (*PSHEP, error) {
+	switch {
+	case c.Client == nil || c.ServiceID == "" || c.Opener.Now == nil || c.Gateway.Trust == nil:
+		return nil, fault.New(fault.ConfigBad, "gateway", "the client, the service, the clock and the trust in the gateway are required")
+	case c.Key.Signer == nil || c.Key.Certificate == nil:
+		return nil, fault.New(fault.ConfigBad, "gateway", "a key and its certificate are required")
+	}
+	c.Gateway.Role = cert.OIDRolePaymentGateway
+	return &PSHEP{config: c, server: shep.Server{Key: c.Key, Opener: c.Opener}}, nil
+}
+
+// Name of the gateway in the ledger.
+func (g *PSHEP) Name() string { return "pshep" }
+
+// Register sends the bill and checks the signed answer.
+func (g *PSHEP) Register(ctx context.Context, b Bill) (*Registration, error) {
+	data, err := shep.SealPayload(EncodeBill(b), g.config.Key)
+	if err != nil {
+		return nil, fmt.Errorf("sign the bill: %w", err)
+	}
+	reply, err := g.config.Client.Send(ctx, shep.Request{ServiceID: g.config.ServiceID, Data: data})
+	if err != nil {
+		return nil, fmt.Errorf("register the bill: %w", err)
+	}
+	answer, err := reply.Result()
+	if fault.Is(err, fault.ShepBusiness) {
+		return nil, fault.Wrap(err, fault.GatewayRefused, "", "register the bill")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("register the bill: %w", err)
+	}
+	payload, err := shep.OpenPayload(ctx, answer, g.config.Gateway, g.config.Opener.Now())
+	if err != nil {
+		return nil, fault.Wrap(err, fault.GatewayAnswer, "", "verify the answer to the bill")
+	}
+	id, reference, paymentURL, err := DecodeRegistration(payload.Root)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.GatewayAnswer, "", "read the answer to the bill")
+	}
+	if id != b.Order {
+		return nil, fault.New(fault.GatewayAnswer, "/"+registrationElement+"/Order", "the answer is of another order")
+	}
+	if err := checkPaymentURL(paymentURL); err != nil {
+		return nil, err
+	}
+	return &Registration{Reference: reference, PaymentURL: paymentURL, Sent: reply.Exchange.Request, Received: reply.Exchange.Answer}, nil
+}
+
+// checkPaymentURL lets a payer be sent only to a page over TLS, or to one on
+// this very machine as the sandbox's is.
+func checkPaymentURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return fault.New(fault.GatewayAnswer, "/"+registrationElement+"/PaymentURL", "not an absolute URL")
+	}
+	if u.Scheme == "https" {
+		return nil
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	if u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && address.IsLoopback()) {
+		return nil
+	}
+	return fault.New(fault.GatewayAnswer, "/"+registrationElement+"/PaymentURL", "the payment page is not behind TLS")
+}
+
+// Open authenticates a message of the gateway: the envelope by its carrier,
+// the fact by the gateway itself.
+func (g *PSHEP) Open(ctx context.Context, raw []byte) (*Callback, error) {
+	envelope, err := g.config.Opener.Open(ctx, raw)
+	if err != nil {
+		return nil, unauthentic(err, "open the envelope")
+	}
+	if envelope.Request == nil {
+		return nil, fault.New(fault.CallbackUnauthentic, "", "an answer where a message must be")
+	}
+	now := g.config.Opener.Now()
+	payload, err := shep.OpenPayload(ctx, envelope.Request.Data, g.config.Gateway, now)
+	if err != nil {
+		return nil, unauthentic(err, "verify the fact")
+	}
+	fact, err := DecodeFact(payload.Root, g.config.Control)
+	if err != nil {
+		return nil, fmt.Errorf("read the fact: %w", err)
+	}
+	if fact.PaidAt.After(now.Add(clockAhead)) {
+		return nil, fault.New(fault.CallbackMalformed, "/"+factElement+"/PaidAt", "the payment lies in the future")
+	}
+	return &Callback{Fact: fact, Raw: raw, Message: envelope.Request}, nil
+}
+
+// passing are the failures that are not the sender's: our own, or of a peer
+// that the sender's certificate must be asked about. The gateway sends again.
+var passing = []fault.Code{fault.Cancelled, fault.PeerDown, fault.Internal, fault.ConfigUnsafe}
+
+// unauthentic gives one code to all that a forger can get wrong, so that
+// nobody learns from it what to try next.
+func unauthentic(err error, act string) error {
+	if slices.Contains(passing, fault.CodeOf(err)) {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	return fault.Wrap(err, fault.CallbackUnauthentic, "", "%s", act)
+}
+
+// Reply seals the receipt as the answer to the message that the callback came
+// in.
+func (g *PSHEP) Reply(c *Callback, r Receipt) ([]byte, error) {
+	request, ok := c.Message.(*shep.Request)
+	if !ok {
+		return nil, fault.New(fault.Internal, "", "the callback was not opened by this adapter")
+	}
+	data, err := shep.SealPayload(EncodeReceipt(r), g.config.Key)
+	if err != nil {
+		return nil, fmt.Errorf("sign the receipt: %w", err)
+	}
+	reply, err := g.server.Seal(shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: data}, request)
+	if err != nil {
+		return nil, fmt.Errorf("seal the receipt: %w", err)
+	}
+	return reply, nil
+}
