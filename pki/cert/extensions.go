@@ -250,7 +250,7 @@ func (c *Certificate) parseAuthorityKeyID(s cryptobyte.String) bool {
 
 func (c *Certificate) parseSubjectAltName(s cryptobyte.String) bool {
 	var names cryptobyte.String
-	return s.ReadASN1(&names, cbasn1.SEQUENCE) && s.Empty() && !names.Empty() &&
+	return s.ReadASN1(&names, cbasn1.SEQUENCE) && s.Empty() &&
 		eachGeneralName(names, func(tag cbasn1.Tag, content cryptobyte.String) {
 			if tag == context(1) {
 				c.Emails = append(c.Emails, string(content))
