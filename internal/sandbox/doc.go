@@ -1,5 +1,6 @@
 // Package sandbox runs the stand-ins of the state's systems on loopback: NUC RK
-// (sandbox/nca) with its three time servers, ШЭП with ГБД ЮЛ (sandbox/shep).
+// (sandbox/nca) with its three time servers, ШЭП with ГБД ЮЛ (sandbox/shep), and ПШЭП
+// with a bank and the treasury's statements (sandbox/pshep).
 // `senim up`, `senim demo` and integration tests start it; to the rest of Senim
 // it is a peer behind HTTP and PKCS#11, like the real ones.
 //

@@ -16,6 +16,7 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/sandbox/nca"
+	"github.com/senim-kz/senim/internal/sandbox/pshep"
 	"github.com/senim-kz/senim/internal/sandbox/shep"
 	"github.com/senim-kz/senim/internal/sandbox/state"
 	channel "github.com/senim-kz/senim/internal/shep"
@@ -36,8 +37,10 @@ type Config struct {
 }
 
 const (
-	defaultBits = 4096
-	stateFile   = "sandbox.json"
+	defaultBits  = 4096
+	stateFile    = "sandbox.json"
+	paymentsFile = "pshep.json"
+	pathControl  = "/control/"
 
 	headerTimeout   = 10 * time.Second
 	readTimeout     = 30 * time.Second
@@ -48,17 +51,29 @@ const (
 
 // URLs are where the stand-ins answer.
 type URLs struct {
-	NCA     nca.URLs `json:"nca"`
-	SHEP    string   `json:"shep"`
-	Time    []string `json:"time"`    // host:port, UDP
-	Control []string `json:"control"` // base URLs with a control endpoint
+	NCA        nca.URLs `json:"nca"`
+	Time       []string `json:"time"`       // host:port, UDP
+	SHEP       string   `json:"shep"`       // takes SOAP messages
+	PSHEP      string   `json:"pshep"`      // takes bills
+	Bank       string   `json:"bank"`       // the bank's pages lie under it
+	Statements string   `json:"statements"` // the treasury's statements: under it, DAY.xml
+	Control    Control  `json:"control"`
+}
+
+// Control are the folders of control endpoints: faults and orders lie under them.
+type Control struct {
+	NCA   string `json:"nca"`
+	SHEP  string `json:"shep"`
+	PSHEP string `json:"pshep"`
 }
 
 // Sandbox is a running sandbox.
 type Sandbox struct {
-	nca     *nca.Authority
-	gateway *shep.Gateway
-	urls    URLs
+	nca      *nca.Authority
+	gateway  *shep.Gateway
+	payments *pshep.Gateway
+	courier  courier
+	urls     URLs
 
 	file    string
 	mu      sync.Mutex
@@ -102,7 +117,7 @@ func (s *Sandbox) start(ctx context.Context, c Config) error {
 	if s.kept.Ports == nil {
 		s.kept.Ports = map[string]int{}
 	}
-	for _, part := range []func(context.Context, Config) error{s.startNCA, s.startTime, s.startGateway} {
+	for _, part := range []func(context.Context, Config) error{s.startNCA, s.startTime, s.startGateway, s.startPayments} {
 		if err := ctx.Err(); err != nil {
 			return fault.Wrap(err, fault.Cancelled, "", "start the sandbox")
 		}
@@ -127,7 +142,7 @@ func (s *Sandbox) startNCA(ctx context.Context, c Config) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the NCA: %w", err), listener.Close())
 	}
-	s.urls.NCA = s.nca.URLs()
+	s.urls.NCA, s.urls.Control.NCA = s.nca.URLs(), base+pathControl
 	s.serve(listener, s.nca.Handler())
 	return nil
 }
@@ -176,8 +191,37 @@ func (s *Sandbox) startGateway(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	s.urls.SHEP = "http://" + listener.Addr().String() + "/"
+	base := "http://" + listener.Addr().String()
+	s.urls.SHEP, s.urls.Control.SHEP = base+"/", base+pathControl
 	s.serve(listener, s.savingOrders(s.gateway))
+	return nil
+}
+
+func (s *Sandbox) startPayments(ctx context.Context, c Config) error {
+	key, err := s.key(nca.PaymentGateway, PaymentGateway)
+	if err != nil {
+		return err
+	}
+	service, err := s.singleWindow()
+	if err != nil {
+		return err
+	}
+	listener, err := s.listen(ctx, "pshep")
+	if err != nil {
+		return err
+	}
+	base := "http://" + listener.Addr().String()
+	s.payments, err = pshep.Open(pshep.Config{
+		BaseURL: base, Key: key, Service: service, Poster: &s.courier, Now: c.Now, File: filepath.Join(c.Dir, paymentsFile),
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("start ПШЭП: %w", err), listener.Close())
+	}
+	s.urls.PSHEP, s.urls.Bank, s.urls.Statements = base+pshep.PathBills, base+"/pay/", base+"/statements/"
+	s.urls.Control.PSHEP = base + pathControl
+	s.serve(listener, s.payments.Handler())
+	// It ends with the base context, and returns nil then.
+	s.running.Go(func() { _ = s.payments.Run(s.base) })
 	return nil
 }
 
@@ -247,13 +291,17 @@ func (s *Sandbox) serve(listener net.Listener, handler http.Handler) {
 				return
 			}
 			handler.ServeHTTP(w, r)
+			if s.base.Err() != nil {
+				// A request that hung until Stop has no answer, and net/http would
+				// send 200 for it. The connection is dropped instead.
+				panic(http.ErrAbortHandler)
+			}
 		}),
 		BaseContext:       func(net.Listener) context.Context { return s.base },
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: headerBytesMax,
 	}
 	s.servers = append(s.servers, server)
-	s.urls.Control = append(s.urls.Control, "http://"+host+"/control/")
 	// Serve returns when Stop closes the server.
 	s.running.Go(func() { _ = server.Serve(listener) })
 }
@@ -263,7 +311,7 @@ func (s *Sandbox) serve(listener net.Listener, handler http.Handler) {
 func (s *Sandbox) savingOrders(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r)
-		if r.Method != http.MethodGet && strings.HasPrefix(r.URL.Path, "/control/") {
+		if r.Method != http.MethodGet && strings.HasPrefix(r.URL.Path, pathControl) {
 			// Stop saves again and reports.
 			_ = s.save()
 		}
@@ -310,6 +358,18 @@ func (s *Sandbox) NCA() *nca.Authority { return s.nca }
 
 // Gateway is the stand-in for ШЭП with ГБД ЮЛ.
 func (s *Sandbox) Gateway() *shep.Gateway { return s.gateway }
+
+// Payments is the stand-in for ПШЭП with its bank.
+func (s *Sandbox) Payments() *pshep.Gateway { return s.payments }
+
+// Connect says where the service takes ПШЭП's messages, which wait until then.
+func (s *Sandbox) Connect(callbackURL string) error {
+	if err := s.courier.aim(callbackURL); err != nil {
+		return err
+	}
+	s.payments.Connect(callbackURL)
+	return nil
+}
 
 // WriteAnchors writes the CA certificates to a folder, as PEM: the root is the
 // trust anchor of everything here.

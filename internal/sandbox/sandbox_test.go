@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func stop(t *testing.T, s *sandbox.Sandbox) {
 func client(t *testing.T, s *sandbox.Sandbox) *fetch.Client {
 	t.Helper()
 	var hosts []string
-	for _, raw := range []string{s.URLs().NCA.OCSP, s.URLs().SHEP} {
+	for _, raw := range []string{s.URLs().NCA.OCSP, s.URLs().SHEP, s.URLs().PSHEP} {
 		u, err := url.Parse(raw)
 		if err != nil {
 			t.Fatal(err)
@@ -164,35 +165,47 @@ func TestTheRegisterKnowsTheCompany(t *testing.T) {
 
 func lookUp(t *testing.T, s *sandbox.Sandbox, profile nca.Profile, holder nca.Holder) *gbdul.Register {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	key, trusted := service(t, s, profile, holder)
+	sender, err := channel.NewClient(channel.ClientConfig{
+		URL: s.URLs().SHEP, Poster: client(t, s), Key: key, Sender: channel.Sender{ID: "senim"},
+		Opener: channel.Opener{Peer: channel.Peer{Trust: trusted, Role: cert.OIDRoleGateway}, Now: time.Now},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	register, err := gbdul.New(gbdul.Config{Channel: sender, Key: key, Requestor: holder.BIN, Now: time.Now,
+		Reader: gbdul.Reader{Signer: channel.Peer{Trust: trusted, Role: cert.OIDRoleOrganization, BIN: sandbox.EntityRegister.BIN}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return register
+}
+
+// service is a system's key, and its trust in what the sandbox certifies.
+func service(t *testing.T, s *sandbox.Sandbox, profile nca.Profile, holder nca.Holder) (xmldsig.Key, channel.Trust) {
+	t.Helper()
 	system, err := s.NCA().System(profile, holder)
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	certificate, err := cert.Parse(system.Certificate)
-	must(err)
-	key := xmldsig.Key{Signer: system.Key, Certificate: certificate}
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
-	must(s.WriteAnchors(dir))
+	if err := s.WriteAnchors(dir); err != nil {
+		t.Fatal(err)
+	}
 	anchors, err := trust.Load(dir)
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if anchors.Profile() != trust.Sandbox {
 		t.Fatalf("the anchors' profile is %s", anchors.Profile())
 	}
 	chain := channel.Chain{Anchors: anchors, Intermediates: anchors.Intermediates(),
 		Revocation: func(context.Context, *path.Path, time.Time) error { return nil }}
-	sender, err := channel.NewClient(channel.ClientConfig{
-		URL: s.URLs().SHEP, Poster: client(t, s), Key: key, Sender: channel.Sender{ID: "senim"},
-		Opener: channel.Opener{Peer: channel.Peer{Trust: chain.Validate, Role: cert.OIDRoleGateway}, Now: time.Now},
-	})
-	must(err)
-	register, err := gbdul.New(gbdul.Config{Channel: sender, Key: key, Requestor: holder.BIN, Now: time.Now,
-		Reader: gbdul.Reader{Signer: channel.Peer{Trust: chain.Validate, Role: cert.OIDRoleOrganization, BIN: sandbox.EntityRegister.BIN}}})
-	must(err)
-	return register
+	return xmldsig.Key{Signer: system.Key, Certificate: certificate}, chain.Validate
 }
 
 func TestASecondStartContinues(t *testing.T) {
@@ -200,7 +213,7 @@ func TestASecondStartContinues(t *testing.T) {
 	first := start(t, dir)
 	urls, root := first.URLs(), first.NCA().Root()
 	order := `{"bin":"180140990010","name_kk":"«Сынақ» ЖШС","name_ru":"ТОО «Сынақ»","registered_on":"2020-01-06"}`
-	if status := send(t, http.MethodPut, strings.TrimSuffix(urls.SHEP, "/")+"/control/organisations", order); status != http.StatusNoContent {
+	if status := send(t, http.MethodPut, urls.Control.SHEP+"organisations", order); status != http.StatusNoContent {
 		t.Fatalf("put an organisation: %d", status)
 	}
 	// Killed, not stopped: what the folder holds now is what the second one finds.
@@ -211,7 +224,7 @@ func TestASecondStartContinues(t *testing.T) {
 	stop(t, first)
 
 	second := start(t, dir)
-	if got := second.URLs(); got.SHEP != urls.SHEP || got.NCA != urls.NCA || strings.Join(got.Time, " ") != strings.Join(urls.Time, " ") {
+	if got := second.URLs(); !reflect.DeepEqual(got, urls) {
 		t.Errorf("the addresses moved: %+v, were %+v", got, urls)
 	}
 	if !bytes.Equal(second.NCA().Root(), root) {
@@ -241,7 +254,7 @@ func send(t *testing.T, method, target, body string) int {
 // the Host that it then sends gives it away.
 func TestAnotherHostIsRefused(t *testing.T) {
 	s := start(t, t.TempDir())
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URLs().Control[0]+"faults", strings.NewReader(`{"ocsp":"timeout"}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URLs().Control.NCA+"faults", strings.NewReader(`{"ocsp":"timeout"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
