@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type Config struct {
 	Bits int
 	// Now is the clock of all stand-ins.
 	Now func() time.Time
+	// GenerateKey makes the RSA keys; nil means crypto/rsa. See nca.Config.
+	GenerateKey func(bits int) (*rsa.PrivateKey, error)
 }
 
 const (
@@ -138,7 +141,7 @@ func (s *Sandbox) startNCA(ctx context.Context, c Config) error {
 	if err := s.save(); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	s.nca, err = nca.Open(nca.Config{Dir: c.Dir, BaseURL: base, Bits: c.Bits, Now: c.Now})
+	s.nca, err = nca.Open(nca.Config{Dir: c.Dir, BaseURL: base, Bits: c.Bits, Now: c.Now, GenerateKey: c.GenerateKey})
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the NCA: %w", err), listener.Close())
 	}

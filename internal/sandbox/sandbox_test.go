@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,9 +35,34 @@ import (
 	"github.com/senim-kz/senim/registry/gbdul"
 )
 
+// made are the RSA keys of this test binary, in the order in which an Authority
+// asks for them: making them anew for each would be most of the tests' time.
+var made struct {
+	mu   sync.Mutex
+	keys []*rsa.PrivateKey
+}
+
+// keyRing hands the made keys out, and makes more when they are used up.
+func keyRing() func(bits int) (*rsa.PrivateKey, error) {
+	next := 0
+	return func(bits int) (*rsa.PrivateKey, error) {
+		made.mu.Lock()
+		defer made.mu.Unlock()
+		if next == len(made.keys) {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			if err != nil {
+				return nil, err
+			}
+			made.keys = append(made.keys, key)
+		}
+		next++
+		return made.keys[next-1], nil
+	}
+}
+
 func start(t *testing.T, dir string) *sandbox.Sandbox {
 	t.Helper()
-	s, err := sandbox.Start(t.Context(), sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now})
+	s, err := sandbox.Start(t.Context(), sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now, GenerateKey: keyRing()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +244,7 @@ func TestASecondStartContinues(t *testing.T) {
 		t.Fatalf("put an organisation: %d", status)
 	}
 	// Killed, not stopped: what the folder holds now is what the second one finds.
-	if _, err := sandbox.Start(t.Context(), sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now}); !fault.Is(err, fault.SandboxPortTaken) {
+	if _, err := sandbox.Start(t.Context(), sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now, GenerateKey: keyRing()}); !fault.Is(err, fault.SandboxPortTaken) {
 		t.Errorf("a second sandbox on the same ports: %v", err)
 	}
 	stop(t, first)
@@ -301,7 +328,7 @@ func TestStartRefuses(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := filepath.Join(t.TempDir(), "new")
-	if _, err := sandbox.Start(cancelled, sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now}); !errors.Is(err, context.Canceled) {
+	if _, err := sandbox.Start(cancelled, sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now, GenerateKey: keyRing()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -46,13 +46,17 @@ type Config struct {
 	Bits int
 	// Now is the clock of certificates, answers and timestamps.
 	Now func() time.Time
+	// GenerateKey makes the RSA keys; nil means crypto/rsa. Tests hand in keys
+	// that they made once; within one Authority no key may come twice.
+	GenerateKey func(bits int) (*rsa.PrivateKey, error)
 }
 
 // Authority is the stand-in. It is safe for concurrent use.
 type Authority struct {
-	now  func() time.Time
-	base string
-	file string
+	now    func() time.Time
+	newKey func(bits int) (*rsa.PrivateKey, error)
+	base   string
+	file   string
 
 	root, issuing, responder, stamper keyPair
 
@@ -77,10 +81,14 @@ func Open(c Config) (*Authority, error) {
 		return nil, fault.New(fault.BadArgument, "", "nca: needs an absolute folder, an http base URL and a clock")
 	}
 	a := &Authority{
-		now:  c.Now,
-		base: strings.TrimSuffix(c.BaseURL, "/"),
-		file: filepath.Join(c.Dir, stateFile),
-		crls: make(map[string]*crl),
+		now:    c.Now,
+		newKey: c.GenerateKey,
+		base:   strings.TrimSuffix(c.BaseURL, "/"),
+		file:   filepath.Join(c.Dir, stateFile),
+		crls:   make(map[string]*crl),
+	}
+	if a.newKey == nil {
+		a.newKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
 	}
 	for i := range a.servers {
 		a.servers[i] = newTimeServer(c.Now, i)
@@ -119,7 +127,7 @@ func (a *Authority) establish(bits int) error {
 // authorityCertificate makes a CA key and certificate: a root when issuer is nil.
 // The layout is that of root_rsa_2020 and nca_rsa_2022.
 func (a *Authority) authorityCertificate(bits int, issuer *keyPair, commonName string) (keyPair, error) {
-	key, err := rsa.GenerateKey(rand.Reader, bits)
+	key, err := a.newKey(bits)
 	if err != nil {
 		return keyPair{}, fmt.Errorf("generate a CA key: %w", err)
 	}

@@ -230,7 +230,7 @@ func (a *Authority) System(p Profile, h Holder) (*System, error) {
 
 // generate makes a software key and its certificate; it requires a.mu.
 func (a *Authority) generate(r Request) (keyPair, error) {
-	key, err := rsa.GenerateKey(rand.Reader, userKeyBits)
+	key, err := a.newKey(userKeyBits)
 	if err != nil {
 		return keyPair{}, fmt.Errorf("generate a key: %w", err)
 	}

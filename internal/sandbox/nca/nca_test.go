@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,31 @@ import (
 var holder = nca.Holder{
 	Surname: "СЫНАҚОВА", Name: "ӘЛИЯ", Patronymic: "ТЕСТҚЫЗЫ", IIN: "800101300006",
 	Organization: "«Сынақ» ЖШС", BIN: "190640017419", System: "ИС «Сынақ»",
+}
+
+// made are the RSA keys of this test binary, in the order in which an Authority
+// asks for them: making them anew for each would be most of the tests' time.
+var made struct {
+	mu   sync.Mutex
+	keys []*rsa.PrivateKey
+}
+
+// keyRing hands the made keys out, and makes more when they are used up.
+func keyRing() func(bits int) (*rsa.PrivateKey, error) {
+	next := 0
+	return func(bits int) (*rsa.PrivateKey, error) {
+		made.mu.Lock()
+		defer made.mu.Unlock()
+		if next == len(made.keys) {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			if err != nil {
+				return nil, err
+			}
+			made.keys = append(made.keys, key)
+		}
+		next++
+		return made.keys[next-1], nil
+	}
 }
 
 // bench is a running Authority.
@@ -48,7 +74,7 @@ func open(t *testing.T, dir string) *bench {
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
-	a, err := nca.Open(nca.Config{Dir: dir, BaseURL: server.URL, Bits: 2048, Now: time.Now})
+	a, err := nca.Open(nca.Config{Dir: dir, BaseURL: server.URL, Bits: 2048, Now: time.Now, GenerateKey: keyRing()})
 	if err != nil {
 		t.Fatal(err)
 	}
