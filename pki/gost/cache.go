@@ -101,6 +101,13 @@ func (c *Cache) Verify(a *Algorithm, k *PublicKey, digest, signature []byte) err
 	return nil
 }
 
+// Tables is how many keys have a table now.
+func (c *Cache) Tables() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tables.Len()
+}
+
 func cacheKeyOf(k *PublicKey) (id cacheKey) {
 	h := sha256.New()
 	h.Write([]byte(k.curve.name))
