@@ -45,8 +45,8 @@ func (f *field) leave(x *Element) {
 
 func (f *field) one() Element { return Element{1} }
 
-func (f *field) mul(z, x, y *Element) { mul(z, x, y) }
-func (f *field) sqr(z, x *Element)    { sqr(z, x) }
+func (f *field) mul(z, x, y *Element) { mulGo(z, x, y) }
+func (f *field) sqr(z, x *Element)    { sqrGo(z, x) }
 
 // add sets z to x+y. The carry out of the top limb is 2^256 ≡ c.
 func (f *field) add(z, x, y *Element) {
