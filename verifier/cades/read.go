@@ -46,7 +46,9 @@ func Read(src Source) (*facts.Facts, error) {
 	}
 	r := newReader(src, message)
 	for i, s := range message.Signers {
-		r.facts.Signatures = append(r.facts.Signatures, r.signature(i, s, content))
+		f := r.signature(i, s, content)
+		r.timestamps(&f, s)
+		r.facts.Signatures = append(r.facts.Signatures, f)
 	}
 	r.distinguish()
 	return r.facts, nil

@@ -68,6 +68,11 @@ func (f *Facts) check() error {
 }
 
 func (f *Facts) checkSignature(s Signature) error {
+	for _, list := range s.References {
+		if len(list) == 0 {
+			return fault.New(fault.FactsUnreadable, "/signatures", "%s has a reference attribute without references", s.ID)
+		}
+	}
 	for _, c := range s.Candidates {
 		if f.Certificate(c.Certificate) == nil {
 			return fault.New(fault.FactsUnreadable, "/signatures", "%s names a certificate that is not here", s.ID)

@@ -152,6 +152,10 @@ type Timestamp struct {
 	ImprintComputed []byte     `json:"imprint_computed,omitempty"`
 	ImprintIntact   bool       `json:"imprint_intact"`
 
+	// AuthorityDiffers says that the token names another authority than the one
+	// that signed it.
+	AuthorityDiffers bool `json:"authority_differs,omitempty"`
+
 	// Token is the token's own signature.
 	Token *Signature `json:"token,omitempty"`
 	// Defects make the token unusable.

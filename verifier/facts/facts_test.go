@@ -81,6 +81,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a swapped object":   {strings.Replace(good, `"raw": "Y2VydGlmaWNhdGU="`, `"raw": "Z2VydGlmaWNhdGU="`, 1), fault.FactsUnreadable},
 		"a swapped answer":   {strings.Replace(good, `"raw": "YW5zd2Vy"`, `"raw": "YW5zd2Vx"`, 1), fault.FactsUnreadable},
 		"a certificate lost": {strings.Replace(good, `"candidates": [`, `"candidates": [{"certificate": "00"},`, 1), fault.FactsUnreadable},
+		"an empty reference": {strings.Replace(good, `"references": null`, `"references": [[]]`, 1), fault.FactsUnreadable},
 		"no signature":       {`{"version":1}`, fault.NoSignature},
 	} {
 		t.Run(name, func(t *testing.T) {

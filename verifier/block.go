@@ -1,0 +1,91 @@
+package verifier
+
+import (
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/verifier/facts"
+)
+
+// The building blocks of EN 319 102-1 §5.2 and the processes made of them, as
+// they are named in the constraint tree.
+const (
+	blockFormat         = "format_checking"                       // §5.2.2
+	blockIdentification = "identification_of_signing_certificate" // §5.2.3
+	blockContext        = "validation_context_initialization"     // §5.2.4
+	blockCertificate    = "x509_certificate_validation"           // §5.2.6
+	blockCryptographic  = "cryptographic_verification"            // §5.2.7
+	blockAcceptance     = "signature_acceptance_validation"       // §5.2.8
+	blockTimestamp      = "time_stamp_validation"                 // §5.4
+	blockTime           = "validation_with_time"                  // §5.5
+)
+
+// block collects the constraints of one building block and their outcome. The
+// first constraint that fails decides it.
+type block struct {
+	name        string
+	status      Status // "" until a constraint decided
+	sub         SubIndication
+	constraints []Constraint
+	errors      []Message
+	warnings    []Message
+}
+
+// pass notes a constraint that holds.
+func (b *block) pass(name, detail string) {
+	b.constraints = append(b.constraints, Constraint{Name: name, Status: StatusPassed, Detail: detail})
+}
+
+// warn notes a constraint that does not hold and decides nothing.
+func (b *block) warn(name string, f facts.Finding) {
+	b.constraints = append(b.constraints, Constraint{Name: name, Status: StatusWarning, Detail: f.Detail})
+	b.warnings = append(b.warnings, messageOf(f))
+}
+
+// fail notes a constraint that proves the signature wrong.
+func (b *block) fail(name string, sub SubIndication, f facts.Finding) {
+	b.decide(name, StatusFailed, sub, f)
+}
+
+// doubt notes a constraint that leaves the verdict open.
+func (b *block) doubt(name string, sub SubIndication, f facts.Finding) {
+	b.decide(name, StatusIndeterminate, sub, f)
+}
+
+func (b *block) decide(name string, status Status, sub SubIndication, f facts.Finding) {
+	b.constraints = append(b.constraints, Constraint{Name: name, Status: status, SubIndication: sub, Detail: f.Detail})
+	b.errors = append(b.errors, messageOf(f))
+	if b.status == "" {
+		b.status, b.sub = status, sub
+	}
+}
+
+// apply makes of a finding what the policy's level says.
+func (b *block) apply(level Level, name string, sub SubIndication, f facts.Finding) {
+	if level == Fail {
+		b.doubt(name, sub, f)
+	} else {
+		b.warn(name, f)
+	}
+}
+
+func (b *block) passed() bool { return b.status == "" }
+
+// constraint gives the block as a node of the tree.
+func (b *block) constraint() Constraint {
+	status := b.status
+	if status == "" {
+		status = StatusPassed
+	}
+	return Constraint{Name: b.name, Status: status, SubIndication: b.sub, Constraints: b.constraints}
+}
+
+// notRun is a block that an earlier one made needless.
+func notRun(name string) Constraint { return Constraint{Name: name, Status: StatusNotRun} }
+
+func messageOf(f facts.Finding) Message {
+	return Message{Code: f.Code, Message: f.Code.Message(fault.English), At: f.At, Detail: f.Detail}
+}
+
+// finding makes one that a rule found, not a reader.
+func finding(code fault.Code, detail string) facts.Finding {
+	return facts.Finding{Code: code, Detail: detail}
+}

@@ -1,0 +1,160 @@
+package verifier
+
+import (
+	"context"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/path"
+	"github.com/senim-kz/senim/pki/revocation"
+	"github.com/senim-kz/senim/pki/trust"
+	"github.com/senim-kz/senim/verifier/cades"
+	"github.com/senim-kz/senim/verifier/facts"
+)
+
+// questionsMax bounds the OCSP requests for one document: two signers with
+// time-stamps under a path of three need ten.
+const questionsMax = 32
+
+// Input is a document and what is known beside it.
+type Input struct {
+	Name string // of the file, for the report
+	Data []byte
+	// Content is what a detached signature is over; nil if it was not given.
+	Content []byte
+
+	Certificates []*cert.Certificate // further certificates, trusted for nothing
+	CRLs, OCSPs  [][]byte            // further revocation information, in DER
+
+	// Anchors tell which paths are worth asking about. They are not kept.
+	Anchors *trust.Store
+
+	// Fetcher asks for revocation information; nil asks nobody.
+	Fetcher revocation.Fetcher
+	// Now stamps what was fetched. It must be set if Fetcher is.
+	Now func() time.Time
+}
+
+// Collect reads a document into facts and gathers what judging them needs: the
+// certificates and revocation information that came with it or were given, and,
+// with a Fetcher, an OCSP answer about each certificate of a prospective path
+// that nothing given is about. What could not be got is a gap, not an error:
+// the verdict says what is missing.
+//
+// The errors are those of the document: unreadable, without signature, or with
+// a content that is not the one given.
+func Collect(ctx context.Context, in Input) (*facts.Facts, error) {
+	f, err := cades.Read(cades.Source{Name: in.Name, Data: in.Data, Content: in.Content, Certificates: in.Certificates})
+	if err != nil {
+		return nil, err
+	}
+	if in.Anchors != nil {
+		for _, c := range in.Anchors.Intermediates() {
+			f.AddCertificate(c.Raw, facts.FromGiven)
+		}
+	}
+	for _, raw := range in.OCSPs {
+		f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Origin: facts.FromGiven, Raw: raw})
+	}
+	for _, raw := range in.CRLs {
+		f.AddRevocation(facts.Revocation{Kind: facts.CRL, Origin: facts.FromGiven, Raw: raw})
+	}
+	if in.Fetcher == nil {
+		return f, nil
+	}
+	return f, newGatherer(f, in).gather(ctx)
+}
+
+// gatherer asks for what the facts lack.
+type gatherer struct {
+	facts *facts.Facts
+	in    Input
+	pool  []*cert.Certificate
+	given []facts.Revocation
+	asked map[string]bool // by certificate
+}
+
+func newGatherer(f *facts.Facts, in Input) *gatherer {
+	g := &gatherer{facts: f, in: in, asked: map[string]bool{}}
+	for _, c := range f.Certificates {
+		if parsed, err := cert.Parse(c.Raw); err == nil {
+			g.pool = append(g.pool, parsed)
+		}
+	}
+	for _, r := range f.Revocations {
+		if r.Origin == facts.FromGiven {
+			g.given = append(g.given, r)
+		}
+	}
+	return g
+}
+
+// gather asks about the paths of every signer and of every time-stamp.
+func (g *gatherer) gather(ctx context.Context) error {
+	for i := range g.facts.Signatures {
+		s := &g.facts.Signatures[i]
+		if err := g.ofSignature(ctx, s); err != nil {
+			return err
+		}
+		for _, t := range s.Timestamps {
+			if t.Token == nil {
+				continue
+			}
+			if err := g.ofSignature(ctx, t.Token); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ofSignature asks about the certificate that made the value, if one did:
+// nothing else can decide.
+func (g *gatherer) ofSignature(ctx context.Context, s *facts.Signature) error {
+	candidate := choose(s)
+	if candidate == nil {
+		return nil
+	}
+	leaf, err := cert.Parse(g.facts.Certificate(candidate.Certificate))
+	if err != nil {
+		return nil // no candidate is a certificate that does not parse
+	}
+	for _, p := range path.Prospective(leaf, g.pool, g.in.Anchors) {
+		if p.Anchor == nil {
+			continue // no status helps a path that leads nowhere
+		}
+		for i, issued := range p.Certificates[:len(p.Certificates)-1] {
+			if err := g.ofCertificate(ctx, issued, p.Certificates[i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ofCertificate asks the certificate's OCSP servers in turn until one answers.
+// Only the caller's own cancellation is an error.
+func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certificate) error {
+	id := facts.Digest(issued.Raw)
+	if g.asked[id] || len(g.asked) == questionsMax || g.isAnswered(issued, issuer) {
+		return nil
+	}
+	g.asked[id] = true
+	if len(issued.OCSPServers) == 0 {
+		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(facts.OCSP), Code: fault.RevocationUnknown})
+		return nil
+	}
+	for _, url := range issued.OCSPServers {
+		answer, err := g.ask(ctx, url, issued, issuer)
+		if ctx.Err() != nil {
+			return fault.Wrap(ctx.Err(), fault.Cancelled, "", "gather revocation information")
+		}
+		if err == nil {
+			g.facts.AddRevocation(*answer)
+			return nil
+		}
+		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(facts.OCSP), Source: url, Code: fault.CodeOf(err)})
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package verifier
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// Indication is the verdict of a validation or of one building block
+// (EN 319 102-1 §5.1.3).
+type Indication string
+
+// Indications of signatures, and of blocks and time-stamps.
+const (
+	TotalPassed   Indication = "TOTAL-PASSED"
+	TotalFailed   Indication = "TOTAL-FAILED"
+	Indeterminate Indication = "INDETERMINATE"
+	Passed        Indication = "PASSED"
+	Failed        Indication = "FAILED"
+)
+
+// SubIndication is the standard's reason for an indication, verbatim.
+type SubIndication string
+
+// The sub-indications that the blocks here can give.
+const (
+	FormatFailure           SubIndication = "FORMAT_FAILURE"
+	HashFailure             SubIndication = "HASH_FAILURE"
+	SigCryptoFailure        SubIndication = "SIG_CRYPTO_FAILURE"
+	NotYetValid             SubIndication = "NOT_YET_VALID"
+	SigConstraintsFailure   SubIndication = "SIG_CONSTRAINTS_FAILURE"
+	ChainConstraintsFailure SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
+	CertificateChainFailure SubIndication = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
+	CryptoConstraintsNoPOE  SubIndication = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+	NoSigningCertificate    SubIndication = "NO_SIGNING_CERTIFICATE_FOUND"
+	NoCertificateChain      SubIndication = "NO_CERTIFICATE_CHAIN_FOUND"
+	RevokedNoPOE            SubIndication = "REVOKED_NO_POE"
+	RevokedCANoPOE          SubIndication = "REVOKED_CA_NO_POE"
+	OutOfBoundsNotRevoked   SubIndication = "OUT_OF_BOUNDS_NOT_REVOKED"
+	OutOfBoundsNoPOE        SubIndication = "OUT_OF_BOUNDS_NO_POE"
+	TryLater                SubIndication = "TRY_LATER"
+	SignedDataNotFound      SubIndication = "SIGNED_DATA_NOT_FOUND"
+)
+
+// Report is the verdict on one document. It marshals as the object that
+// `senim verify --json` prints; its keys are a public interface. The same
+// facts, policy, anchors and time give the same report, byte for byte.
+type Report struct {
+	File           string            `json:"file"`
+	Format         string            `json:"format"`
+	Indication     Indication        `json:"indication"`
+	SubIndication  SubIndication     `json:"sub_indication"`
+	Policy         string            `json:"policy"`
+	ValidationTime string            `json:"validation_time"`
+	SHA256         string            `json:"sha256"` // of the file
+	Signatures     []SignatureReport `json:"signatures"`
+}
+
+// SignatureReport is the verdict on one signature.
+type SignatureReport struct {
+	ID            string        `json:"id"`
+	Indication    Indication    `json:"indication"`
+	SubIndication SubIndication `json:"sub_indication"`
+	Level         string        `json:"level"` // "CMS", "B" or "T"
+
+	Signer     SignerReport `json:"signer"`
+	Algorithms Algorithms   `json:"algorithms"`
+
+	ClaimedTime       string `json:"claimed_time"`        // "" if none is claimed
+	BestSignatureTime string `json:"best_signature_time"` // the earliest proven one; else the validation time
+
+	Timestamps []TimestampReport `json:"timestamps"`
+	Path       []string          `json:"path"`     // subjects, leaf first; empty if none was found
+	Evidence   []string          `json:"evidence"` // SHA-256 of each raw object that the verdict rests on
+	Errors     []Message         `json:"errors"`
+	Warnings   []Message         `json:"warnings"`
+
+	Constraints []Constraint `json:"constraints"`
+}
+
+// SignerReport is what the signing certificate says. It is empty if there is
+// none. The IIN is whole here: mask it with kz.IIN wherever it is not the
+// asker's own business.
+type SignerReport struct {
+	Subject      string   `json:"subject"`
+	CommonName   string   `json:"common_name"`
+	IIN          string   `json:"iin"`
+	BIN          string   `json:"bin"`
+	Roles        []string `json:"roles"`
+	Serial       string   `json:"serial"`
+	Issuer       string   `json:"issuer"`
+	Organization string   `json:"organization"`
+	IssuerName   string   `json:"issuer_name"` // its common name
+	NotBefore    string   `json:"not_before"`
+	NotAfter     string   `json:"not_after"`
+	Certificate  string   `json:"certificate"` // SHA-256, hexadecimal: its ID in the facts
+}
+
+// Algorithms are named as the table of algorithms names them.
+type Algorithms struct {
+	Digest    string `json:"digest"`
+	Signature string `json:"signature"`
+}
+
+// TimestampReport is the verdict on one time-stamp token.
+type TimestampReport struct {
+	ID            string        `json:"id"`
+	Kind          string        `json:"kind"`
+	Time          string        `json:"time"`
+	Indication    Indication    `json:"indication"`
+	SubIndication SubIndication `json:"sub_indication"`
+	Authority     string        `json:"authority"`      // subject of the TSA's certificate
+	AuthorityName string        `json:"authority_name"` // its common name
+	Constraints   []Constraint  `json:"constraints"`
+}
+
+// Message is one reason, for people and, by its code, for programs.
+type Message struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+	At      string     `json:"at,omitempty"`
+	Detail  string     `json:"detail,omitempty"`
+}
+
+// Status of a constraint.
+type Status string
+
+// The statuses.
+const (
+	StatusPassed        Status = "PASSED"
+	StatusFailed        Status = "FAILED"
+	StatusIndeterminate Status = "INDETERMINATE"
+	StatusWarning       Status = "WARNING"
+	StatusNotRun        Status = "NOT_RUN" // an earlier block decided
+)
+
+// Constraint is one named rule with its outcome; the building blocks hold the
+// rules that they are made of.
+type Constraint struct {
+	Name          string        `json:"name"`
+	Status        Status        `json:"status"`
+	SubIndication SubIndication `json:"sub_indication,omitempty"`
+	Detail        string        `json:"detail,omitempty"`
+	Constraints   []Constraint  `json:"constraints,omitempty"`
+}
+
+// In gives the report with its messages in a language.
+func (r *Report) In(l fault.Language) *Report {
+	out := *r
+	out.Signatures = make([]SignatureReport, len(r.Signatures))
+	for i, s := range r.Signatures {
+		s.Errors, s.Warnings = messagesIn(s.Errors, l), messagesIn(s.Warnings, l)
+		out.Signatures[i] = s
+	}
+	return &out
+}
+
+func messagesIn(in []Message, l fault.Language) []Message {
+	out := make([]Message, len(in))
+	for i, m := range in {
+		m.Message = m.Code.Message(l)
+		out[i] = m
+	}
+	return out
+}
+
+// WriteJSON writes the report as one JSON object.
+func (r *Report) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
