@@ -43,7 +43,8 @@ const (
 	bankURL     = "http://127.0.0.1"
 )
 
-// clock is the time of a test; it moves when told to.
+// clock is the time of a test. It ticks at every look, so that what comes later
+// is later, and moves on when told to.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -52,6 +53,7 @@ type clock struct {
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Millisecond)
 	return c.now
 }
 

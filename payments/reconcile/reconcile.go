@@ -136,8 +136,9 @@ func settle(ctx context.Context, tx pgx.Tx, accounts Accounts, matches []found, 
 	return nil
 }
 
-// except says of every line of the day that is matched to nothing why. The
-// order of the CASE is the order in which a person would ask.
+// except says of every line of the day that is matched to nothing why. What
+// the line itself says comes before what became of its identifier, so that a
+// match on another day changes no reason of this one but payment_not_posted.
 func except(ctx context.Context, tx pgx.Tx, day kz.Day, at time.Time) error {
 	_, err := tx.Exec(ctx, `DELETE FROM payment_exception WHERE booking_day = $1`, day)
 	if err != nil {
@@ -150,9 +151,9 @@ func except(ctx context.Context, tx pgx.Tx, day kz.Day, at time.Time) error {
 		            WHEN s.amount < 0 THEN $4
 		            WHEN s.identifier = '' THEN $5
 		            WHEN l.identifier IS NULL THEN $6
-		            WHEN EXISTS (SELECT FROM payment_match m WHERE m.identifier = l.identifier) THEN $7
-		            WHEN s.amount <> l.amount THEN $8
-		            WHEN s.budget_code <> l.budget_code THEN $9
+		            WHEN s.amount <> l.amount THEN $7
+		            WHEN s.budget_code <> l.budget_code THEN $8
+		            WHEN EXISTS (SELECT FROM payment_match m WHERE m.identifier = l.identifier) THEN $9
 		            ELSE $10 END
 		  FROM statement_line s
 		  LEFT JOIN payment_identifier i ON i.identifier = s.identifier
@@ -160,7 +161,7 @@ func except(ctx context.Context, tx pgx.Tx, day kz.Day, at time.Time) error {
 		 WHERE s.booking_day = $1
 		   AND NOT EXISTS (SELECT FROM payment_match m WHERE m.line_id = s.id)`,
 		day, at, string(fault.NotBooked), string(fault.DebitEntry), string(fault.MissingIdentifier), string(fault.UnknownIdentifier),
-		string(fault.DuplicatePayment), string(fault.AmountDiffers), string(fault.WrongBudgetCode), string(fault.NotPosted))
+		string(fault.AmountDiffers), string(fault.WrongBudgetCode), string(fault.DuplicatePayment), string(fault.NotPosted))
 	if err != nil {
 		return fmt.Errorf("find the exceptions of %s: %w", day, postgres.Classify(err))
 	}
