@@ -167,6 +167,11 @@ func (t *Token) Verify(data []byte, anchors *trust.Store, others ...*cert.Certif
 	if err := CheckAuthority(signer); err != nil {
 		return nil, err
 	}
+	return t.path(signer, anchors, others...)
+}
+
+// path finds the authority's path at the time in the token.
+func (t *Token) path(signer *cert.Certificate, anchors *trust.Store, others ...*cert.Certificate) (*path.Path, error) {
 	found, err := path.Build(path.Request{
 		Leaf: signer, Intermediates: append(t.Certificates(), others...), Anchors: anchors, At: t.Time,
 	})
