@@ -1,0 +1,288 @@
+package tsa_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/cms"
+	"github.com/senim-kz/senim/pki/trust"
+	"github.com/senim-kz/senim/pki/tsp"
+	"github.com/senim-kz/senim/signer/tsa"
+)
+
+var now = time.Now().UTC().Truncate(time.Second)
+
+// authority answers time-stamp queries; change may spoil the answer.
+type authority struct {
+	key    *ecdsa.PrivateKey
+	cert   *cert.Certificate
+	change func(*tstInfo, *cms.Template)
+	reply  []byte // instead of any answer
+	err    error
+	hang   bool
+}
+
+type tstInfo struct {
+	Version int
+	Policy  asn1.ObjectIdentifier
+	Imprint messageImprint
+	Serial  *big.Int
+	Time    time.Time `asn1:"generalized"`
+	Nonce   *big.Int  `asn1:"optional"`
+}
+
+type messageImprint struct {
+	Algorithm pkix.AlgorithmIdentifier
+	Hash      []byte
+}
+
+type query struct {
+	Version int
+	Imprint messageImprint
+	Nonce   *big.Int `asn1:"optional"`
+	CertReq bool     `asn1:"optional"`
+}
+
+type status struct {
+	Status int
+	Text   []string       `asn1:"optional,omitempty"`
+	Fail   asn1.BitString `asn1:"optional"`
+}
+
+func newAuthority(usage x509.ExtKeyUsage, critical bool) *authority {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "TIME-STAMPING AUTHORITY"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	oid := asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
+	if usage != x509.ExtKeyUsageTimeStamping {
+		oid = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 4}
+	}
+	value, err := asn1.Marshal([]asn1.ObjectIdentifier{oid})
+	must(err)
+	template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: critical, Value: value}}
+	der, err := x509.CreateCertificate(rand.Reader, template, root().x509, key.Public(), root().key)
+	must(err)
+	parsed, err := cert.Parse(der)
+	must(err)
+	return &authority{key: key, cert: parsed}
+}
+
+type issuer struct {
+	key  *ecdsa.PrivateKey
+	x509 *x509.Certificate
+	cert *cert.Certificate
+}
+
+var root = sync.OnceValue(func() issuer {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Root"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	must(err)
+	parsed, err := x509.ParseCertificate(der)
+	must(err)
+	own, err := cert.Parse(der)
+	must(err)
+	return issuer{key, parsed, own}
+})
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func marshal(v any) []byte {
+	der, err := asn1.Marshal(v)
+	must(err)
+	return der
+}
+
+func (a *authority) Fetch(ctx context.Context, _, contentType string, body []byte, _ int64) ([]byte, error) {
+	if a.hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if a.err != nil || a.reply != nil {
+		return a.reply, a.err
+	}
+	var q query
+	if rest, err := asn1.Unmarshal(body, &q); err != nil || len(rest) > 0 || contentType != "application/timestamp-query" || !q.CertReq {
+		return nil, fault.New(fault.PeerAnswer, "", "a bad query")
+	}
+	info := tstInfo{Version: 1, Policy: asn1.ObjectIdentifier{1, 2, 3}, Imprint: q.Imprint, Serial: big.NewInt(9), Time: now, Nonce: q.Nonce}
+	template := cms.Template{ContentType: cms.OIDTSTInfo, Certificate: a.cert.Raw, SigningTime: now}
+	if a.change != nil {
+		a.change(&info, &template)
+	}
+	template.Content = marshal(info)
+	token, err := cms.Sign(template, a.key)
+	if err != nil {
+		return nil, err
+	}
+	return marshal(struct {
+		Status status
+		Token  asn1.RawValue
+	}{status{}, asn1.RawValue{FullBytes: token}}), nil
+}
+
+func client(t *testing.T, a *authority, change func(*tsa.Config)) *tsa.Client {
+	t.Helper()
+	anchors, err := trust.New(root().cert)
+	must(err)
+	c := tsa.Config{URL: "http://tsa.example/", Fetcher: a, Anchors: anchors, Now: func() time.Time { return now }}
+	if change != nil {
+		change(&c)
+	}
+	made, err := tsa.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func TestStamp(t *testing.T) {
+	a := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	token, err := client(t, a, nil).Stamp(context.Background(), []byte("signature value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !token.Time.Equal(now) || token.CheckImprint([]byte("signature value")) != nil {
+		t.Errorf("token of %s", token.Time)
+	}
+	again, err := tsp.ParseToken(token.Raw)
+	if err != nil || again.Serial.Cmp(token.Serial) != 0 {
+		t.Errorf("the raw token reads as %v, %v", again, err)
+	}
+}
+
+func TestStampRefuses(t *testing.T) {
+	refusal := func(s status) []byte { return marshal(struct{ Status status }{s}) }
+	bit := func(n int) asn1.BitString {
+		b := asn1.BitString{Bytes: make([]byte, 4), BitLength: 26}
+		b.Bytes[n/8] |= 0x80 >> (n % 8)
+		return b
+	}
+	spoiled := func(change func(*tstInfo, *cms.Template)) *authority {
+		a := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+		a.change = change
+		return a
+	}
+	stranger := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	for name, tt := range map[string]struct {
+		authority *authority
+		change    func(*tsa.Config)
+		code      fault.Code
+		inner     fault.Code // of the reason inside peer_answer_invalid
+	}{
+		"refused":               {authority: &authority{reply: refusal(status{Status: 2, Fail: bit(0)})}, code: fault.TSARefused},
+		"busy":                  {authority: &authority{reply: refusal(status{Status: 2, Fail: bit(14)})}, code: fault.PeerDown},
+		"down":                  {authority: &authority{err: fault.New(fault.PeerDown, "", "no answer")}, code: fault.PeerDown},
+		"an unclassified error": {authority: &authority{err: context.DeadlineExceeded}, code: fault.PeerDown},
+		"host not allowed":      {authority: &authority{err: fault.New(fault.HostDenied, "", "no")}, code: fault.HostDenied},
+		"silent":                {authority: &authority{hang: true}, change: func(c *tsa.Config) { c.Timeout = time.Millisecond }, code: fault.PeerDown},
+		"a web page":            {authority: &authority{reply: []byte("<html>")}, code: fault.PeerAnswer, inner: fault.TimestampUnreadable},
+		"over another imprint":  {authority: spoiled(func(i *tstInfo, _ *cms.Template) { i.Imprint.Hash = make([]byte, 32) }), code: fault.PeerAnswer, inner: fault.TimestampImprintMismatch},
+		"another nonce":         {authority: spoiled(func(i *tstInfo, _ *cms.Template) { i.Nonce = big.NewInt(1) }), code: fault.PeerAnswer, inner: fault.TimestampNonceMismatch},
+		"no nonce":              {authority: spoiled(func(i *tstInfo, _ *cms.Template) { i.Nonce = nil }), code: fault.PeerAnswer, inner: fault.TimestampNonceMismatch},
+		"a wrong clock":         {authority: spoiled(func(i *tstInfo, _ *cms.Template) { i.Time = now.Add(10 * time.Minute) }), code: fault.PeerAnswer, inner: fault.TimestampInvalid},
+		"no certificate":        {authority: spoiled(func(_ *tstInfo, c *cms.Template) { c.OmitCertificates = true }), code: fault.PeerAnswer, inner: fault.SignerCertificateMissing},
+		"other content":         {authority: spoiled(func(_ *tstInfo, c *cms.Template) { c.ContentType = cms.OIDData }), code: fault.PeerAnswer, inner: fault.TimestampUnreadable},
+		"usage is not critical": {authority: newAuthority(x509.ExtKeyUsageTimeStamping, false), code: fault.PeerAnswer, inner: fault.TimestampSignerForbidden},
+		"no authority":          {authority: newAuthority(x509.ExtKeyUsageEmailProtection, true), code: fault.PeerAnswer, inner: fault.TimestampSignerForbidden},
+		"nobody's authority":    {authority: stranger, change: func(c *tsa.Config) { c.Anchors = nil }, code: fault.PeerAnswer, inner: fault.ChainNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token, err := client(t, tt.authority, tt.change).Stamp(context.Background(), []byte("x"))
+			if token != nil || !fault.Is(err, tt.code) {
+				t.Fatalf("%v, want %s", err, tt.code)
+			}
+			if tt.inner != "" && !fault.Is(fault.Of(err).Cause, tt.inner) {
+				t.Errorf("%v, want %s inside", err, tt.inner)
+			}
+		})
+	}
+}
+
+func TestStampStopsWithItsCaller(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := client(t, &authority{hang: true}, nil).Stamp(ctx, []byte("x")); !fault.Is(err, fault.Cancelled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNewRefusesHalfAConfiguration(t *testing.T) {
+	for _, c := range []tsa.Config{{}, {URL: "http://tsa.example/", Fetcher: &authority{}}, {URL: "u", Fetcher: &authority{}, Now: time.Now, Timeout: -1}} {
+		if _, err := tsa.New(c); !fault.Is(err, fault.BadArgument) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// openSSL is a Fetcher whose answers openssl ts makes.
+type openSSL struct {
+	t   *testing.T
+	dir string
+}
+
+func (o openSSL) Fetch(_ context.Context, _, _ string, body []byte, _ int64) ([]byte, error) {
+	must(os.WriteFile(filepath.Join(o.dir, "query"), body, 0o600))
+	command := exec.Command("openssl", "ts", "-reply", "-config", "ts.cnf", "-section", "t", "-queryfile", "query", "-out", "reply")
+	command.Dir = o.dir
+	if out, err := command.CombinedOutput(); err != nil {
+		o.t.Fatalf("openssl ts: %v\n%s", err, out)
+	}
+	return os.ReadFile(filepath.Join(o.dir, "reply"))
+}
+
+func TestStampByOpenSSL(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("openssl is not installed")
+	}
+	a := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	key, err := x509.MarshalPKCS8PrivateKey(a.key)
+	must(err)
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{
+		"key.pem":  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		"cert.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}),
+		"serial":   []byte("01\n"),
+		"ts.cnf":   []byte("[t]\nserial=serial\ncrypto_device=builtin\nsigner_cert=cert.pem\nsigner_key=key.pem\nsigner_digest=sha256\ndefault_policy=1.2.3.4\ndigests=sha256\ntsa_name=yes\ness_cert_id_alg=sha256\n"),
+	} {
+		must(os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	anchors, err := trust.New(root().cert)
+	must(err)
+	c, err := tsa.New(tsa.Config{URL: "openssl", Fetcher: openSSL{t, dir}, Anchors: anchors, Now: time.Now})
+	must(err)
+	token, err := c.Stamp(context.Background(), []byte("signature value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(token.Raw, a.cert.Raw) {
+		t.Error("the token does not carry the authority's certificate")
+	}
+}
