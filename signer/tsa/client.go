@@ -32,8 +32,7 @@ type Fetcher interface {
 type Config struct {
 	URL     string
 	Fetcher Fetcher
-	// Anchors that the authority's path must reach. None means that no token is
-	// ever accepted.
+	// Anchors that the authority's path must reach.
 	Anchors *trust.Store
 	// Certificates may complete the authority's path; trusted for nothing.
 	Certificates []*cert.Certificate
@@ -50,8 +49,8 @@ type Client struct{ c Config }
 
 // New checks the configuration and returns a Client.
 func New(c Config) (*Client, error) {
-	if c.URL == "" || c.Fetcher == nil || c.Now == nil {
-		return nil, fault.New(fault.BadArgument, "tsa", "URL, Fetcher and Now must be set")
+	if c.URL == "" || c.Fetcher == nil || c.Anchors == nil || c.Now == nil {
+		return nil, fault.New(fault.BadArgument, "tsa", "URL, Fetcher, Anchors and Now must be set")
 	}
 	if c.Timeout < 0 || c.Skew < 0 {
 		return nil, fault.New(fault.BadArgument, "tsa", "a limit is negative")

@@ -212,7 +212,7 @@ func TestStampRefuses(t *testing.T) {
 		"other content":         {authority: spoiled(func(_ *tstInfo, c *cms.Template) { c.ContentType = cms.OIDData }), code: fault.PeerAnswer, inner: fault.TimestampUnreadable},
 		"usage is not critical": {authority: newAuthority(x509.ExtKeyUsageTimeStamping, false), code: fault.PeerAnswer, inner: fault.TimestampSignerForbidden},
 		"no authority":          {authority: newAuthority(x509.ExtKeyUsageEmailProtection, true), code: fault.PeerAnswer, inner: fault.TimestampSignerForbidden},
-		"nobody's authority":    {authority: stranger, change: func(c *tsa.Config) { c.Anchors = nil }, code: fault.PeerAnswer, inner: fault.ChainNotFound},
+		"nobody's authority":    {authority: stranger, change: func(c *tsa.Config) { c.Anchors = &trust.Store{} }, code: fault.PeerAnswer, inner: fault.ChainNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, err := client(t, tt.authority, tt.change).Stamp(context.Background(), []byte("x"))
@@ -235,7 +235,11 @@ func TestStampStopsWithItsCaller(t *testing.T) {
 }
 
 func TestNewRefusesHalfAConfiguration(t *testing.T) {
-	for _, c := range []tsa.Config{{}, {URL: "http://tsa.example/", Fetcher: &authority{}}, {URL: "u", Fetcher: &authority{}, Now: time.Now, Timeout: -1}} {
+	for _, c := range []tsa.Config{
+		{},
+		{URL: "http://tsa.example/", Fetcher: &authority{}, Now: time.Now},
+		{URL: "http://tsa.example/", Fetcher: &authority{}, Anchors: &trust.Store{}, Now: time.Now, Timeout: -1},
+	} {
 		if _, err := tsa.New(c); !fault.Is(err, fault.BadArgument) {
 			t.Errorf("%+v: %v", c, err)
 		}
