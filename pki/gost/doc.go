@@ -38,4 +38,4 @@
 // no message format.
 package gost
 
-//go:generate go run ./internal/generate internal
+//go:generate go run ./internal/generate .

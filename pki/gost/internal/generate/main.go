@@ -1,4 +1,5 @@
-// Generate writes the arithmetic packages beside it from the templates in
+// Generate writes the arithmetic packages beside it, and the vector code of package
+// streebog. The former come from the templates in
 // templates and the unrolled products of products.go. The four packages differ
 // in the size of the field and in the way a product is reduced, and share every
 // line above that; Go's generics would put an indirect call, and an escaping
@@ -66,11 +67,23 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: generate FOLDER")
 	}
+	if err := write(os.Args[1]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// write writes everything under the folder of package gost.
+func write(root string) error {
 	for _, f := range fields {
-		if err := f.write(filepath.Join(os.Args[1], f.Package)); err != nil {
-			log.Fatal(err)
+		if err := f.write(filepath.Join(root, "internal", f.Package)); err != nil {
+			return err
 		}
 	}
+	folder := filepath.Join(root, "streebog")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "compress_amd64.s"), []byte(header+streebogAssembly()), 0o644)
 }
 
 // kinds says which of the templates named KIND-FILE the package takes.
