@@ -338,3 +338,21 @@ func TestNewRefusesABadIssuer(t *testing.T) {
 	_, err = New(Config{Issuer: issuer})
 	wantCode(t, err, fault.ConfigBad)
 }
+
+// Nothing but what the registered key signed is ever taken for its client's.
+func FuzzAssertion(f *testing.F) {
+	public := jose.JSONWebKey{Key: keyring()[jose.ES256].Public(), KeyID: "ES256"}
+	client := clientState{id: "window", keys: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}}}
+	f.Add("eyJhbGciOiJub25lIiwia2lkIjoiRVMyNTYifQ.e30.")
+	f.Add("eyJhbGciOiJFUzI1NiIsImtpZCI6IkVTMjU2In0.e30.AAAA")
+	f.Add("eyJhbGciOiJIUzI1NiIsImtpZCI6IkVTMjU2In0.e30.AAAA")
+	f.Fuzz(func(t *testing.T, compact string) {
+		token, err := jwt.ParseSigned(compact, assertionAlgorithms)
+		if err != nil {
+			return
+		}
+		if claims, err := verifyAssertion(token, client); err == nil {
+			t.Errorf("verified %+v", claims)
+		}
+	})
+}
