@@ -1,0 +1,109 @@
+package dossier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/senim-kz/senim/internal/access"
+	"github.com/senim-kz/senim/internal/evidence"
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/order"
+)
+
+// CreateOrder draws up the payment order of the transaction's declaration and
+// presents it at the payment gateway; the answer says where to pay. A
+// transaction has one order: asked again with another key, the same order is
+// presented and returned.
+//
+// The order is stored before the gateway is asked. If the gateway is down the
+// order waits as a draft, and the same request presents it later.
+//
+// Errors: idempotency codes, transaction_not_found, document_missing, the
+// codes of payments.
+func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key Key, transaction uuid.UUID) (*Order, error) {
+	t, err := s.find(ctx, caller, transaction)
+	if err != nil {
+		return nil, err
+	}
+	return once(ctx, s, caller, key, "create order of "+transaction.String(), func(ctx context.Context, c *claim) (*Order, error) {
+		charges, err := s.charges(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		id, err := s.draft(ctx, t, charges)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.payments.Present(ctx, id); err != nil {
+			return nil, err
+		}
+		return s.orderCreated(ctx, caller, c, t)
+	})
+}
+
+// charges reads what the first accepted declaration of the transaction owes,
+// from the content kept as evidence.
+func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge, error) {
+	var digest evidence.Digest
+	var raw []byte
+	err := s.pool.QueryRow(ctx, `select declaration from dossier_document where transaction_id = $1 order by id limit 1`, t.ID).Scan(&raw)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, fault.New(fault.DocumentMissing, "/documents", "no declaration was accepted yet")
+	case err != nil:
+		return nil, fmt.Errorf("find declaration: %w", postgres.Classify(err))
+	}
+	copy(digest[:], raw)
+	object, err := evidence.Get(ctx, s.pool, digest)
+	if err != nil {
+		return nil, fmt.Errorf("read declaration: %w", err)
+	}
+	declaration, err := charge.Read(object.Raw, s.control)
+	if err != nil {
+		return nil, fmt.Errorf("read declaration: %w", err)
+	}
+	return declaration.Charges, nil
+}
+
+// draft stores the order, or finds the one there is.
+func (s *Service) draft(ctx context.Context, t *Transaction, charges []charge.Charge) (uuid.UUID, error) {
+	var drawn *order.Order
+	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		drawn, err = s.payments.CreateOrder(ctx, tx, t.ID, t.DeclarantBIN, charges)
+		return err
+	})
+	if err == nil {
+		return drawn.ID, nil
+	}
+	if !fault.Is(err, fault.OrderExists) {
+		return uuid.Nil, err
+	}
+	orders, err := s.payments.OrdersOf(ctx, s.pool, t.ID)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return orders[0].ID, nil
+}
+
+func (s *Service) orderCreated(ctx context.Context, caller access.Caller, c *claim, t *Transaction) (*Order, error) {
+	var shown *Order
+	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		orders, err := s.payments.OrdersOf(ctx, tx, t.ID)
+		if err != nil {
+			return err
+		}
+		o := orderOf(&orders[0])
+		shown = &o
+		return s.audit(ctx, tx, caller, c, t.ID.String(), "create order", shown)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record order: %w", err)
+	}
+	return shown, nil
+}

@@ -1,0 +1,98 @@
+package dossier
+
+import (
+	"context"
+	"io"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/senim-kz/senim/internal/access"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/outbox"
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments/money"
+)
+
+// ImportStatement stores one of the treasury's statement files. A bad line is
+// kept and reported; the same file again changes nothing. Errors: idempotency
+// codes, the codes of statements.
+func (s *Service) ImportStatement(ctx context.Context, caller access.Caller, key Key, name string, r io.Reader) (*StatementImport, error) {
+	return once(ctx, s, caller, key, "import statement", func(ctx context.Context, c *claim) (*StatementImport, error) {
+		done, err := s.payments.ImportStatement(ctx, name, r)
+		if err != nil {
+			return nil, err
+		}
+		shown := &StatementImport{ID: done.ID, Days: done.Days, Lines: done.Lines, Duplicates: done.Duplicates, Bad: done.Bad, Known: done.Known}
+		for _, bad := range done.BadLines {
+			shown.Rejected = append(shown.Rejected, RejectedLine{Place: bad.Place, Code: string(bad.Code)})
+		}
+		// The import is known by its digest: should this second transaction
+		// fail, the same request finds it again.
+		err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+			return s.audit(ctx, tx, caller, c, done.ID.String(), "import statement", shown)
+		})
+		if err != nil {
+			return nil, err
+		}
+		return shown, nil
+	})
+}
+
+// Reconcile matches the statement lines booked on a day with the orders. It
+// needs no key: run again, it gives the same result.
+func (s *Service) Reconcile(ctx context.Context, caller access.Caller, day kz.Day) (*Reconciliation, error) {
+	result, err := s.payments.Reconcile(ctx, day)
+	if err != nil {
+		return nil, err
+	}
+	shown := &Reconciliation{Day: day, Lines: result.Lines, Matched: result.Matched, Total: result.MatchedAmount, ExceptionCount: result.ExceptionCount}
+	for _, e := range result.Exceptions {
+		shown.Exceptions = append(shown.Exceptions, ReconciliationException{
+			Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
+		})
+	}
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+		return outbox.Audit(ctx, tx, outbox.AuditRecord{Actor: caller.ID, Action: "reconcile", Object: day.String(), Outcome: "done", At: s.now()})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shown, nil
+}
+
+// StatementImport says what became of one of the treasury's statement files.
+type StatementImport struct {
+	ID         uuid.UUID      `json:"id"`
+	Days       []kz.Day       `json:"days"`       // booking days of its new lines
+	Lines      int            `json:"lines"`      // new lines
+	Duplicates int            `json:"duplicates"` // lines that another file had brought before
+	Bad        int            `json:"bad"`        // lines that could not be read
+	Known      bool           `json:"known"`      // the same file came before; nothing changed
+	Rejected   []RejectedLine `json:"rejected"`   // the first hundred bad lines
+}
+
+// RejectedLine is one statement line that could not be taken.
+type RejectedLine struct {
+	Place string `json:"place"`
+	Code  string `json:"code"`
+}
+
+// Reconciliation is the result for one business day. Running it again over the
+// same inputs gives the same result.
+type Reconciliation struct {
+	Day            kz.Day                    `json:"day"`
+	Lines          int                       `json:"lines"` // of the day, bad ones included
+	Matched        int                       `json:"matched"`
+	Total          money.Tiyn                `json:"matched_tiyn"`
+	ExceptionCount int                       `json:"exception_count"`
+	Exceptions     []ReconciliationException `json:"exceptions"` // the first thousand
+}
+
+// ReconciliationException is a statement line that needs a person.
+type ReconciliationException struct {
+	Identifier string     `json:"identifier"`
+	Amount     money.Tiyn `json:"amount_tiyn"`
+	Code       string     `json:"code"`
+	Place      string     `json:"place"`
+}
