@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// metrics of the API. Labels come from closed sets only: operations, statuses.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "senim_http_requests_total", Help: "Requests answered, by operation and status.",
+		}, []string{"operation", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "senim_http_request_seconds", Help: "Time to answer, by operation.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"operation"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "senim_http_requests_in_flight", Help: "Requests being answered.",
+		}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// observe wraps the whole of a request: it names it, catches panics, and writes
+// one log line and the metrics when it is over.
+func (s *Server) observe(g *gin.Context) {
+	began := s.now()
+	c := &call{id: requestID(g.Request), language: languageOf(g.Request), operation: s.contract.find(g.Request, g.FullPath())}
+	g.Request = g.Request.WithContext(context.WithValue(g.Request.Context(), callKey{}, c))
+	c.request = g.Request
+	setCommonHeaders(g, c)
+
+	s.metrics.inFlight.Inc()
+	defer s.metrics.inFlight.Dec()
+	s.catch(g)
+	s.record(g, c, s.now().Sub(began))
+}
+
+// catch runs the rest of the request and turns a panic into a problem.
+func (s *Server) catch(g *gin.Context) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p) // net/http's own way to drop a connection
+		}
+		// The value of a panic could hold anything, a runtime error cannot.
+		what := fmt.Sprintf("%T", p)
+		if e, ok := p.(runtime.Error); ok {
+			what = e.Error()
+		}
+		s.log.ErrorContext(g.Request.Context(), "panic", "request_id", callOf(g).id, "panic", what, "stack", string(debug.Stack()))
+		s.fail(g, fault.New(fault.Internal, "", "panic: %s", what))
+	}()
+	g.Next()
+}
+
+func setCommonHeaders(g *gin.Context, c *call) {
+	g.Header(requestIDHeader, c.id)
+	g.Header("X-Content-Type-Options", "nosniff")
+	g.Header("Cache-Control", "no-store") // pages and keys say otherwise
+	if g.Request.TLS != nil {
+		g.Header("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// record writes the access log and the metrics. The path and the query are
+// not logged, because callers put anything there; nor is the address.
+func (s *Server) record(g *gin.Context, c *call, took time.Duration) {
+	name, status := "unknown", g.Writer.Status()
+	if c.operation != nil {
+		name = c.operation.id
+	}
+	s.metrics.requests.WithLabelValues(name, strconv.Itoa(status)).Inc()
+	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
+
+	level := slog.LevelInfo
+	attributes := []slog.Attr{
+		slog.String("request_id", c.id), slog.String("operation", name), slog.Int("status", status),
+		slog.Int("bytes", max(0, g.Writer.Size())), slog.Float64("took_ms", float64(took.Microseconds())/1000),
+	}
+	if c.caller.ID != "" {
+		attributes = append(attributes, slog.Any("caller", c.caller))
+	}
+	if c.failure != nil {
+		code := codeOf(c.failure)
+		attributes = append(attributes, slog.String("code", string(code)))
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError // ours to mend
+			if code.Class() == fault.RetryLater {
+				level = slog.LevelWarn // a peer's, or the load's
+			}
+			attributes = append(attributes, slog.String("error", c.failure.Error()))
+		}
+	}
+	s.log.LogAttrs(g.Request.Context(), level, "request", attributes...)
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"github.com/senim-kz/senim/internal/dossier"
+)
+
+// The functions here write the records of internal/dossier in the shapes of
+// the contract. They are spelled out so that a change on either side shows at
+// compile time, and a field that is not in the contract is never sent.
+
+func renderTransaction(t *dossier.Transaction) Transaction {
+	return Transaction{
+		ID: t.ID, Reference: t.Reference, DeclarantBIN: t.DeclarantBIN.String(),
+		OpenedBy: t.OpenedBy, OpenedAt: t.OpenedAt, State: string(t.State),
+		Documents: each(t.Documents, renderDocument),
+		Orders:    each(t.Orders, renderOrder),
+		Totals:    Totals{OwedTiyn: int64(t.Totals.Owed), PaidTiyn: int64(t.Totals.Paid), ReconciledTiyn: int64(t.Totals.Reconciled)},
+		Events: each(t.Events, func(e dossier.Event) Event {
+			return Event{Type: e.Type, At: e.At, Data: e.Data}
+		}),
+	}
+}
+
+func renderDocument(d dossier.Document) Document {
+	return Document{
+		ID: d.ID, AcceptedAt: d.AcceptedAt, Kind: d.Kind, Reference: d.Reference,
+		DigestName: d.DigestName, Digest: d.Digest, SizeBytes: d.Size,
+		Verdict: Verdict{
+			Indication: d.Verdict.Indication, SubIndication: d.Verdict.SubIndication, Level: d.Verdict.Level, Policy: d.Verdict.Policy,
+			ClaimedTime: d.Verdict.ClaimedTime, BestSignatureTime: d.Verdict.BestSignatureTime,
+			Warnings: each(d.Verdict.Warnings, func(r dossier.Reason) Reason { return Reason{Code: r.Code, Message: r.Message} }),
+		},
+		Signer: Signer{
+			Name: d.Signer.Name, IIN: optional(d.Signer.IIN.Digits()), BIN: optional(d.Signer.BIN.String()),
+			Roles: each(d.Signer.Roles, func(r string) string { return r }), Serial: d.Signer.Serial,
+			CertificateSha256: d.Signer.CertificateSHA256, Issuer: d.Signer.Issuer,
+		},
+		Authority: Authority{
+			Ground: d.Authority.Ground, Organisation: d.Authority.Organisation, BIN: d.Authority.BIN.String(),
+			Source: d.Authority.Source, AskedAt: d.Authority.AskedAt,
+		},
+		Timestamp: Timestamp{Time: d.Timestamp.Time, Authority: d.Timestamp.Authority, Serial: d.Timestamp.Serial, Policy: d.Timestamp.Policy},
+		Evidence: each(d.Evidence, func(e dossier.EvidenceID) EvidenceObject {
+			return EvidenceObject{Kind: e.Kind, Sha256: e.SHA256}
+		}),
+		Receipt: d.Receipt, SubmittedBy: d.SubmittedBy,
+	}
+}
+
+func renderOrder(o dossier.Order) Order {
+	return Order{
+		ID: o.ID, State: o.State, CreatedAt: o.CreatedAt, PayerBIN: o.PayerBIN.String(),
+		TotalTiyn: int64(o.Total), PaymentURL: optional(o.PaymentURL),
+		Lines: each(o.Lines, func(l dossier.OrderLine) OrderLine {
+			return OrderLine{
+				Identifier: l.Identifier, Kind: l.Kind, Name: l.Name, BudgetCode: l.BudgetCode, PurposeCode: l.PurposeCode,
+				AmountTiyn: int64(l.Amount), State: l.State,
+			}
+		}),
+	}
+}
+
+func renderImport(i *dossier.StatementImport) StatementImport {
+	return StatementImport{
+		ID: i.ID, Days: append([]Day{}, i.Days...), Lines: i.Lines, Duplicates: i.Duplicates, Bad: i.Bad, Known: i.Known,
+		Rejected: each(i.Rejected, func(r dossier.RejectedLine) RejectedLine { return RejectedLine{Place: r.Place, Code: r.Code} }),
+	}
+}
+
+func renderReconciliation(r *dossier.Reconciliation) Reconciliation {
+	return Reconciliation{
+		Day: r.Day, Lines: r.Lines, Matched: r.Matched, MatchedTiyn: int64(r.Total), ExceptionCount: r.ExceptionCount,
+		Exceptions: each(r.Exceptions, func(e dossier.ReconciliationException) ReconciliationException {
+			return ReconciliationException{Identifier: e.Identifier, AmountTiyn: int64(e.Amount), Code: e.Code, Place: e.Place}
+		}),
+	}
+}
+
+// each maps a list; an empty one becomes [], never null.
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, 0, len(in))
+	for _, a := range in {
+		out = append(out, f(a))
+	}
+	return out
+}
