@@ -22,16 +22,14 @@ type Store struct {
 	intermediates []*cert.Certificate
 }
 
-// New makes a store of certificates that an operator trusts. One whose issuer
-// is among them becomes an intermediate, which helps to build paths and is
+// New makes a store of certificates that an operator trusts. One that another
+// of them issued becomes an intermediate, which helps to build paths and is
 // itself validated like any other; all others are anchors.
 func New(certs ...*cert.Certificate) (*Store, error) {
 	s := &Store{}
-	for _, c := range withoutDuplicates(certs) {
-		if hasIssuer(c, certs) {
-			s.intermediates = append(s.intermediates, c)
-			continue
-		}
+	anchors, intermediates := split(withoutDuplicates(certs))
+	s.intermediates = intermediates
+	for _, c := range anchors {
 		s.anchors = append(s.anchors, Anchor{Certificate: c, Profile: ProfileOf(c)})
 	}
 	for _, a := range s.anchors {
@@ -42,19 +40,51 @@ func New(certs ...*cert.Certificate) (*Store, error) {
 	return s, nil
 }
 
-// issued reports whether issuer could have issued c: names chain, and key
-// identifiers, where both are given, match.
-func issued(issuer, c *cert.Certificate) bool {
-	if !bytes.Equal(issuer.RawSubject, c.RawIssuer) {
-		return false
+// split separates the certificates that a path inside the set leads to from
+// those where paths end. CAs that certify each other in a circle with nothing
+// above them lead nowhere: they, and what is below them, all are ends.
+func split(certs []*cert.Certificate) (ends, below []*cert.Certificate) {
+	bySubject := make(map[string][]*cert.Certificate)
+	for _, c := range certs {
+		bySubject[string(c.RawSubject)] = append(bySubject[string(c.RawSubject)], c)
 	}
-	return len(issuer.SubjectKeyID) == 0 || len(c.AuthorityKeyID) == 0 || bytes.Equal(issuer.SubjectKeyID, c.AuthorityKeyID)
+	issuers := make(map[*cert.Certificate][]*cert.Certificate)
+	reached := make(map[*cert.Certificate]bool)
+	for _, c := range certs {
+		for _, candidate := range bySubject[string(c.RawIssuer)] {
+			if !c.SelfIssued() && issued(candidate, c) {
+				issuers[c] = append(issuers[c], candidate)
+			}
+		}
+		reached[c] = len(issuers[c]) == 0
+	}
+	for again := true; again; {
+		again = false
+		for _, c := range certs {
+			if !reached[c] && slices.ContainsFunc(issuers[c], func(i *cert.Certificate) bool { return reached[i] }) {
+				reached[c], again = true, true
+			}
+		}
+	}
+	for _, c := range certs {
+		if reached[c] && len(issuers[c]) > 0 {
+			below = append(below, c)
+		} else {
+			ends = append(ends, c)
+		}
+	}
+	return ends, below
 }
 
-func hasIssuer(c *cert.Certificate, among []*cert.Certificate) bool {
-	return !c.SelfIssued() && slices.ContainsFunc(among, func(other *cert.Certificate) bool {
-		return !other.Equal(c) && issued(other, c)
-	})
+// issued reports whether issuer issued c, by name, key identifier and
+// signature; a signature of an algorithm that we lack counts, because the
+// path through it will be refused anyway.
+func issued(issuer, c *cert.Certificate) bool {
+	if len(issuer.SubjectKeyID) > 0 && len(c.AuthorityKeyID) > 0 && !bytes.Equal(issuer.SubjectKeyID, c.AuthorityKeyID) {
+		return false
+	}
+	err := c.VerifySignedBy(issuer)
+	return err == nil || fault.Is(err, fault.AlgorithmUnsupported)
 }
 
 func withoutDuplicates(certs []*cert.Certificate) []*cert.Certificate {

@@ -85,6 +85,37 @@ func TestAnchorsAndIntermediates(t *testing.T) {
 	}
 }
 
+// CAs that certify each other and nothing above them are trusted as given.
+func TestCircleOfCAs(t *testing.T) {
+	a, b := issue(t, nil, "a", ""), issue(t, nil, "b", "")
+	aByB := reissue(t, a, b)
+	bByA := reissue(t, b, a)
+	under := issue(t, a, "c", "")
+	s, err := New(aByB, under.cert, bByA)
+	if err != nil || len(s.Anchors()) != 3 || len(s.Intermediates()) != 0 {
+		t.Errorf("%d anchors, %d intermediates, %v", len(s.Anchors()), len(s.Intermediates()), err)
+	}
+	// With one of the roots beside, there is an end to the paths.
+	s, err = New(aByB, under.cert, bByA, a.cert)
+	if err != nil || len(s.Anchors()) != 1 || len(s.Intermediates()) != 3 {
+		t.Errorf("%d anchors, %d intermediates, %v", len(s.Anchors()), len(s.Intermediates()), err)
+	}
+}
+
+// reissue certifies the subject's name and key by another CA.
+func reissue(t *testing.T, subject, issuer *entity) *cert.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, subject.x509, issuer.x509, subject.key.Public(), issuer.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := cert.Parse(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestEmptyStore(t *testing.T) {
 	loaded, err := Load(t.TempDir())
 	if err != nil {
