@@ -389,7 +389,7 @@ func TestRefusals(t *testing.T) {
 		{"trailing byte", append(bytes.Clone(good), 0), fault.CertificateUnreadable},
 		{"two algorithms", inner, fault.CertificateUnreadable},
 		{"an extension twice", with(OIDKeyStore, []byte{5, 0}), fault.CertificateUnreadable},
-		{"broken key usage", with(OIDFreshestCRL, []byte{5, 0}), fault.CertificateUnreadable},
+		{"broken distribution points", with(OIDFreshestCRL, []byte{5, 0}), fault.CertificateUnreadable},
 		{"too many extensions", issue(t, many), fault.CertificateUnreadable},
 		{"too long a name", issue(t, long), fault.CertificateUnreadable},
 	}

@@ -1,6 +1,7 @@
 package path
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -126,7 +127,7 @@ func (p *Path) intermediatesBelow(i int) int {
 // checkIssued checks certificate i against the one above it.
 func (p *Path) checkIssued(i int) error {
 	c, issuer := p.Certificates[i], p.Certificates[i+1]
-	if string(c.RawIssuer) != string(issuer.RawSubject) {
+	if !bytes.Equal(c.RawIssuer, issuer.RawSubject) {
 		return fault.New(fault.ChainBroken, place(i), "its issuer is not the subject above it")
 	}
 	if err := c.VerifySignedBy(issuer); err != nil {

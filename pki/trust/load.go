@@ -43,14 +43,14 @@ func LoadCertificates(paths ...string) ([]*cert.Certificate, error) {
 	var all []*cert.Certificate
 	files := 0
 	for _, path := range paths {
-		list, err := list(path)
+		found, err := list(path)
 		if err != nil {
 			return nil, err
 		}
-		if files += len(list); files > filesMax {
+		if files += len(found); files > filesMax {
 			return nil, fault.New(fault.InputTooBig, path, "more than %d files", filesMax)
 		}
-		for _, f := range list {
+		for _, f := range found {
 			certs, err := f.read()
 			if err != nil {
 				return nil, err

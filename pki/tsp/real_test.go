@@ -216,8 +216,6 @@ var refusedWithReason = map[string]fault.Code{
 	"notary-cms-TimeStampTokenWithSigningTime": fault.SignatureInvalid,
 	// Its two signing-certificate attributes name two certificates.
 	"dss-tst-two-refs.tst": fault.TimestampSignerMismatch,
-	// The reply leaves the certificates out; none are given here.
-	"ossl-sectigo": fault.SignerCertificateMissing,
 }
 
 func read(kind string, raw []byte) (*Token, error) {
