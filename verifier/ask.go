@@ -22,18 +22,49 @@ func (g *gatherer) isAnswered(issued, issuer *cert.Certificate) bool {
 	return false
 }
 
+// source is one address that a certificate names.
+type source struct {
+	kind facts.RevocationKind
+	url  string
+}
+
+// sourcesOf lists whom to ask about a certificate, OCSP before CRLs: an answer
+// is fresher and smaller. CA certificates often name a CRL only.
+func sourcesOf(c *cert.Certificate) []source {
+	var sources []source
+	for _, url := range c.OCSPServers {
+		sources = append(sources, source{facts.OCSP, url})
+	}
+	for _, url := range c.CRLURLs {
+		sources = append(sources, source{facts.CRL, url})
+	}
+	return sources[:min(len(sources), sourcesMax)]
+}
+
 // ask gets an answer that can be read; whether it is to be believed is judged
 // later.
-func (g *gatherer) ask(ctx context.Context, url string, issued, issuer *cert.Certificate) (*facts.Revocation, error) {
-	answer, err := revocation.Ask(ctx, g.in.Fetcher, rand.Reader, url, revocation.Subject{Certificate: issued, Issuer: issuer})
+func (g *gatherer) ask(ctx context.Context, from source, issued, issuer *cert.Certificate) (*facts.Revocation, error) {
+	answer, err := g.fetch(ctx, from, issued, issuer)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := revocation.ParseResponse(answer.Raw); err != nil {
 		return nil, err
 	}
 	at := g.in.Now().UTC()
 	return &facts.Revocation{
-		Kind: facts.OCSP, Origin: facts.FromFetched, Source: url, Fetched: &at, Nonce: answer.Nonce, Raw: answer.Raw,
+		Kind: from.kind, Origin: facts.FromFetched, Source: from.url, Fetched: &at, Nonce: answer.Nonce, Raw: answer.Raw,
 	}, nil
+}
+
+func (g *gatherer) fetch(ctx context.Context, from source, issued, issuer *cert.Certificate) (revocation.Information, error) {
+	if from.kind == facts.CRL {
+		answer, err := revocation.Download(ctx, g.in.Fetcher, from.url)
+		if err == nil {
+			_, err = revocation.ParseList(answer.Raw)
+		}
+		return answer, err
+	}
+	answer, err := revocation.Ask(ctx, g.in.Fetcher, rand.Reader, from.url, revocation.Subject{Certificate: issued, Issuer: issuer})
+	if err == nil {
+		_, err = revocation.ParseResponse(answer.Raw)
+	}
+	return answer, err
 }

@@ -13,9 +13,13 @@ import (
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
-// questionsMax bounds the OCSP requests for one document: two signers with
-// time-stamps under a path of three need ten.
-const questionsMax = 32
+const (
+	// questionsMax bounds the certificates asked about for one document: two
+	// signers with time-stamps under a path of three need ten.
+	questionsMax = 32
+	// sourcesMax bounds the addresses asked about one certificate.
+	sourcesMax = 6
+)
 
 // Input is a document and what is known beside it.
 type Input struct {
@@ -38,7 +42,7 @@ type Input struct {
 
 // Collect reads a document into facts and gathers what judging them needs: the
 // certificates and revocation information that came with it or were given, and,
-// with a Fetcher, an OCSP answer about each certificate of a prospective path
+// with a Fetcher, an OCSP answer or CRL about each certificate of a prospective path
 // that nothing given is about. What could not be got is a gap, not an error:
 // the verdict says what is missing.
 //
@@ -133,7 +137,8 @@ func (g *gatherer) ofSignature(ctx context.Context, s *facts.Signature) error {
 	return nil
 }
 
-// ofCertificate asks the certificate's OCSP servers in turn until one answers.
+// ofCertificate asks the sources that the certificate names in turn until one
+// answers.
 // Only the caller's own cancellation is an error.
 func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certificate) error {
 	id := facts.Digest(issued.Raw)
@@ -141,12 +146,13 @@ func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certi
 		return nil
 	}
 	g.asked[id] = true
-	if len(issued.OCSPServers) == 0 {
+	sources := sourcesOf(issued)
+	if len(sources) == 0 {
 		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(facts.OCSP), Code: fault.RevocationUnknown})
 		return nil
 	}
-	for _, url := range issued.OCSPServers {
-		answer, err := g.ask(ctx, url, issued, issuer)
+	for _, from := range sources {
+		answer, err := g.ask(ctx, from, issued, issuer)
 		if ctx.Err() != nil {
 			return fault.Wrap(ctx.Err(), fault.Cancelled, "", "gather revocation information")
 		}
@@ -154,7 +160,7 @@ func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certi
 			g.facts.AddRevocation(*answer)
 			return nil
 		}
-		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(facts.OCSP), Source: url, Code: fault.CodeOf(err)})
+		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(from.kind), Source: from.url, Code: fault.CodeOf(err)})
 	}
 	return nil
 }

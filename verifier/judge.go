@@ -19,7 +19,7 @@ import (
 // signature time-stamp proves that the signature is older, once more at that
 // time (§5.5). Without a signature the report is INDETERMINATE.
 func Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *Report {
-	j := newJudgement(f, p, anchors, at.UTC())
+	j := newJudgement(f, p, anchors, at.UTC().Truncate(time.Second)) // the report says seconds, and must give itself again
 	r := &Report{
 		File: f.Document.Name, Format: f.Document.Format, SHA256: f.Document.SHA256,
 		Policy: p.Name, ValidationTime: formatTime(j.at),

@@ -57,7 +57,7 @@ func (j *judgement) checkImprint(t *facts.Timestamp) *block {
 	if t.AuthorityDiffers {
 		b.doubt("authority_name", SigConstraintsFailure, finding(fault.TimestampSignerMismatch, "the authority named is not the signer"))
 	}
-	if t.Time.After(j.at) {
+	if t.Time.After(j.at.Add(clockSkew)) {
 		b.doubt("generation_time", SigConstraintsFailure, finding(fault.TimestampInvalid, fmt.Sprintf("%s is after the validation time", formatTime(*t.Time))))
 	}
 	return b

@@ -294,7 +294,10 @@ func readCapped(path string, max int64) ([]byte, error) {
 		return nil, fault.Wrap(err, fault.Unreadable, path, "open")
 	}
 	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, max+1))
+	if info, err := file.Stat(); err == nil && info.Size() > max {
+		return nil, fault.New(fault.InputTooBig, path, "%d bytes, at most %d are read", info.Size(), max)
+	}
+	raw, err := io.ReadAll(io.LimitReader(file, max+1)) // a pipe has no size
 	switch {
 	case err != nil:
 		return nil, fault.Wrap(err, fault.Unreadable, path, "read")

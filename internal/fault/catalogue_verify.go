@@ -12,6 +12,7 @@ const (
 	AttributeMissing         Code = "attribute_missing"
 	AttributeDuplicate       Code = "attribute_duplicate"
 	AttributeMalformed       Code = "attribute_malformed"
+	AttributesAsContent      Code = "attributes_as_content"
 	AttributesNotDER         Code = "attributes_not_der"
 	DigestMismatch           Code = "digest_mismatch"
 	SignerCertificateMissing Code = "signer_certificate_missing"
@@ -40,6 +41,7 @@ var verifyEntries = []Entry{
 	{AttributeMissing, Refused, "Қолтаңбада міндетті атрибут жоқ.", "В подписи нет обязательного атрибута.", "A mandatory signed attribute is missing."},
 	{AttributeDuplicate, Refused, "Қолтаңбаның атрибуты қайталанған.", "Атрибут подписи повторяется.", "A signed attribute occurs more than once."},
 	{AttributeMalformed, Refused, "Қолтаңбаның атрибуты қате жазылған.", "Атрибут подписи записан неверно.", "A signed attribute is malformed."},
+	{AttributesAsContent, Refused, "Құжаттың орнына басқа қолтаңбаның атрибуттары берілген.", "Вместо документа подставлены атрибуты другой подписи.", "The attributes of another signature stand in the place of the content."},
 	{AttributesNotDER, Refused, "Қолтаңбаның атрибуттары DER пішімінде емес; қолтаңба реттелген түріне сәйкес келеді.", "Атрибуты подписи не в форме DER; подпись сходится с их упорядоченной формой.", "The signed attributes are not in DER; the signature holds over their DER form."},
 	{DigestMismatch, Refused, "Құжат қол қойылғаннан кейін өзгертілген.", "Документ изменён после подписания.", "The content is not what was signed."},
 	{SignerCertificateMissing, Refused, "Қол қоюшының сертификаты табылмады.", "Сертификат подписавшего не найден.", "The signer's certificate was not found."},

@@ -147,10 +147,37 @@ func (m *Message) VerifyContent(s *Signer, contentDigest []byte) error {
 	return nil
 }
 
+// CheckSubstitution refuses content without signed attributes that has the form
+// of signed attributes. A value over attributes is a value over those bytes too:
+// whoever takes the attributes out of a signed message and sends them as the
+// content has a signature that nobody made.
+func (s *Signer) CheckSubstitution(content []byte) error {
+	if s.HasSignedAttributes() {
+		return nil
+	}
+	set := cryptobyte.String(content)
+	if !set.ReadASN1(&set, cbasn1.SET) {
+		return nil
+	}
+	for !set.Empty() {
+		a, err := readAttribute(&set, "", DefaultLimits)
+		if err != nil {
+			return nil
+		}
+		if a.Type.Equal(OIDMessageDigest) || a.Type.Equal(OIDContentType) {
+			return fault.New(fault.AttributesAsContent, "/encapContentInfo/eContent", "content in the form of signed attributes")
+		}
+	}
+	return nil
+}
+
 // Verify checks one signer of a message with a public key, whole: attributes,
 // digest and signature value. content is what was signed; for an attached
 // message it is Message.Content.
 func (m *Message) Verify(s *Signer, pub crypto.PublicKey, content []byte) (Form, error) {
+	if err := s.CheckSubstitution(content); err != nil {
+		return "", err
+	}
 	digest, err := s.Digest()
 	if err != nil {
 		return "", err

@@ -85,7 +85,7 @@ func (r *reader) signature(index int, s *cms.Signer, content []byte) facts.Signa
 	}
 	covered := r.covered(s, content)
 	f.Covers = []facts.Covered{covered}
-	r.inspect(&f, s)
+	r.inspect(&f, s, content)
 	references, err := s.CertificateReferences()
 	if err != nil {
 		defect := facts.FindingOf(err)
@@ -158,8 +158,12 @@ func (r *reader) covered(s *cms.Signer, content []byte) facts.Covered {
 }
 
 // inspect finds what breaks RFC 5652 §5.3 and §11: VerifyContent's refusals but
-// for the digest, which is a matter of its own, and a claimed time that is none.
-func (r *reader) inspect(f *facts.Signature, s *cms.Signer) {
+// for the digest, which is a matter of its own, a claimed time that is none, and
+// attributes that were made the content.
+func (r *reader) inspect(f *facts.Signature, s *cms.Signer, content []byte) {
+	if err := s.CheckSubstitution(content); err != nil {
+		f.Defects = append(f.Defects, facts.FindingOf(err))
+	}
 	declared, _ := s.MessageDigest()
 	if err := r.message.VerifyContent(s, declared); err != nil {
 		f.Defects = append(f.Defects, facts.FindingOf(err))
