@@ -21,6 +21,12 @@ const (
 	BackupCorrupt      Code = "backup_corrupt"
 	RestoreFailed      Code = "restore_failed"
 	RestoreNotEmpty    Code = "restore_target_not_empty"
+	BackupExists       Code = "backup_exists"
+	BackupForeign      Code = "backup_unrecognised"
+	BackupVersion      Code = "backup_version_unsupported"
+	BackupUnsafe       Code = "backup_unsafe"
+	RestoreOccupied    Code = "restore_folder_occupied"
+	InstallationAbsent Code = "installation_absent"
 	EvidenceUnknown    Code = "evidence_unknown"
 	EvidenceCorrupt    Code = "evidence_corrupt"
 	EvidenceTooBig     Code = "evidence_too_big"
@@ -47,6 +53,12 @@ var storeEntries = []Entry{
 	{BackupCorrupt, BadInput, "Сақтық көшірме бүлінген.", "Резервная копия повреждена.", "The backup is damaged."},
 	{RestoreFailed, Fatal, "Сақтық көшірмеден қалпына келтіру сәтсіз аяқталды.", "Не удалось восстановить из резервной копии.", "The restore failed."},
 	{RestoreNotEmpty, Conflict, "Қалпына келтірілетін дерекқор бос емес.", "База данных для восстановления не пуста.", "The database to restore into is not empty."},
+	{BackupExists, Conflict, "Мұндай атаумен сақтық көшірме бар, ол қайта жазылмайды.", "Резервная копия с таким именем уже есть и не перезаписывается.", "A backup of this name exists and is not overwritten."},
+	{BackupForeign, BadInput, "Бұл файл Senim сақтық көшірмесі емес.", "Этот файл — не резервная копия Senim.", "The file is not a backup of Senim."},
+	{BackupVersion, BadInput, "Сақтық көшірме пішімінің бұл нұсқасына қолдау жоқ.", "Версия формата резервной копии не поддерживается.", "This version of the backup's format is not supported."},
+	{BackupUnsafe, BadInput, "Сақтық көшірмеде рұқсат етілмеген элемент бар.", "Резервная копия содержит недопустимый элемент.", "The backup holds something that a backup must not hold."},
+	{RestoreOccupied, Conflict, "Қалпына келтіру қалтасы бос емес.", "Папка для восстановления не пуста.", "The folder to restore into is not empty."},
+	{InstallationAbsent, NotFound, "Бұл қалтада Senim орнатылмаған.", "В этой папке нет установки Senim.", "There is no installation of Senim in this folder."},
 	{EvidenceUnknown, NotFound, "Мұндай дәлел жоқ.", "Такого доказательства нет.", "There is no such evidence."},
 	{EvidenceCorrupt, Fatal, "Сақталған дәлел бүлінген.", "Хранимое доказательство повреждено.", "The stored evidence is damaged."},
 	{EvidenceTooBig, TooLarge, "Дәлелдің көлемі шектен асады.", "Размер доказательства превышает предел.", "The evidence exceeds the size limit."},
