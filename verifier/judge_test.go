@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/asn1"
 	"slices"
 	"strings"
@@ -69,6 +70,8 @@ func under(policy string) func(*hearing)    { return func(h *hearing) { h.policy
 func at(t time.Time) func(*hearing)         { return func(h *hearing) { h.at = t } }
 func withOCSP(raw ...[]byte) func(*hearing) { return func(h *hearing) { h.OCSPs = raw } }
 
+func withCRL(raw []byte) func(*hearing) { return func(h *hearing) { h.CRLs = [][]byte{raw} } }
+
 func plusOCSP(raw ...[]byte) func(*hearing) {
 	return func(h *hearing) { h.OCSPs = append(h.OCSPs, raw...) }
 }
@@ -93,6 +96,8 @@ func TestVerdicts(t *testing.T) {
 	changed := bytes.Replace(plain, []byte(doc), []byte("import declaratiom"), 1)
 	brokenValue := bytes.Clone(plain)
 	brokenValue[len(brokenValue)-5] ^= 1
+	caRevoked := x509.RevocationListEntry{SerialNumber: w.ca.x509.SerialNumber, RevocationTime: now.Add(-2 * day)}
+	withSHA1 := func(r *ocsp.Response) { r.SignatureAlgorithm = x509.ECDSAWithSHA1 }
 	before := now.Add(-6 * day) // when the expired certificate was still valid
 
 	for _, tt := range []struct {
@@ -139,6 +144,22 @@ func TestVerdicts(t *testing.T) {
 		{"one answer good, one revoked", plain, plusOCSP(w.signer.status(now.Add(-time.Minute), revokedAt(now.Add(-2*day)))), verifier.Indeterminate, verifier.RevokedNoPOE, "B", fault.CertificateRevoked},
 		{"revoked after the time-stamp", stamped, plusOCSP(w.signer.status(now.Add(-time.Minute), revokedAt(now.Add(-2*day)))), verifier.TotalPassed, "", "T", ""},
 		{"revoked before the time-stamp", stamped, plusOCSP(w.signer.status(now.Add(-time.Minute), revokedAt(now.Add(-20*day)))), verifier.Indeterminate, verifier.RevokedNoPOE, "T", fault.CertificateRevoked},
+
+		{"on hold", plain, withOCSP(w.signer.status(now.Add(-time.Hour), func(r *ocsp.Response) {
+			r.Status, r.RevokedAt, r.RevocationReason = ocsp.Revoked, now.Add(-2*day), ocsp.CertificateHold
+		})), verifier.Indeterminate, verifier.TryLater, "B", fault.CertificateRevoked},
+		{"a hold that was lifted", plain, func(h *hearing) {
+			h.OCSPs = [][]byte{w.signer.status(now.Add(-time.Hour), nil), w.signer.status(now.Add(-2*time.Hour), func(r *ocsp.Response) {
+				r.Status, r.RevokedAt, r.RevocationReason = ocsp.Revoked, now.Add(-2*day), ocsp.CertificateHold
+			})}
+		}, verifier.TotalPassed, "", "B", ""},
+		{"the CA revoked", plain, withCRL(w.root.crl(now.Add(-time.Hour), caRevoked)), verifier.Indeterminate, verifier.RevokedCANoPOE, "B", fault.CertificateRevoked},
+		{"the CA revoked after the time-stamp", stamped, withCRL(w.root.crl(now.Add(-time.Hour), caRevoked)), verifier.Indeterminate, verifier.RevokedCANoPOE, "T", fault.CertificateRevoked},
+		{"good news signed with SHA-1", plain, withOCSP(w.signer.status(now.Add(-time.Hour), withSHA1)), verifier.Indeterminate, verifier.TryLater, "B", fault.AlgorithmForbidden},
+		{"bad news signed with SHA-1", plain, withOCSP(w.signer.status(now.Add(-time.Hour), func(r *ocsp.Response) {
+			withSHA1(r)
+			revokedAt(now.Add(-2 * day))(r)
+		})), verifier.Indeterminate, verifier.RevokedNoPOE, "B", fault.CertificateRevoked},
 
 		{"expired", expired, nil, verifier.Indeterminate, verifier.OutOfBoundsNoPOE, "B", fault.CertificateExpired},
 		{"expired after the time-stamp", expiredStamped, plusOCSP(w.expired.status(before, nil)), verifier.TotalPassed, "", "T", ""},

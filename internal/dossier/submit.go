@@ -141,7 +141,7 @@ func RefusalOf(r *verifier.Report) error {
 			if code != fault.RevocationUndetermined {
 				code = message.Code
 			}
-			return fault.New(code, fmt.Sprintf("/signatures/%d%s", i, message.At), "%s: %s", detail, message.Message)
+			return fault.New(code, fmt.Sprintf("/signatures/%d", i), "%s: %s %s: %s", detail, message.Code, message.At, message.Detail)
 		}
 	}
 	return fault.New(code, "/signatures/0", "%s", detail)

@@ -58,6 +58,7 @@ const (
 	NotBooked         Code = "entry_not_booked"
 	UnknownOrder      Code = "unknown_order"
 	PaidTooLate       Code = "paid_after_expiry"
+	PaidTooEarly      Code = "paid_before_order"
 	OrderPaidAlready  Code = "order_paid_already"
 	PayerDiffers      Code = "payer_differs"
 )
@@ -119,6 +120,7 @@ var paymentsEntries = []Entry{
 	{NotBooked, RetryLater, "Жол әлі шотқа жазылмаған.", "Строка ещё не проведена по счёту.", "The line is not booked yet."},
 	{UnknownOrder, Refused, "Шлюз біз білмейтін тапсырысты хабарлады.", "Шлюз сообщил о неизвестном заказе.", "The gateway tells of an order that is not ours."},
 	{PaidTooLate, Refused, "Тапсырыс мерзімі өткен соң төленді.", "Заказ оплачен после истечения срока.", "The order was paid after it had expired."},
+	{PaidTooEarly, Refused, "Төлем тапсырыстан бұрын жасалған.", "Платёж сделан раньше заказа.", "The payment was made before the order."},
 	{OrderPaidAlready, Refused, "Тапсырыс бұрын төленген.", "Заказ уже оплачен.", "The order is paid already."},
 	{PayerDiffers, Refused, "Төлеуші тапсырыстағыдан өзгеше.", "Плательщик отличается от указанного в заказе.", "The payer differs from the order's."},
 }

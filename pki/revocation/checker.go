@@ -34,8 +34,18 @@ func Ask(ctx context.Context, f Fetcher, random io.Reader, url string, s Subject
 	return Information{Kind: OCSP, Raw: raw, Source: url, Nonce: nonce}, nil
 }
 
+// Download gets a CRL from a distribution point, without judging it.
+func Download(ctx context.Context, f Fetcher, url string) (Information, error) {
+	raw, err := f.Fetch(ctx, url, "", nil, crlSizeMax)
+	if err != nil {
+		return Information{}, err
+	}
+	return Information{Kind: CRL, Raw: raw, Source: url}, nil
+}
+
 // Checker finds the status of certificates: from what is given first, then
-// from the OCSP responder that the certificate names.
+// from the OCSP responder that the certificate names, then from its CRL. CA
+// certificates often name a CRL only, as those of NUC RK do.
 type Checker struct {
 	Fetcher Fetcher   // nil: offline
 	Random  io.Reader // nonces; needed with a Fetcher
@@ -109,29 +119,36 @@ func (e *Evidence) outweighs(other *Evidence) bool {
 	return e.ThisUpdate.After(other.ThisUpdate)
 }
 
-// serversMax bounds how many addresses of one certificate are asked.
+// serversMax bounds how many addresses of each kind are asked.
 const serversMax = 3
 
 func (c *Checker) checkOnline(ctx context.Context, r *Result, s Subject, rules Rules) {
 	if c.Fetcher == nil {
 		return
 	}
-	servers := s.Certificate.OCSPServers
+	servers, points := s.Certificate.OCSPServers, s.Certificate.CRLURLs
 	if c.OCSPURL != "" {
 		servers = []string{c.OCSPURL}
 	}
-	if len(servers) == 0 {
-		r.fail(Information{Kind: OCSP}, fault.New(fault.RevocationUnknown, "", "the certificate names no OCSP responder"))
+	if len(servers)+len(points) == 0 {
+		r.fail(Information{Kind: OCSP}, fault.New(fault.RevocationUnknown, "", "the certificate names no source of revocation information"))
 	}
-	for _, url := range servers[:min(len(servers), serversMax)] {
-		info, err := Ask(ctx, c.Fetcher, c.Random, url, s)
-		if err != nil {
-			r.fail(Information{Kind: OCSP, Source: url}, err)
-			continue
-		}
-		if r.try(info, s, rules); r.Evidence != nil {
+	r.ask(OCSP, servers, s, rules, func(url string) (Information, error) { return Ask(ctx, c.Fetcher, c.Random, url, s) })
+	r.ask(CRL, points, s, rules, func(url string) (Information, error) { return Download(ctx, c.Fetcher, url) })
+}
+
+// ask tries the addresses of one kind in turn, unless the status is known.
+func (r *Result) ask(kind Kind, urls []string, s Subject, rules Rules, get func(url string) (Information, error)) {
+	for _, url := range urls[:min(len(urls), serversMax)] {
+		if r.Evidence != nil {
 			return
 		}
+		info, err := get(url)
+		if err != nil {
+			r.fail(Information{Kind: kind, Source: url}, err)
+			continue
+		}
+		r.try(info, s, rules)
 	}
 }
 

@@ -1,0 +1,14 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands lists every command of the program, in the order of --help.
+func (p *program) commands() []*cobra.Command {
+	return []*cobra.Command{
+		p.demoCommand(),
+		p.upCommand(),
+		p.serveCommand(),
+		p.verifyCommand(),
+		p.clientCommand(),
+	}
+}

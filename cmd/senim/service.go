@@ -1,0 +1,439 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/riverqueue/river"
+
+	"github.com/senim-kz/senim/api"
+	"github.com/senim-kz/senim/hsm"
+	"github.com/senim-kz/senim/internal/access"
+	"github.com/senim-kz/senim/internal/config"
+	"github.com/senim-kz/senim/internal/dossier"
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/fetch"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/outbox"
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/internal/shep"
+	"github.com/senim-kz/senim/payments"
+	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/gateway"
+	"github.com/senim-kz/senim/payments/order"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/cms"
+	"github.com/senim-kz/senim/pki/jws"
+	"github.com/senim-kz/senim/pki/path"
+	"github.com/senim-kz/senim/pki/revocation"
+	"github.com/senim-kz/senim/pki/trust"
+	"github.com/senim-kz/senim/pki/xmldsig"
+	"github.com/senim-kz/senim/registry"
+	"github.com/senim-kz/senim/registry/gbdul"
+	"github.com/senim-kz/senim/signer/tsa"
+	"github.com/senim-kz/senim/verifier"
+)
+
+const (
+	// peerSkew is how far the clocks of NUC RK and ours may differ.
+	peerSkew = 2 * time.Minute
+	// stopTimeout bounds the drain of jobs when the service stops.
+	stopTimeout = 20 * time.Second
+)
+
+// service is the whole service, built from a configuration: what `serve`,
+// `up`, `demo` and `bench` run. Its fields stay open until close.
+type service struct {
+	config   *config.Config
+	now      func() time.Time
+	log      *slog.Logger
+	listener net.Listener
+	closers  []func() error // in the order of opening
+
+	pool    *pgxpool.Pool
+	token   *hsm.Token
+	anchors *trust.Store
+	policy  verifier.Policy
+	control kz.Control
+	outside *fetch.Client // addresses that certificates name
+	peers   *fetch.Client // addresses that the configuration names
+
+	receipts, accessKey *jws.Key
+	gatewayKey          xmldsig.Key
+
+	jobs     *outbox.Jobs
+	payments *payments.Service
+	dossier  *dossier.Service
+	access   *access.Service
+	keys     []jose.JSONWebKey
+	api      *api.Server
+}
+
+// newService opens and wires everything; it serves nothing yet. The listener
+// is the caller's to choose and the service's to close.
+func newService(ctx context.Context, c *config.Config, listener net.Listener, now func() time.Time, log *slog.Logger) (*service, error) {
+	s := &service{config: c, now: now, log: log, listener: listener}
+	for _, part := range []struct {
+		name string
+		make func(context.Context) error
+	}{
+		{"trust anchors", s.openTrust},
+		{"token", s.openToken},
+		{"peers", s.openPeers},
+		{"database", s.openDatabase},
+		{"payments and jobs", s.makePayments},
+		{"dossier", s.makeDossier},
+		{"access", s.makeAccess},
+		{"API", s.makeAPI},
+	} {
+		if err := part.make(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", part.name, err), s.close())
+		}
+	}
+	return s, nil
+}
+
+// run serves until the context ends, then drains.
+func (s *service) run(ctx context.Context) error {
+	if err := s.jobs.Start(ctx); err != nil {
+		return err
+	}
+	err := s.api.Run(ctx)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return errors.Join(err, s.jobs.Stop(stop))
+}
+
+// close gives back what newService opened, last first.
+func (s *service) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *service) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *service) openTrust(context.Context) (err error) {
+	if err := kz.CheckZone(); err != nil {
+		return err
+	}
+	if s.anchors, err = trust.Load(s.config.Trust.Anchors...); err != nil {
+		return err
+	}
+	if len(s.anchors.Anchors()) == 0 {
+		return fault.New(fault.ConfigBad, "trust.anchors", "no certificate was found there")
+	}
+	if s.config.Profile == config.Production && s.anchors.Profile() != trust.Production {
+		return fault.New(fault.ConfigUnsafe, "trust.anchors", "the anchors are of the profile %s", s.anchors.Profile())
+	}
+	s.control = s.anchors.Profile().Control()
+	s.policy, err = verifier.PolicyByName(s.config.Signature.Policy)
+	return err
+}
+
+func (s *service) openToken(ctx context.Context) error {
+	module, err := hsm.OpenModule(s.config.Token.Module)
+	if err != nil {
+		return err
+	}
+	s.onClose(module.Close)
+	if s.token, err = module.Token(ctx, s.config.Token.URI, hsm.PINFile(s.config.Token.PINFile)); err != nil {
+		return err
+	}
+	s.onClose(s.token.Close)
+	if s.config.Profile == config.Production && s.token.Info().Software {
+		return fault.New(fault.ConfigUnsafe, "token.module", "the token keeps its keys in files")
+	}
+	if s.receipts, err = s.jwsKey(ctx, s.config.Token.Keys.Receipt); err != nil {
+		return err
+	}
+	if s.accessKey, err = s.jwsKey(ctx, s.config.Token.Keys.Access); err != nil {
+		return err
+	}
+	return s.openGatewayKey(ctx)
+}
+
+func (s *service) jwsKey(ctx context.Context, label string) (*jws.Key, error) {
+	key, err := s.token.Key(ctx, label)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", label, err)
+	}
+	return jws.NewKey(key)
+}
+
+// openGatewayKey reads the key that signs messages to the state's systems,
+// with the certificate that stands beside it in the token.
+func (s *service) openGatewayKey(ctx context.Context) error {
+	label := s.config.Token.Keys.Gateway
+	key, err := s.token.Key(ctx, label)
+	if err != nil {
+		return fmt.Errorf("key %s: %w", label, err)
+	}
+	der, err := s.token.Certificate(ctx, label)
+	if err != nil {
+		return fmt.Errorf("certificate %s: %w", label, err)
+	}
+	certificate, err := cert.Parse(der)
+	if err != nil {
+		return fmt.Errorf("certificate %s: %w", label, err)
+	}
+	s.gatewayKey = xmldsig.Key{Signer: key, Certificate: certificate}
+	return nil
+}
+
+// openPeers makes the two HTTP clients: one may go only where the
+// configuration's peers are, the other only where certificates may point.
+func (s *service) openPeers(context.Context) (err error) {
+	loopback := s.config.Profile == config.Sandbox
+	private := s.config.Network.AllowPrivate
+	var hosts []string
+	for _, peer := range []string{s.config.Timestamp.URL, s.config.SHEP.URL, s.config.Gateway.URL} {
+		u, err := url.Parse(peer)
+		if err != nil {
+			return fault.Wrap(err, fault.ConfigBad, "", "a peer's URL")
+		}
+		hosts = append(hosts, u.Host)
+	}
+	s.peers, err = fetch.New(fetch.Config{AllowedHosts: hosts, AllowLoopback: loopback, AllowPrivate: private})
+	if err != nil {
+		return err
+	}
+	s.outside, err = fetch.New(fetch.Config{
+		AllowedHosts: s.config.Trust.AllowedHosts, AllowLoopback: loopback, AllowPrivate: private, Timeout: s.config.Timestamp.Timeout,
+	})
+	return err
+}
+
+func (s *service) openDatabase(ctx context.Context) error {
+	dsn, err := readDSN(s.config)
+	if err != nil {
+		return err
+	}
+	if s.pool, err = postgres.Open(ctx, dsn); err != nil {
+		return err
+	}
+	s.onClose(func() error { s.pool.Close(); return nil })
+	if err := postgres.Migrate(ctx, s.pool); err != nil {
+		return err
+	}
+	return postgres.EnsurePartitions(ctx, s.pool, s.now())
+}
+
+// notRevoked asks the OCSP responder of every certificate on a peer's path,
+// the anchor excepted. What cannot be determined is not good.
+func (s *service) notRevoked(ctx context.Context, p *path.Path, at time.Time) error {
+	checker := revocation.Checker{Fetcher: s.outside, Random: rand.Reader}
+	for i := 0; i+1 < len(p.Certificates); i++ {
+		subject := revocation.Subject{Certificate: p.Certificates[i], Issuer: p.Certificates[i+1]}
+		result := checker.Check(ctx, subject, revocation.Rules{At: at, Now: s.now(), Skew: peerSkew})
+		switch {
+		case result.Evidence == nil:
+			return fault.New(fault.RevocationUndetermined, fmt.Sprintf("path/%d", i), "no usable answer about the peer's certificate")
+		case result.Evidence.Status != revocation.Good:
+			return fault.New(fault.PeerRevoked, fmt.Sprintf("path/%d", i), "the peer's certificate is %s", result.Evidence.Status)
+		}
+	}
+	return nil
+}
+
+// peerTrust judges the certificates that peers sign their messages with.
+func (s *service) peerTrust() shep.Trust {
+	return shep.Chain{Anchors: s.anchors, Intermediates: s.anchors.Intermediates(), Revocation: s.notRevoked}.Validate
+}
+
+// channel is a client of one ШЭП endpoint, whose answers are sealed by the
+// system with that role.
+func (s *service) channel(endpoint, senderID string, role asn1.ObjectIdentifier) (*shep.Client, error) {
+	return shep.NewClient(shep.ClientConfig{
+		URL: endpoint, Poster: s.peers, Key: s.gatewayKey, Sender: shep.Sender{ID: senderID},
+		Timeout: s.config.SHEP.Timeout, Opener: s.opener(role),
+	})
+}
+
+func (s *service) opener(role asn1.ObjectIdentifier) shep.Opener {
+	return shep.Opener{Now: s.now, Peer: shep.Peer{Trust: s.peerTrust(), Role: role}}
+}
+
+func (s *service) makePayments(context.Context) error {
+	workers := river.NewWorkers()
+	if err := payments.AddWorkers(workers, s.pool, s.now); err != nil {
+		return err
+	}
+	var err error
+	if s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{Now: s.now, Logger: s.log}); err != nil {
+		return err
+	}
+	client, err := s.channel(s.config.Gateway.URL, s.config.Gateway.SenderID, cert.OIDRolePaymentGateway)
+	if err != nil {
+		return err
+	}
+	port, err := gateway.NewPSHEP(gateway.PSHEPConfig{
+		Client: client, ServiceID: s.config.Gateway.ServiceID, Key: s.gatewayKey, Opener: s.opener(cert.OIDRolePaymentGateway),
+		Gateway: shep.Peer{Trust: s.peerTrust()}, Control: s.control,
+	})
+	if err != nil {
+		return err
+	}
+	book, err := s.book()
+	if err != nil {
+		return err
+	}
+	s.payments, err = payments.New(payments.Config{
+		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now,
+		TreasuryIIK: s.config.Payments.BeneficiaryIIK, OrderLife: s.config.Payments.OrderLife,
+	})
+	return err
+}
+
+// book is the requisites of every revenue office that may be paid.
+func (s *service) book() (order.Book, error) {
+	book := make(order.Book)
+	for _, office := range s.config.Payments.Offices {
+		bin, err := kz.ParseBIN(office.BIN, s.control)
+		if err != nil {
+			return nil, err
+		}
+		code := charge.RevenueOffice(office.Code)
+		book[code] = order.Requisites{
+			RevenueOffice: code, BIN: bin, Name: office.Name,
+			BIC: s.config.Payments.BeneficiaryBIC, IIK: s.config.Payments.BeneficiaryIIK, KBe: order.CentralGovernment,
+		}
+	}
+	return book, nil
+}
+
+func (s *service) makeDossier(ctx context.Context) error {
+	client, err := s.channel(s.config.SHEP.URL, s.config.SHEP.SenderID, cert.OIDRoleGateway)
+	if err != nil {
+		return err
+	}
+	registerBIN, err := kz.ParseBIN(s.config.SHEP.RegisterBIN, s.control)
+	if err != nil {
+		return err
+	}
+	register, err := gbdul.New(gbdul.Config{
+		Channel: client, Key: s.gatewayKey, Requestor: s.gatewayKey.Certificate.Holder().BIN, Now: s.now,
+		Reader: gbdul.Reader{
+			Signer:  shep.Peer{Trust: s.peerTrust(), Role: cert.OIDRoleOrganization, BIN: registerBIN},
+			Control: s.control,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	stamper, err := tsa.New(tsa.Config{
+		URL: s.config.Timestamp.URL, Fetcher: s.peers, Anchors: s.anchors, Certificates: s.anchors.Intermediates(),
+		Now: s.now, Timeout: s.config.Timestamp.Timeout,
+	})
+	if err != nil {
+		return err
+	}
+	s.dossier = dossier.New(dossier.Config{
+		Pool: s.pool, Anchors: s.anchors, Policy: s.policy, Fetcher: s.outside, Registry: registry.New(register), TSA: stamper,
+		Payments: s.payments, Receipts: s.receipts, Issuer: s.config.PublicURL, Control: s.control, Now: s.now,
+	})
+	s.keys, err = s.dossier.PublishReceiptKey(ctx)
+	return err
+}
+
+func (s *service) makeAccess(context.Context) (err error) {
+	s.access, err = access.New(access.Config{
+		Pool: s.pool, Now: s.now, Issuer: s.config.PublicURL, TokenKey: s.accessKey, VerifySignIn: s.verifySignIn,
+		Limits: access.Limits{CallerPerSecond: s.config.Limits.RequestsPerSecond, OpenPerSecond: s.config.Limits.OpenRequestsPerSecond},
+	})
+	return err
+}
+
+// verifySignIn lends the verifier to access, which may not know it: one
+// attached signature, TOTAL-PASSED.
+func (s *service) verifySignIn(ctx context.Context, signed []byte, at time.Time) (access.SignedIn, error) {
+	var in access.SignedIn
+	found, err := verifier.Collect(ctx, verifier.Input{Name: "challenge", Data: signed, Anchors: s.anchors, Fetcher: s.outside, Now: s.now})
+	if err != nil {
+		return in, err
+	}
+	report := verifier.Judge(found, s.policy, s.anchors, at)
+	if err := dossier.RefusalOf(report); err != nil {
+		return in, err
+	}
+	if len(report.Signatures) != 1 {
+		return in, fault.New(fault.OneSignatureRequired, "", "there are %d", len(report.Signatures))
+	}
+	message, err := cms.Parse(signed)
+	if err != nil {
+		return in, err
+	}
+	in.Content = message.Content
+	in.Certificate, err = cert.Parse(found.Certificate(report.Signatures[0].Signer.Certificate))
+	return in, err
+}
+
+func (s *service) makeAPI(ctx context.Context) error {
+	transport, err := s.tls()
+	if err != nil {
+		return err
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.api, err = api.New(
+		api.Config{Listener: s.listener, TLS: transport, Log: s.log, Now: s.now},
+		api.Dependencies{
+			Access: s.access, Dossier: s.dossier, Gateway: s.payments, Registry: metrics,
+			Keys: func() []jose.JSONWebKey { return s.keys },
+			Checks: map[string]func(context.Context) error{
+				"database": s.pool.Ping,
+				"token":    s.checkToken,
+			},
+		})
+	return err
+}
+
+// checkToken proves that the receipt key still signs.
+func (s *service) checkToken(context.Context) error {
+	_, err := s.receipts.Sign("readiness", []byte("readiness"))
+	return err
+}
+
+// tls is nil without a certificate. A client certificate is asked for, not
+// demanded: people and JWT clients have none.
+func (s *service) tls() (*tls.Config, error) {
+	c := s.config.TLS
+	if c.CertificateFile == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.CertificateFile, c.KeyFile)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.ConfigBad, "tls.certificate_file", "load the listener's certificate")
+	}
+	t := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if c.ClientCAFile == "" {
+		return t, nil
+	}
+	raw, err := os.ReadFile(c.ClientCAFile)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.ConfigBad, "tls.client_ca_file", "cannot be read")
+	}
+	t.ClientCAs = x509.NewCertPool()
+	if !t.ClientCAs.AppendCertsFromPEM(raw) {
+		return nil, fault.New(fault.ConfigBad, "tls.client_ca_file", "holds no certificate")
+	}
+	t.ClientAuth = tls.VerifyClientCertIfGiven
+	return t, nil
+}
