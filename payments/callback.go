@@ -21,6 +21,9 @@ import (
 // callbackBytesMax bounds a message of the gateway; one takes some 10 KiB.
 const callbackBytesMax = 256 << 10
 
+// clockBehind is how far behind ours the clock of a bank may be.
+const clockBehind = 5 * time.Minute
+
 // States of a fact.
 const (
 	factReceived  = "received"
@@ -183,6 +186,8 @@ func judge(f gateway.Fact, o *order.Order) fault.Code {
 		return fault.PayerDiffers
 	case f.PaidAt.After(o.ExpiresAt):
 		return fault.PaidTooLate
+	case f.PaidAt.Before(o.CreatedAt.Add(-clockBehind)):
+		return fault.PaidTooEarly
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ const (
 type Created struct {
 	Order     uuid.UUID     `json:"order_id"`
 	Payer     kz.BIN        `json:"payer_bin"`
-	Amount    money.Tiyn    `json:"amount"`
+	Amount    money.Tiyn    `json:"amount_tiyn"`
 	ExpiresAt time.Time     `json:"expires_at"`
 	Lines     []CreatedLine `json:"lines"`
 }
@@ -39,7 +39,7 @@ type CreatedLine struct {
 	Identifier order.Identifier  `json:"identifier"`
 	Kind       charge.Kind       `json:"kind"`
 	BudgetCode charge.BudgetCode `json:"budget_code"`
-	Amount     money.Tiyn        `json:"amount"`
+	Amount     money.Tiyn        `json:"amount_tiyn"`
 }
 
 func created(o *order.Order) Created {
@@ -68,7 +68,7 @@ type Payment struct {
 	Order     uuid.UUID  `json:"order_id"`
 	Gateway   string     `json:"gateway"`
 	Reference string     `json:"reference"` // the gateway's, of the payment
-	Amount    money.Tiyn `json:"amount"`
+	Amount    money.Tiyn `json:"amount_tiyn"`
 	BankBIC   string     `json:"bank_bic"`
 	PaidAt    time.Time  `json:"paid_at"`
 	Reason    fault.Code `json:"reason,omitempty"` // of an exception

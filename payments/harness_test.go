@@ -265,11 +265,8 @@ func (w *world) get(o *order.Order) *order.Order {
 // verified checks the whole book and returns it.
 func (w *world) verified() *ledger.Verification {
 	w.t.Helper()
-	var v *ledger.Verification
-	if err := postgres.InTx(w.ctx(), w.pool, func(tx pgx.Tx) (err error) {
-		v, err = ledger.Verify(w.ctx(), tx)
-		return err
-	}); err != nil {
+	v, err := w.service.VerifyLedger(w.ctx())
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	return v

@@ -267,6 +267,7 @@ func TestExceptions(t *testing.T) {
 		{fault.AmountDiffers, func(_ *world, f *gateway.Fact) { f.Amount++ }},
 		{fault.PayerDiffers, func(_ *world, f *gateway.Fact) { f.Payer = serviceBIN }},
 		{fault.UnknownOrder, func(_ *world, f *gateway.Fact) { f.Order = uuid.New() }},
+		{fault.PaidTooEarly, func(w *world, f *gateway.Fact) { f.PaidAt = f.PaidAt.Add(-time.Hour) }},
 		{fault.PaidTooLate, func(w *world, f *gateway.Fact) {
 			w.clock.Advance(24*time.Hour + time.Second)
 			f.PaidAt = w.clock.Now()

@@ -198,6 +198,20 @@ func (s *Service) Reconcile(ctx context.Context, day kz.Day) (result *reconcile.
 	return result, nil
 }
 
+// VerifyLedger checks the whole book as it stands at one moment. What it finds
+// is in the Verification, and the error is fault.LedgerInconsistent.
+func (s *Service) VerifyLedger(ctx context.Context) (v *ledger.Verification, err error) {
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, s.config.Pool, moment, func(tx pgx.Tx) error {
+		v, err = ledger.Verify(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return v, fmt.Errorf("verify the ledger: %w", postgres.Classify(err))
+	}
+	return v, nil
+}
+
 // keep puts messages into the evidence of a transaction.
 func keep(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, what string, at time.Time, kind string, messages ...[]byte) error {
 	entry := evidence.Entry{Transaction: transaction, Kind: what, At: at}

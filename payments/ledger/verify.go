@@ -16,9 +16,9 @@ import (
 // Balance of one account: its debits, its credits (negative) and their sum.
 type Balance struct {
 	Account Account    `json:"account"`
-	Debits  money.Tiyn `json:"debits"`
-	Credits money.Tiyn `json:"credits"`
-	Balance money.Tiyn `json:"balance"`
+	Debits  money.Tiyn `json:"debits_tiyn"`
+	Credits money.Tiyn `json:"credits_tiyn"`
+	Balance money.Tiyn `json:"balance_tiyn"`
 }
 
 // Balances returns the trial balance: every account by its name.
@@ -48,8 +48,8 @@ const findingsMax = 100
 type Verification struct {
 	Entries  int64      `json:"entries"`
 	Postings int64      `json:"postings"`
-	Debits   money.Tiyn `json:"debits"`
-	Credits  money.Tiyn `json:"credits"`
+	Debits   money.Tiyn `json:"debits_tiyn"`
+	Credits  money.Tiyn `json:"credits_tiyn"`
 	Findings []Finding  `json:"findings"` // empty if the book is whole; at most 100
 }
 
@@ -74,7 +74,8 @@ const (
 // changed: every entry balances, has its postings and its key with the digest
 // it was posted with, no posting is without an entry, and all debits equal all
 // credits. A book that is not whole is fault.LedgerInconsistent, with the
-// findings in the Verification.
+// findings in the Verification. The transaction must be one that sees a single
+// moment (repeatable read): the checks are several statements.
 func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
 	var v Verification
 	if err := tx.QueryRow(ctx, `

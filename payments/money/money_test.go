@@ -73,15 +73,19 @@ func TestWriting(t *testing.T) {
 func TestTextRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Tiyn(rapid.Int64().Draw(t, "amount"))
-		text, err := json.Marshal(want)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got Tiyn
-		if err := json.Unmarshal(text, &got); err != nil || got != want {
-			t.Fatalf("%s came back as %d, %v; want %d", text, got, err, want)
+		if got, err := Parse(want.String()); err != nil || got != want {
+			t.Fatalf("%s came back as %d, %v; want %d", want, got, err, want)
 		}
 	})
+}
+
+func TestJSONIsWholeTiyn(t *testing.T) {
+	text, err := json.Marshal(struct {
+		Amount Tiyn `json:"amount_tiyn"`
+	}{123450})
+	if err != nil || string(text) != `{"amount_tiyn":123450}` {
+		t.Errorf("%s, %v", text, err)
+	}
 }
 
 // Checked arithmetic agrees with unbounded integers or says overflow.

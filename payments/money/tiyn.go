@@ -9,7 +9,8 @@ import (
 )
 
 // Tiyn is an amount in 1/100 KZT. It may be negative: a credit in the ledger,
-// a shortfall in reconciliation.
+// a shortfall in reconciliation. In JSON it is a whole number, and the name of
+// its field ends in _tiyn.
 type Tiyn int64
 
 // The currency of every amount, by ISO 4217 in letters and in digits.
@@ -142,18 +143,4 @@ func (a Tiyn) parts() (sign, whole, fraction string) {
 		text = "0" + text
 	}
 	return sign, text[:len(text)-2], text[len(text)-2:]
-}
-
-// MarshalText writes the amount as String does, so that JSON carries "1234.50"
-// and no reader takes it for a float.
-func (a Tiyn) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
-
-// UnmarshalText reads what MarshalText writes.
-func (a *Tiyn) UnmarshalText(text []byte) error {
-	parsed, err := Parse(string(text))
-	if err != nil {
-		return err
-	}
-	*a = parsed
-	return nil
 }

@@ -38,7 +38,7 @@ type Result struct {
 	Day            kz.Day      `json:"day"`
 	Lines          int         `json:"lines"` // of the day, bad ones included
 	Matched        int         `json:"matched"`
-	MatchedAmount  money.Tiyn  `json:"matched_amount"`
+	MatchedAmount  money.Tiyn  `json:"matched_amount_tiyn"`
 	ExceptionCount int         `json:"exception_count"`
 	Exceptions     []Exception `json:"exceptions"` // the first thousand, in the order of the files
 	Orders         []uuid.UUID `json:"orders"`     // reconciled, with a line matched on this day
@@ -52,10 +52,10 @@ type Exception struct {
 	Reference  string     `json:"reference"`
 	Identifier string     `json:"identifier"`
 	BudgetCode string     `json:"budget_code"`
-	Amount     money.Tiyn `json:"amount"`
+	Amount     money.Tiyn `json:"amount_tiyn"`
 	// What the order with this identifier says; zero if there is none.
 	ExpectedBudgetCode string     `json:"expected_budget_code,omitempty"`
-	ExpectedAmount     money.Tiyn `json:"expected_amount,omitempty"`
+	ExpectedAmount     money.Tiyn `json:"expected_amount_tiyn,omitempty"`
 }
 
 // Run reconciles the statement lines booked on a day, in the caller's
@@ -171,7 +171,7 @@ func except(ctx context.Context, tx pgx.Tx, day kz.Day, at time.Time) error {
 // Reconciled is the data of the event payment.reconciled.
 type Reconciled struct {
 	Order  uuid.UUID  `json:"order_id"`
-	Amount money.Tiyn `json:"amount"`
+	Amount money.Tiyn `json:"amount_tiyn"`
 	Day    kz.Day     `json:"day"`
 }
 
