@@ -113,7 +113,7 @@ func (p *program) verify(ctx context.Context, f verifyFlags, args []string) erro
 		err = report.WriteText(p.stdout, p.language)
 	}
 	if err != nil {
-		return err
+		return noVerdict(err)
 	}
 	return verdictExit(report)
 }
@@ -131,6 +131,10 @@ func verdictExit(r *verifier.Report) error {
 
 // exitIndeterminate is verify's own.
 const exitIndeterminate = 2
+
+// noVerdict is for failures that are nobody's input, an interruption among
+// them: 1 would say that a signature is wrong.
+func noVerdict(err error) error { return &exitError{exitIndeterminate, err} }
 
 // verifyTerms are the time, the policy and the anchors to judge by.
 func (p *program) verifyTerms(f verifyFlags) (time.Time, verifier.Policy, *trust.Store, error) {
@@ -207,13 +211,16 @@ func (p *program) collect(ctx context.Context, f verifyFlags, file string, ancho
 	if !f.offline {
 		client, err := fetch.New(fetch.Config{AllowedHosts: nucHosts})
 		if err != nil {
-			return nil, err
+			return nil, noVerdict(err)
 		}
 		defer client.Close()
 		in.Fetcher = client
 	}
 	found, err := verifier.Collect(ctx, in)
-	if err != nil {
+	switch {
+	case fault.Is(err, fault.Cancelled):
+		return nil, noVerdict(err)
+	case err != nil:
 		return nil, &exitError{exitBadInput, fmt.Errorf("read %s: %w", in.Name, err)}
 	}
 	return found, nil
