@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -24,6 +24,9 @@ type peer struct {
 	out     *bufio.Reader
 }
 
+// errNoPeer: what the peer needs is not installed.
+var errNoPeer = errors.New("no gost-engine")
+
 func startPeer() (_ *peer, err error) {
 	p := &peer{}
 	if p.folder, err = os.MkdirTemp("", "gost-peer-"); err != nil {
@@ -40,7 +43,7 @@ func startPeer() (_ *peer, err error) {
 	}
 	compile := exec.Command("gcc", "-O2", "-Wno-deprecated-declarations", "-o", binary, source, "-lcrypto")
 	if out, err := compile.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("compile the peer: %w\n%s", err, out)
+		return nil, fmt.Errorf("%w: compile the peer: %w\n%s", errNoPeer, err, out)
 	}
 	p.command = exec.Command(binary)
 	if p.in, err = p.command.StdinPipe(); err != nil {
@@ -56,9 +59,12 @@ func startPeer() (_ *peer, err error) {
 	}
 	line, err := p.out.ReadString('\n')
 	if err == nil && strings.TrimSpace(line) != "ready" {
-		err = errors.New(strings.TrimSpace(line))
+		err = fmt.Errorf("%w: %s", errNoPeer, strings.TrimSpace(line))
 	}
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // rate asks the peer for operations per CPU second.

@@ -1,5 +1,0 @@
-//go:build !purego && amd64
-
-package main
-
-const build = "best"
