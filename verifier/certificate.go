@@ -45,7 +45,27 @@ var pathReasons = map[fault.Code]SubIndication{
 //
 // A revoked certificate is reported before one outside its validity, and both
 // before what is only unknown.
+//
+// Each question is answered once per judgement: hundreds of signers, or tokens,
+// of one certificate cost one search.
 func (j *judgement) validateCertificate(leaf *cert.Certificate, use usage, at time.Time) certification {
+	key := question{leaf, use, at}
+	c, known := j.certified[key]
+	if !known {
+		c = j.certify(leaf, use, at)
+		j.certified[key] = c
+	}
+	return c
+}
+
+// question is what certify depends on besides the judgement.
+type question struct {
+	leaf *cert.Certificate
+	use  usage
+	at   time.Time
+}
+
+func (j *judgement) certify(leaf *cert.Certificate, use usage, at time.Time) certification {
 	c := certification{block: &block{name: blockCertificate}}
 	found, err := path.Build(path.Request{Leaf: leaf, Intermediates: j.pool, Anchors: j.anchors, At: at})
 	code := fault.CodeOf(err)

@@ -57,10 +57,11 @@ type judgement struct {
 
 	certificates map[string]*cert.Certificate // by ID; those that parse
 	pool         []*cert.Certificate          // the same, in the order of the facts
+	certified    map[question]certification
 }
 
 func newJudgement(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *judgement {
-	j := &judgement{facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{}}
+	j := &judgement{facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{}, certified: map[question]certification{}}
 	for _, c := range f.Certificates {
 		if parsed, err := cert.Parse(c.Raw); err == nil {
 			j.certificates[c.ID] = parsed
