@@ -23,6 +23,7 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/sandbox/pshep"
+	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
@@ -208,6 +209,7 @@ func TestUnauthenticCallbacks(t *testing.T) {
 		"amount changed": bytes.Replace(good, []byte(o.Total.String()), []byte("9"+o.Total.String()), 1),
 		"envelope":       bytes.Replace(good, []byte("</messageId>"), []byte("x</messageId>"), 1),
 		"another role":   w.seal(fact, notGateway),
+		"SOAP fault":     shep.WriteFault(shep.ErrorInfo{Code: "FAULT015", Message: "later", Date: w.clock.Now()}),
 	}
 	w.clock.Advance(-time.Hour)
 	tests["stale"] = w.seal(fact, w.key)
@@ -485,5 +487,30 @@ func TestPresentWhenTheGatewayFails(t *testing.T) {
 	}
 	if _, err := w.service.Present(t.Context(), uuid.New()); !fault.Is(err, fault.OrderNotFound) {
 		t.Errorf("unknown order: %v", err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	w := newWorld(t)
+	good := payments.Config{Pool: w.pool, Jobs: w.jobs, Gateway: w.port, Now: w.clock.Now,
+		Book: order.Book{"6009": order.Treasury("6009", officeBIN, "УГД")}}
+	if _, err := payments.New(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*payments.Config){
+		"database":       func(c *payments.Config) { c.Pool = nil },
+		"jobs":           func(c *payments.Config) { c.Jobs = nil },
+		"gateway":        func(c *payments.Config) { c.Gateway = nil },
+		"clock":          func(c *payments.Config) { c.Now = nil },
+		"no requisites":  func(c *payments.Config) { c.Book = nil },
+		"requisites":     func(c *payments.Config) { c.Book = order.Book{"6009": {}} },
+		"another office": func(c *payments.Config) { c.Book = order.Book{"6010": good.Book["6009"]} },
+		"life":           func(c *payments.Config) { c.OrderLife = -1 },
+	} {
+		c := good
+		change(&c)
+		if _, err := payments.New(c); !fault.Is(err, fault.ConfigBad) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -58,6 +58,13 @@ func New(c Config) (*Service, error) {
 	if c.Pool == nil || c.Jobs == nil || c.Gateway == nil || c.Now == nil || len(c.Book) == 0 {
 		return nil, fault.New(fault.ConfigBad, "payments", "database, jobs, gateway, clock and requisites are required")
 	}
+	for office, r := range c.Book {
+		// The BINs' control is a matter of the profile and was decided by who
+		// made the book; everything else holds in all profiles.
+		if err := r.Check(kz.FormatOnly); err != nil || r.RevenueOffice != office {
+			return nil, fault.Wrap(err, fault.ConfigBad, "payments", "the requisites of the office %.8q", string(office))
+		}
+	}
 	if c.OrderLife < 0 {
 		return nil, fault.New(fault.ConfigBad, "payments", "the life of an order is negative")
 	}

@@ -234,6 +234,26 @@ func TestEndlessTokens(t *testing.T) {
 	}
 }
 
+// Nor must one entry, whose parts are kept until its end.
+func TestEndlessEntry(t *testing.T) {
+	r := io.MultiReader(strings.NewReader(head("1")+"<Ntry><NtryDtls><TxDtls><RmtInf>"), &repeated{text: "<Ustrd>x</Ustrd>"})
+	if _, _, _, err := parse(r); !fault.Is(err, fault.StatementMalformed) {
+		t.Error(err)
+	}
+}
+
+// repeated is a text over and over.
+type repeated struct {
+	text string
+	at   int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	n := copy(p, r.text[r.at:])
+	r.at = (r.at + n) % len(r.text)
+	return n, nil
+}
+
 func TestReaderAndSinkErrorsPass(t *testing.T) {
 	broken := errors.New("disk gone")
 	_, _, _, err := parse(io.MultiReader(strings.NewReader(head("1")), &failing{broken}))

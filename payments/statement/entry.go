@@ -53,6 +53,8 @@ func (p *parser) entry(xml.StartElement) error {
 		return err
 	}
 	e := entry{offset: p.tokens.InputOffset()}
+	p.until = e.offset + entryBytesMax
+	defer func() { p.until = 0 }()
 	err := p.fields(map[string]func(xml.StartElement) error{
 		"NtryRef":     p.into(&e.reference),
 		"AcctSvcrRef": p.into(&e.servicerReference),

@@ -16,6 +16,7 @@ const (
 	tokenBytesMax = 64 << 10 // far above any element or text of the schema
 	depthMax      = 24       // the deepest path of camt.053 has 17 levels
 	textBytesMax  = 2 << 10  // the longest text of the schema has 500 characters
+	entryBytesMax = 16 << 20 // an entry is kept whole until its end; this one has ten thousand transactions
 	readAhead     = 4 << 10  // what encoding/xml's own buffer may have read beyond a token
 )
 
@@ -25,6 +26,7 @@ type puller struct {
 	tokens *xml.Decoder
 	guard  *guard
 	depth  int
+	until  int64 // where the entry being read must have ended; 0 outside
 }
 
 func newPuller(r io.Reader) *puller {
@@ -65,6 +67,9 @@ func (p *puller) next() (xml.Token, error) {
 			return nil, p.malformed(err)
 		}
 		p.guard.tokenEnd = p.tokens.InputOffset()
+		if p.until > 0 && p.guard.tokenEnd > p.until {
+			return nil, fault.New(fault.StatementMalformed, "", "an entry of more than %d bytes", entryBytesMax)
+		}
 		switch token.(type) {
 		case xml.Directive:
 			return nil, fault.New(fault.StatementMalformed, "", "a DTD at byte %d", p.tokens.InputOffset())
