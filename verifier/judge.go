@@ -113,7 +113,7 @@ func (j *judgement) basic(s *facts.Signature, use usage, at time.Time) *outcome 
 	}
 	o.add(initialise(s, j.policy))
 	path := j.validateCertificate(o.signer, use, at)
-	o.path, o.evidence = path.certificates, path.evidence
+	o.path, o.evidence = path.certificates, slices.Clone(path.evidence) // the answer is shared
 	cryptographic := checkCryptography(s, candidate)
 	if cryptographic.passed() {
 		o.add(path.block)
