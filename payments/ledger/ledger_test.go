@@ -82,6 +82,43 @@ func TestPostOnce(t *testing.T) {
 	}
 }
 
+// A batch posts what is new, whatever else is in it, and one bad entry or
+// conflict refuses all of it.
+func TestPostAll(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	postAll := func(entries ...ledger.Entry) (n int, err error) {
+		err = postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			n, err = ledger.PostAll(t.Context(), tx, entries)
+			return err
+		})
+		return n, err
+	}
+	if n, err := postAll(); err != nil || n != 0 {
+		t.Errorf("nothing: %d, %v", n, err)
+	}
+	a, b, c := entry("a", 100), entry("b", 200), entry("c", 300)
+	if n, err := postAll(b, a, b); err != nil || n != 2 {
+		t.Errorf("one of them twice: %d, %v", n, err)
+	}
+	if n, err := postAll(a, b, c); err != nil || n != 1 {
+		t.Errorf("two known, one new: %d, %v", n, err)
+	}
+	d, unbalanced := entry("d", 400), entry("e", 500)
+	unbalanced.Postings[0].Amount++
+	if _, err := postAll(d, unbalanced); !fault.Is(err, fault.LedgerUnbalanced) {
+		t.Errorf("one unbalanced: %v", err)
+	}
+	if _, err := postAll(d, entry("a", 101)); !fault.Is(err, fault.LedgerConflict) {
+		t.Errorf("one conflict: %v", err)
+	}
+	if _, err := postAll(make([]ledger.Entry, ledger.EntriesMax+1)...); !fault.Is(err, fault.LedgerEntryBad) {
+		t.Errorf("too many: %v", err)
+	}
+	if v, err := verify(t, pool); err != nil || v.Entries != 3 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 func TestPostOnceInParallel(t *testing.T) {
 	pool := postgrestest.Pool(t)
 	var wg sync.WaitGroup

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -11,69 +12,146 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments/money"
 )
 
 // stateUnbalanced is the SQLSTATE that ledger_check_entry raises at commit.
 const stateUnbalanced = "SN020"
+
+// EntriesMax bounds what PostAll takes at once.
+const EntriesMax = 1000
 
 // Post posts an entry in the caller's transaction. It returns false if the
 // same entry stands under its key already, and fault.LedgerConflict if another
 // does. Of two transactions that post one key at once the second waits for the
 // first.
 func Post(ctx context.Context, tx pgx.Tx, e Entry) (posted bool, err error) {
+	n, err := PostAll(ctx, tx, []Entry{e})
+	return n == 1, err
+}
+
+// PostAll posts up to EntriesMax entries as Post does each, in a fixed number
+// of statements, and returns how many were not there before. One that is
+// refused refuses all.
+func PostAll(ctx context.Context, tx pgx.Tx, entries []Entry) (posted int, err error) {
+	if len(entries) > EntriesMax {
+		return 0, fault.New(fault.LedgerEntryBad, "", "%d entries at once; at most %d", len(entries), EntriesMax)
+	}
+	rows := make([]row, len(entries))
+	for i, e := range entries {
+		if rows[i], err = newRow(e); err != nil {
+			return 0, err
+		}
+	}
+	fresh, err := claim(ctx, tx, rows)
+	if err != nil || len(fresh) == 0 {
+		return 0, err
+	}
+	return len(fresh), insert(ctx, tx, fresh)
+}
+
+// row is an entry on its way into the tables.
+type row struct {
+	Entry
+	id      uuid.UUID
+	at      time.Time
+	content [sha256.Size]byte
+	debits  money.Tiyn
+}
+
+func newRow(e Entry) (row, error) {
 	if err := e.check(); err != nil {
-		return false, err
+		return row{}, err
 	}
-	at := e.At.UTC().Truncate(time.Microsecond)
-	id := postgres.NewID(at)
-	fresh, err := claimKey(ctx, tx, e, id, at)
-	if err != nil || !fresh {
-		return false, err
+	debits, err := e.Debits()
+	at := e.At.UTC().Truncate(time.Microsecond) // what the database keeps
+	return row{Entry: e, id: postgres.NewID(at), at: at, content: e.content(), debits: debits}, err
+}
+
+// claim takes the natural keys for these entries and returns those that nobody
+// had, having checked that under the others the same entry stands. The keys
+// are taken in their order, so that two batches do not wait for each other.
+func claim(ctx context.Context, tx pgx.Tx, rows []row) (fresh []row, err error) {
+	keys, ids, ats := make([]string, len(rows)), make([]uuid.UUID, len(rows)), make([]time.Time, len(rows))
+	contents, debits := make([][]byte, len(rows)), make([]int64, len(rows))
+	for i, r := range rows {
+		keys[i], ids[i], ats[i], contents[i], debits[i] = r.Key, r.id, r.at, r.content[:], int64(r.debits)
 	}
-	accounts := make([]string, len(e.Postings))
-	amounts := make([]int64, len(e.Postings))
-	for i, p := range e.Postings {
-		accounts[i], amounts[i] = string(p.Account), int64(p.Amount)
+	result, err := tx.Query(ctx, `
+		INSERT INTO ledger_key (natural_key, entry_id, recorded_at, content, debits)
+		SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bytea[], $5::bigint[]) AS i (natural_key) ORDER BY natural_key
+		ON CONFLICT (natural_key) DO NOTHING RETURNING entry_id`, keys, ids, ats, contents, debits)
+	if err != nil {
+		return nil, fmt.Errorf("claim ledger keys: %w", postgres.Classify(err))
+	}
+	all, err := pgx.CollectRows(result, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("claim ledger keys: %w", postgres.Classify(err))
+	}
+	if len(all) < len(rows) {
+		if err := sameContents(ctx, tx, keys, contents); err != nil {
+			return nil, err
+		}
+	}
+	claimed := make(map[uuid.UUID]bool, len(all))
+	for _, id := range all {
+		claimed[id] = true
+	}
+	for _, r := range rows {
+		if claimed[r.id] {
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh, nil
+}
+
+// sameContents refuses a key under which another entry stands.
+func sameContents(ctx context.Context, tx pgx.Tx, keys []string, contents [][]byte) error {
+	var key string
+	err := tx.QueryRow(ctx, `
+		SELECT k.natural_key
+		  FROM unnest($1::text[], $2::bytea[]) AS i (natural_key, content)
+		  JOIN ledger_key k ON k.natural_key = i.natural_key
+		 WHERE k.content <> i.content ORDER BY 1 LIMIT 1`, keys, contents).Scan(&key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("compare ledger keys: %w", postgres.Classify(err))
+	}
+	return fault.New(fault.LedgerConflict, "/key", "another entry stands under %s", key)
+}
+
+// insert writes entries whose keys are claimed.
+func insert(ctx context.Context, tx pgx.Tx, rows []row) error {
+	ids, ats, transactions := make([]uuid.UUID, len(rows)), make([]time.Time, len(rows)), make([]uuid.UUID, len(rows))
+	keys, kinds := make([]string, len(rows)), make([]string, len(rows))
+	days, counts := make([]kz.Day, len(rows)), make([]int32, len(rows))
+	var entryOf []uuid.UUID
+	var atOf []time.Time
+	var positions []int32
+	var accounts []string
+	var amounts []int64
+	for i, r := range rows {
+		ids[i], ats[i], transactions[i], keys[i], kinds[i], days[i], counts[i] = r.id, r.at, r.Transaction, r.Key, string(r.Kind), r.Day, int32(len(r.Postings))
+		for j, p := range r.Postings {
+			entryOf, atOf, positions = append(entryOf, r.id), append(atOf, r.at), append(positions, int32(j))
+			accounts, amounts = append(accounts, string(p.Account)), append(amounts, int64(p.Amount))
+		}
 	}
 	var batch pgx.Batch
 	batch.Queue(`INSERT INTO ledger_entry (id, recorded_at, natural_key, kind, day, transaction_id, postings)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		id, at, e.Key, string(e.Kind), e.Day, e.Transaction, len(e.Postings))
+		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::date[], $6::uuid[], $7::int[])`,
+		ids, ats, keys, kinds, days, transactions, counts)
 	batch.Queue(`INSERT INTO ledger_posting (entry_id, recorded_at, position, account, amount)
-		SELECT $1, $2, p.position - 1, p.account, p.amount
-		  FROM unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS p (account, amount, position)`,
-		id, at, accounts, amounts)
+		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::text[], $5::bigint[])`,
+		entryOf, atOf, positions, accounts, amounts)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return false, fmt.Errorf("post entry %s: %w", e.Key, postgres.Classify(err))
+		return fmt.Errorf("post to the ledger: %w", postgres.Classify(err))
 	}
-	return true, nil
-}
-
-// claimKey takes the natural key for this entry, or finds out who has it.
-func claimKey(ctx context.Context, tx pgx.Tx, e Entry, id uuid.UUID, at time.Time) (fresh bool, err error) {
-	content := e.content()
-	debits, err := e.Debits()
-	if err != nil {
-		return false, err
-	}
-	tag, err := tx.Exec(ctx, `
-		INSERT INTO ledger_key (natural_key, entry_id, recorded_at, content, debits) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (natural_key) DO NOTHING`, e.Key, id, at, content[:], int64(debits))
-	if err != nil {
-		return false, fmt.Errorf("claim the key %s: %w", e.Key, postgres.Classify(err))
-	}
-	if tag.RowsAffected() == 1 {
-		return true, nil
-	}
-	var same bool
-	if err := tx.QueryRow(ctx, `SELECT content = $2 FROM ledger_key WHERE natural_key = $1`, e.Key, content[:]).Scan(&same); err != nil {
-		return false, fmt.Errorf("read the key %s: %w", e.Key, postgres.Classify(err))
-	}
-	if !same {
-		return false, fault.New(fault.LedgerConflict, "/key", "another entry stands under %s", e.Key)
-	}
-	return false, nil
+	return nil
 }
 
 // Refusal gives the database's own refusal of an unbalanced entry, which comes

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -124,13 +125,16 @@ func match(ctx context.Context, tx pgx.Tx, day kz.Day, at time.Time) ([]found, e
 
 // settle posts each match: the money has left clearing and is at the treasury.
 func settle(ctx context.Context, tx pgx.Tx, accounts Accounts, matches []found, day kz.Day, at time.Time) error {
-	for _, m := range matches {
-		_, err := ledger.Post(ctx, tx, ledger.Entry{
-			Key: "settlement:" + m.Line.String(), Kind: ledger.Settlement, Day: day, Transaction: m.Transaction, At: at,
-			Postings: []ledger.Posting{{Account: accounts.Treasury, Amount: m.Amount}, {Account: accounts.Clearing, Amount: -m.Amount}},
-		})
-		if err != nil {
-			return fmt.Errorf("settle line %s: %w", m.Line, err)
+	for some := range slices.Chunk(matches, ledger.EntriesMax) {
+		entries := make([]ledger.Entry, len(some))
+		for i, m := range some {
+			entries[i] = ledger.Entry{
+				Key: "settlement:" + m.Line.String(), Kind: ledger.Settlement, Day: day, Transaction: m.Transaction, At: at,
+				Postings: []ledger.Posting{{Account: accounts.Treasury, Amount: m.Amount}, {Account: accounts.Clearing, Amount: -m.Amount}},
+			}
+		}
+		if _, err := ledger.PostAll(ctx, tx, entries); err != nil {
+			return fmt.Errorf("settle the matched lines of %s: %w", day, err)
 		}
 	}
 	return nil
