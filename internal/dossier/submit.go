@@ -22,6 +22,7 @@ import (
 	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/pki/tsp"
 	"github.com/senim-kz/senim/registry"
+	"github.com/senim-kz/senim/signer/cades"
 	"github.com/senim-kz/senim/verifier"
 	"github.com/senim-kz/senim/verifier/facts"
 )
@@ -32,6 +33,7 @@ const kindSingleDocument = "single_document"
 // Kinds of evidence kept for a document, beside those of registry.
 const (
 	evidenceSigned      = "document.signed"
+	evidenceStamped     = "document.timestamped"
 	evidenceContent     = "document.content"
 	evidenceFacts       = "document.facts"
 	evidenceCertificate = "certificate"
@@ -67,13 +69,13 @@ func (s *Service) SubmitDocument(ctx context.Context, caller access.Caller, key 
 // accept takes nothing else.
 type examination struct {
 	signed      []byte
-	content     []byte
+	message     *cms.Message
+	stamped     []byte // signed with our timestamp inside: CAdES level T
 	facts       *facts.Facts
 	report      *verifier.Report
 	signer      *cert.Certificate
 	declaration *charge.Declaration
 	token       *tsp.Token
-	authority   *cert.Certificate // of the timestamp
 	identity    *registry.Identity
 	audit       []outbox.AuditRecord // look-ups made on the way, also when it ends in a refusal
 }
@@ -94,32 +96,45 @@ func (s *Service) examine(ctx context.Context, x *examination, t *Transaction, s
 
 // verify accepts exactly one attached signature whose verdict is TOTAL-PASSED.
 func (s *Service) verify(ctx context.Context, x *examination, _ *Transaction) error {
+	if err := s.judge(ctx, x, x.signed); err != nil {
+		return err
+	}
 	var err error
-	x.facts, err = verifier.Collect(ctx, verifier.Input{
-		Name: "document", Data: x.signed, Anchors: s.anchors, Fetcher: s.fetcher, Now: s.now,
-	})
-	if err != nil {
+	if x.signer, err = cert.Parse(x.facts.Certificate(x.report.Signatures[0].Signer.Certificate)); err != nil {
+		return fmt.Errorf("read signer's certificate: %w", err)
+	}
+	if x.message, err = cms.Parse(x.signed); err != nil {
+		return fmt.Errorf("read signed document: %w", err)
+	}
+	if x.message.Detached {
+		return fault.New(fault.AttachedRequired, "/encapContentInfo", "the document is not inside")
+	}
+	return nil
+}
+
+// judge collects the facts of a signed document and judges them. What earlier
+// facts of the same document hold about revocation is not asked again.
+func (s *Service) judge(ctx context.Context, x *examination, document []byte) error {
+	in := verifier.Input{Name: "document", Data: document, Anchors: s.anchors, Fetcher: s.fetcher, Now: s.now}
+	if x.facts != nil {
+		for _, r := range x.facts.Revocations {
+			switch r.Kind {
+			case facts.OCSP:
+				in.OCSPs = append(in.OCSPs, r.Raw)
+			case facts.CRL:
+				in.CRLs = append(in.CRLs, r.Raw)
+			}
+		}
+	}
+	var err error
+	if x.facts, err = verifier.Collect(ctx, in); err != nil {
 		return fmt.Errorf("read signed document: %w", err)
 	}
 	if len(x.facts.Signatures) != 1 {
 		return fault.New(fault.OneSignatureRequired, "/signatures", "there are %d", len(x.facts.Signatures))
 	}
 	x.report = verifier.Judge(x.facts, s.policy, s.anchors, s.now())
-	if err := RefusalOf(x.report); err != nil {
-		return err
-	}
-	if x.signer, err = cert.Parse(x.facts.Certificate(x.report.Signatures[0].Signer.Certificate)); err != nil {
-		return fmt.Errorf("read signer's certificate: %w", err)
-	}
-	message, err := cms.Parse(x.signed)
-	if err != nil {
-		return fmt.Errorf("read signed document: %w", err)
-	}
-	if message.Detached {
-		return fault.New(fault.AttachedRequired, "/encapContentInfo", "the document is not inside")
-	}
-	x.content = message.Content
-	return nil
+	return RefusalOf(x.report)
 }
 
 // RefusalOf turns a verdict other than TOTAL-PASSED into its reason: the
@@ -151,7 +166,7 @@ func RefusalOf(r *verifier.Report) error {
 // declarant whose arithmetic holds.
 func (s *Service) readDeclaration(_ context.Context, x *examination, t *Transaction) error {
 	var err error
-	if x.declaration, err = charge.Read(x.content, s.control); err != nil {
+	if x.declaration, err = charge.Read(x.message.Content, s.control); err != nil {
 		return fmt.Errorf("read declaration: %w", err)
 	}
 	if x.declaration.Declarant.BIN != t.DeclarantBIN {
@@ -160,17 +175,34 @@ func (s *Service) readDeclaration(_ context.Context, x *examination, t *Transact
 	return nil
 }
 
-// timestamp proves that the signature existed now (RFC 3161 over the
-// signature value, as CAdES does).
+// timestamp proves that the signature existed now (RFC 3161), puts the token
+// into the message as CAdES level T does, and judges that: the authority's
+// path and revocation are checked by the same process as the signer's.
 func (s *Service) timestamp(ctx context.Context, x *examination, _ *Transaction) error {
 	var err error
 	if x.token, err = s.tsa.Stamp(ctx, x.facts.Signatures[0].Value); err != nil {
 		return fmt.Errorf("timestamp signature: %w", err)
 	}
-	if x.authority, err = x.token.VerifySignature(s.anchors.Intermediates()...); err != nil {
-		return fmt.Errorf("identify timestamp authority: %w", err)
+	if x.stamped, err = cades.AddSignatureTimestamp(x.message.Raw, 0, x.token.Raw); err != nil {
+		return fmt.Errorf("add timestamp: %w", err)
+	}
+	if err := s.judge(ctx, x, x.stamped); err != nil {
+		return err
+	}
+	if x.ourTimestamp().Indication != verifier.Passed {
+		return fault.New(fault.TimestampUndetermined, "/timestamps", "the new token is %s/%s",
+			x.ourTimestamp().Indication, x.ourTimestamp().SubIndication)
 	}
 	return nil
+}
+
+// ourTimestamp is the report on the token that was added last.
+func (x *examination) ourTimestamp() verifier.TimestampReport {
+	all := x.report.Signatures[0].Timestamps
+	if len(all) == 0 {
+		return verifier.TimestampReport{Indication: verifier.Indeterminate}
+	}
+	return all[len(all)-1]
 }
 
 // identify finds the ground on which the signer acts for the declarant, as of
@@ -245,7 +277,7 @@ func (s *Service) keep(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, d 
 	if err := evidence.Append(ctx, tx, entry); err != nil {
 		return fmt.Errorf("log evidence: %w", err)
 	}
-	declaration := sha256.Sum256(x.content)
+	declaration := sha256.Sum256(x.message.Content)
 	_, err = tx.Exec(ctx, `insert into dossier_document (id, recorded_at, transaction_id, body, declaration) values ($1, $2, $3, $4, $5)`,
 		d.ID, recordedAt(d.ID), transaction, d, declaration[:])
 	if err != nil {
@@ -260,15 +292,15 @@ type object struct {
 	raw  []byte
 }
 
-// evidence lists what proves the acceptance later, offline: the file, its
-// content, every certificate and revocation answer that the verdict could
+// evidence lists what proves the acceptance later, offline: the file as it
+// came, the same with our timestamp inside, its content, every certificate and revocation answer that the verdict could
 // rest on, the timestamp token, and the register's signed answer.
 func (x *examination) evidence() ([]object, error) {
 	var raw bytes.Buffer
 	if err := x.facts.Encode(&raw); err != nil {
 		return nil, fmt.Errorf("serialise facts: %w", err)
 	}
-	kept := []object{{evidenceSigned, x.signed}, {evidenceContent, x.content}}
+	kept := []object{{evidenceSigned, x.signed}, {evidenceStamped, x.stamped}, {evidenceContent, x.message.Content}}
 	for _, c := range x.facts.Certificates {
 		kept = append(kept, object{evidenceCertificate, c.Raw})
 	}
@@ -286,14 +318,14 @@ func (x *examination) evidence() ([]object, error) {
 func (s *Service) describe(caller access.Caller, x *examination) *Document {
 	now := s.now().UTC()
 	signature := x.report.Signatures[0]
-	digest := sha256.Sum256(x.content)
+	digest := sha256.Sum256(x.message.Content)
 	fingerprint := x.signer.Fingerprint()
 	d := &Document{
 		ID: postgres.NewID(now), AcceptedAt: now, Kind: kindSingleDocument, Reference: x.declaration.Reference,
-		DigestName: "SHA-256", Digest: hex.EncodeToString(digest[:]), Size: len(x.content),
+		DigestName: "SHA-256", Digest: hex.EncodeToString(digest[:]), Size: len(x.message.Content),
 		Verdict: Verdict{
 			Indication: string(signature.Indication), SubIndication: string(signature.SubIndication), Level: signature.Level,
-			Policy: x.report.Policy, ClaimedTime: parseTime(signature.ClaimedTime), BestSignatureTime: x.token.Time,
+			Policy: x.report.Policy, ClaimedTime: parseTime(signature.ClaimedTime), BestSignatureTime: parseTime(signature.BestSignatureTime),
 			Warnings: []Reason{},
 		},
 		Signer: Signer{
@@ -305,7 +337,7 @@ func (s *Service) describe(caller access.Caller, x *examination) *Document {
 			Source: x.identity.Audit.Register, AskedAt: x.identity.Audit.At,
 		},
 		Timestamp: Timestamp{
-			Time: x.token.Time, Authority: x.authority.Subject.String(), Serial: x.token.Serial.Text(16), Policy: x.token.Policy.String(),
+			Time: x.token.Time, Authority: x.ourTimestamp().Authority, Serial: x.token.Serial.Text(16), Policy: x.token.Policy.String(),
 		},
 		Evidence: []EvidenceID{}, SubmittedBy: caller.ID,
 	}

@@ -16,6 +16,7 @@ const (
 	SignatureNotAccepted   Code = "signature_not_accepted"
 	SignatureUndetermined  Code = "signature_undetermined"
 	RevocationUndetermined Code = "revocation_undetermined"
+	TimestampUndetermined  Code = "timestamp_undetermined"
 	ReceiptKeyUnavailable  Code = "receipt_key_unavailable"
 	PeerRevoked            Code = "peer_certificate_revoked"
 )
@@ -35,6 +36,7 @@ var dossierEntries = []Entry{
 	{SignatureNotAccepted, Refused, "Қолтаңба жарамсыз.", "Подпись недействительна.", "The signature is not valid."},
 	{SignatureUndetermined, Refused, "Қолтаңбаның жарамдылығын анықтау мүмкін емес.", "Действительность подписи установить нельзя.", "The validity of the signature cannot be determined."},
 	{RevocationUndetermined, RetryLater, "Сертификаттың күйін қазір тексеру мүмкін емес.", "Статус сертификата сейчас проверить нельзя.", "The certificate's revocation status cannot be determined now."},
+	{TimestampUndetermined, RetryLater, "Уақыт белгісін қазір тексеру мүмкін емес.", "Метку времени сейчас проверить нельзя.", "The timestamp cannot be verified now."},
 	{ReceiptKeyUnavailable, RetryLater, "Түбіртек кілті қолжетімсіз.", "Ключ квитанций недоступен.", "The receipt key is unavailable."},
 	{PeerRevoked, Denied, "Сыртқы жүйенің сертификаты кері қайтарылған.", "Сертификат внешней системы отозван.", "The peer system's certificate is revoked."},
 }
