@@ -41,8 +41,8 @@ type Config struct {
 	Book    order.Book       // required: the requisites of every revenue office
 	Now     func() time.Time // required
 
-	// TreasuryIIK is the account that statements are of; empty is the
-	// treasury's only one.
+	// TreasuryIIK is the account that statements are of; empty is
+	// order.TreasuryIIK.
 	TreasuryIIK string
 	// OrderLife is how long an order can be paid; zero is DefaultOrderLife.
 	OrderLife time.Duration
@@ -70,9 +70,6 @@ func New(c Config) (*Service, error) {
 	}
 	if c.OrderLife == 0 {
 		c.OrderLife = DefaultOrderLife
-	}
-	if c.TreasuryIIK == "" {
-		c.TreasuryIIK = order.TreasuryIIK
 	}
 	return &Service{config: c}, nil
 }
@@ -183,40 +180,24 @@ func (s *Service) OrdersOf(ctx context.Context, q postgres.Querier, transaction 
 	return order.Of(ctx, q, transaction)
 }
 
-// ImportStatement stores a statement file of the treasury. The same file again
-// gives the first import and changes nothing.
+// Treasury is the part of the house that needs neither the gateway nor jobs.
+func (s *Service) Treasury() Treasury {
+	return Treasury{Pool: s.config.Pool, Now: s.config.Now, IIK: s.config.TreasuryIIK, Gateway: s.config.Gateway.Name()}
+}
+
+// ImportStatement is Treasury.ImportStatement.
 func (s *Service) ImportStatement(ctx context.Context, name string, r io.Reader) (*statement.Import, error) {
-	return statement.Read(ctx, s.config.Pool, name, r, s.config.TreasuryIIK, s.config.Now())
+	return s.Treasury().ImportStatement(ctx, name, r)
 }
 
-// Reconcile matches the statement lines of a day with the orders. It may run
-// any number of times.
-func (s *Service) Reconcile(ctx context.Context, day kz.Day) (result *reconcile.Result, err error) {
-	accounts := reconcile.Accounts{
-		Clearing: ledger.Clearing(s.config.Gateway.Name()), Treasury: ledger.Treasury(s.config.TreasuryIIK),
-	}
-	err = postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) error {
-		result, err = reconcile.Run(ctx, tx, accounts, day, s.config.Now())
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reconcile %s: %w", day, ledger.Refusal(err))
-	}
-	return result, nil
+// Reconcile is Treasury.Reconcile.
+func (s *Service) Reconcile(ctx context.Context, day kz.Day) (*reconcile.Result, error) {
+	return s.Treasury().Reconcile(ctx, day)
 }
 
-// VerifyLedger checks the whole book as it stands at one moment. What it finds
-// is in the Verification, and the error is fault.LedgerInconsistent.
-func (s *Service) VerifyLedger(ctx context.Context) (v *ledger.Verification, err error) {
-	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.config.Pool, moment, func(tx pgx.Tx) error {
-		v, err = ledger.Verify(ctx, tx)
-		return err
-	})
-	if err != nil {
-		return v, fmt.Errorf("verify the ledger: %w", postgres.Classify(err))
-	}
-	return v, nil
+// VerifyLedger is Treasury.VerifyLedger.
+func (s *Service) VerifyLedger(ctx context.Context) (*ledger.Verification, error) {
+	return s.Treasury().VerifyLedger(ctx)
 }
 
 // keep puts messages into the evidence of a transaction.

@@ -15,6 +15,9 @@ import (
 	"github.com/senim-kz/senim/pki/xmldsig"
 )
 
+// NamePSHEP is the name of this gateway in the ledger.
+const NamePSHEP = "pshep"
+
 // clockAhead is how far ahead of ours the clock of a bank may be.
 const clockAhead = 5 * time.Minute
 
@@ -54,7 +57,7 @@ func NewPSHEP(c PSHEPConfig) (*PSHEP, error) {
 }
 
 // Name of the gateway in the ledger.
-func (g *PSHEP) Name() string { return "pshep" }
+func (g *PSHEP) Name() string { return NamePSHEP }
 
 // Register sends the bill and checks the signed answer.
 func (g *PSHEP) Register(ctx context.Context, b Bill) (*Registration, error) {
