@@ -17,6 +17,7 @@ type Curve struct {
 	minus3   bool    // a = −3, as in most sets: doubling is cheaper
 	q        Element // as a number
 	cofactor int
+	subgroup *subgroup
 	g        affine
 
 	// Tables of the base point, made when first needed.
@@ -39,6 +40,7 @@ func New(p group.Parameters) *Curve {
 		f.enter(x)
 	}
 	f.half(&c.halfA, &c.a)
+	c.subgroup = c.newSubgroup(p)
 
 	one := f.one()
 	minus3 := Element{}
@@ -67,7 +69,7 @@ type Key struct {
 // NewKey reads a point x‖y, each coordinate least significant byte first, and
 // makes sure that it is one that d·G can give: coordinates below p, on the curve
 // (RFC 7091 §5.2), and of order q. Where the cofactor is 1 every point of the
-// curve is of order q; elsewhere q·Q = O is computed.
+// curve is of order q.
 func (c *Curve) NewKey(xy []byte) (*Key, error) {
 	if len(xy) != 2*Size {
 		return nil, group.ErrLength
@@ -81,12 +83,8 @@ func (c *Curve) NewKey(xy []byte) (*Key, error) {
 	if !c.contains(&p) {
 		return nil, group.ErrOffCurve
 	}
-	if c.cofactor != 1 {
-		var r jacobian
-		c.multiply(&r, &p, &c.q, nil)
-		if !c.f.isZero(&r.z) {
-			return nil, group.ErrSubgroup
-		}
+	if !c.inSubgroup(&p) {
+		return nil, group.ErrSubgroup
 	}
 	return &Key{c, p}, nil
 }

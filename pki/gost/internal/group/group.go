@@ -11,6 +11,8 @@ type Parameters struct {
 	P, A, B, Q, X, Y []byte
 	// Cofactor is the order of the whole curve divided by Q: 1 or 4.
 	Cofactor int
+	// T is the x of the one point of order two, where the cofactor is 4.
+	T []byte
 }
 
 // Why a point is no public key.

@@ -19,7 +19,8 @@ var (
 		"295f9bae7428ed9ccc20e7c359a9d41a22fccd9108e17bf7ba9337a6f8ae9513",
 		"400000000000000000000000000000000fd8cddfc87b6635c115af556c360c67",
 		"91e38443a5e82c0d880923425712b2bb658b9196932e02c78b2582fe742daa28",
-		"32879423ab1a0375895786c4bb46e9565fde0b5344766740af268adb32322e5c")
+		"32879423ab1a0375895786c4bb46e9565fde0b5344766740af268adb32322e5c").withOrderTwo(
+		"100fe73f595ff158e974b44d478d9588744fe5c192ac47ea63075dce7a14aaa")
 	// CryptoProA is id-GostR3410-2001-CryptoPro-A-ParamSet (RFC 4357 §11.4).
 	CryptoProA = parameters(32, 1,
 		"fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd97",
@@ -75,22 +76,33 @@ var (
 		"b4c4ee28cebc6c2c8ac12952cf37f16ac7efb6a9f69f4b57ffda2e4f0de5ade038cbc2fff719d2c18de0284b8bfef3b52b8cc7a5f5bf0a3c8d2319a5312557e1",
 		"3fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc98cdba46506ab004c33a9ff5147502cc8eda9e7a769a12694623cef47f023ed",
 		"e2e31edfc23de7bdebe241ce593ef5de2295b7a9cbaef021d385f7074cea043aa27272a7ae602bf2a7b9033db9ed3610c6fb85487eae97aac5bc7928c1950148",
-		"f5ce40d95b5eb899abbccff5911cb8577939804d6527378b8c108c3d2090ff9be18e2d33e3021ed2ef32d85822423b6304f726aa854bae07d0396e9a9addc40f")
+		"f5ce40d95b5eb899abbccff5911cb8577939804d6527378b8c108c3d2090ff9be18e2d33e3021ed2ef32d85822423b6304f726aa854bae07d0396e9a9addc40f").withOrderTwo(
+		"9a628f975594ecefd89ba28a2539ffb79c8ab238aeed0851fa5c1abb02b80b44c6734501b83a011dd625cd0b5145091a6d9acd4b1f5c5b1e21b2b249ddfd1271")
 )
 
 // parameters reads p, a, b, q, x and y, written without leading zeros.
 func parameters(size, cofactor int, p, a, b, q, x, y string) Parameters {
-	number := func(digits string) []byte {
-		out := make([]byte, size)
-		if len(digits)%2 == 1 {
-			digits = "0" + digits
-		}
-		raw, err := hex.DecodeString(digits)
-		if err != nil {
-			panic(err) // a constant of this file
-		}
-		copy(out[size-len(raw):], raw)
-		return out
+	return Parameters{
+		P: number(size, p), A: number(size, a), B: number(size, b), Q: number(size, q),
+		X: number(size, x), Y: number(size, y), Cofactor: cofactor,
 	}
-	return Parameters{P: number(p), A: number(a), B: number(b), Q: number(q), X: number(x), Y: number(y), Cofactor: cofactor}
+}
+
+func (p Parameters) withOrderTwo(t string) Parameters {
+	p.T = number(len(p.P), t)
+	return p
+}
+
+// number reads a constant of this file.
+func number(size int, digits string) []byte {
+	out := make([]byte, size)
+	if len(digits)%2 == 1 {
+		digits = "0" + digits
+	}
+	raw, err := hex.DecodeString(digits)
+	if err != nil {
+		panic(err)
+	}
+	copy(out[size-len(raw):], raw)
+	return out
 }
