@@ -23,6 +23,7 @@ const (
 	connLifetimeJitter = 5 * time.Minute
 	connIdleTime       = 15 * time.Minute
 	healthCheckPeriod  = 30 * time.Second
+	unhurriedConns     = 4 // one operator
 
 	// MinimumMajor is the oldest PostgreSQL the schema is tested with.
 	MinimumMajor = 15
@@ -63,6 +64,17 @@ func Open(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	return pool, nil
+}
+
+// OpenUnhurried is Open without the limits on time, for the command of an
+// operator that reads whole tables and may wait. Its context bounds it.
+func OpenUnhurried(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	pool, err := Open(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	return unhurried(ctx, pool, unhurriedConns)
 }
 
 func poolConfig(dsn string) (*pgxpool.Config, error) {

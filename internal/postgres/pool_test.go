@@ -188,3 +188,23 @@ func TestInTxWithAnEndedContext(t *testing.T) {
 		t.Errorf("InTx = %v, want %s", err, fault.Cancelled)
 	}
 }
+
+func TestOpenUnhurried(t *testing.T) {
+	pool, err := postgres.OpenUnhurried(t.Context(), postgrestest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for _, name := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		var limit string
+		if err := pool.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&limit); err != nil {
+			t.Fatal(err)
+		}
+		if limit != "0" {
+			t.Errorf("%s is %s, want none", name, limit)
+		}
+	}
+	if _, err := postgres.OpenUnhurried(t.Context(), ""); !fault.Is(err, fault.DatabaseAddress) {
+		t.Errorf("OpenUnhurried without an address = %v, want %s", err, fault.DatabaseAddress)
+	}
+}
