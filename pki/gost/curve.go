@@ -21,7 +21,10 @@ type Curve struct {
 
 	newKey    func(xy []byte) (point, error)
 	tableSize int
-	secret    secretArithmetic
+
+	// For secrets, in constant time.
+	baseMultiply func(k []byte) []byte          // x‖y of k·G
+	mulAdd       func(r, d, k, e []byte) []byte // r·d + k·e modulo q
 }
 
 // point is a public point in the arithmetic of its curve.
@@ -34,12 +37,6 @@ type point interface {
 // byte first, below q.
 type verifier interface {
 	Verify(z1, z2, r []byte) bool
-}
-
-// secretArithmetic is the constant-time arithmetic of a curve.
-type secretArithmetic interface {
-	BaseMultiply(k []byte) []byte
-	MulAdd(r, d, k, e []byte) []byte
 }
 
 // The curves. Names are those of the RFCs; tc26-256-B, C and D are CryptoPro-A, B
@@ -130,33 +127,43 @@ func (c *Curve) Size() int { return c.size }
 // Bits is the size of the field in bits, 256 or 512.
 func (c *Curve) Bits() int { return 8 * c.size }
 
-// The constructors pair each curve with the arithmetic for its prime. Signing
-// always uses the Montgomery packages, whose field is constant in time.
+// The constructors pair each curve with the arithmetic for its prime.
 
 func folded256(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
-	newKey := adapt[*fold256.Key, *fold256.Table](fold256.New(p).NewKey)
-	return newCurve(name, p, oids, newKey, fold256.TableSize, mont256.New(p))
+	c := fold256.New(p)
+	return (&Curve{
+		newKey: adapt[*fold256.Key, *fold256.Table](c.NewKey), tableSize: fold256.TableSize,
+		baseMultiply: c.BaseMultiply, mulAdd: mont256.NewOrder(p.Q).MulAdd,
+	}).named(name, p, oids)
 }
 
 func fallback256(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
 	c := mont256.New(p)
-	return newCurve(name, p, oids, adapt[*mont256.Key, *mont256.Table](c.NewKey), mont256.TableSize, c)
+	return (&Curve{
+		newKey: adapt[*mont256.Key, *mont256.Table](c.NewKey), tableSize: mont256.TableSize,
+		baseMultiply: c.BaseMultiply, mulAdd: mont256.NewOrder(p.Q).MulAdd,
+	}).named(name, p, oids)
 }
 
 func folded512(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
-	newKey := adapt[*fold512.Key, *fold512.Table](fold512.New(p).NewKey)
-	return newCurve(name, p, oids, newKey, fold512.TableSize, mont512.New(p))
+	c := fold512.New(p)
+	return (&Curve{
+		newKey: adapt[*fold512.Key, *fold512.Table](c.NewKey), tableSize: fold512.TableSize,
+		baseMultiply: c.BaseMultiply, mulAdd: mont512.NewOrder(p.Q).MulAdd,
+	}).named(name, p, oids)
 }
 
 func fallback512(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
 	c := mont512.New(p)
-	return newCurve(name, p, oids, adapt[*mont512.Key, *mont512.Table](c.NewKey), mont512.TableSize, c)
+	return (&Curve{
+		newKey: adapt[*mont512.Key, *mont512.Table](c.NewKey), tableSize: mont512.TableSize,
+		baseMultiply: c.BaseMultiply, mulAdd: mont512.NewOrder(p.Q).MulAdd,
+	}).named(name, p, oids)
 }
 
-func newCurve(name string, p group.Parameters, oids []asn1.ObjectIdentifier,
-	newKey func([]byte) (point, error), tableSize int, secret secretArithmetic) *Curve {
-	return &Curve{name: name, oids: oids, size: len(p.Q), q: new(big.Int).SetBytes(p.Q),
-		newKey: newKey, tableSize: tableSize, secret: secret}
+func (c *Curve) named(name string, p group.Parameters, oids []asn1.ObjectIdentifier) *Curve {
+	c.name, c.oids, c.size, c.q = name, oids, len(p.Q), new(big.Int).SetBytes(p.Q)
+	return c
 }
 
 // adapt gives the four packages' keys, alike but each of its own type, one type.

@@ -38,7 +38,7 @@ func NewPrivateKey(a *KeyAlgorithm, c *Curve, d []byte) (*PrivateKey, error) {
 	if len(d) != c.size || !c.isScalar(d) {
 		return nil, fault.New(fault.EncodingInvalid, "", "the private key is not a number of the group of %s", c.name)
 	}
-	public, err := NewPublicKey(a, c, c.secret.BaseMultiply(d))
+	public, err := NewPublicKey(a, c, c.baseMultiply(d))
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +107,11 @@ func (k *PrivateKey) sign(digest, extra []byte) (r, s []byte) {
 	nonces := newNonces(c, k.d, e, extra)
 	for {
 		nonce := nonces.next()
-		x := c.secret.BaseMultiply(nonce)[:c.size]
+		x := c.baseMultiply(nonce)[:c.size]
 		slices.Reverse(x)
 		n := new(big.Int).SetBytes(x)
 		r = little(n.Mod(n, c.q), c.size)
-		s = c.secret.MulAdd(r, k.d, nonce, e)
+		s = c.mulAdd(r, k.d, nonce, e)
 		if !isZero(r) && !isZero(s) {
 			return r, s
 		}

@@ -106,7 +106,7 @@ func p512(n int64) []byte {
 }
 
 // base is G.
-func base(c *Curve) []byte { return c.secret.BaseMultiply(little(big.NewInt(1), c.size)) }
+func base(c *Curve) []byte { return c.baseMultiply(little(big.NewInt(1), c.size)) }
 
 // TestSmallOrder tries the point of order two of the curves that have one, alone
 // and added to a good key: both lie on the curve, and neither is a key.

@@ -57,10 +57,10 @@ func TestExamples(t *testing.T) {
 			if want := slices.Concat(number(x.x), number(x.y)); !bytes.Equal(key.public.xy, want) {
 				t.Errorf("the public key is %x, want %x", key.public.xy, want)
 			}
-			if got := c.secret.BaseMultiply(number(x.k))[:c.size]; !bytes.Equal(got, number(x.r)) {
+			if got := c.baseMultiply(number(x.k))[:c.size]; !bytes.Equal(got, number(x.r)) {
 				t.Errorf("x(k·G) is %x, want r = %s", got, x.r)
 			}
-			if got := c.secret.MulAdd(number(x.r), number(x.d), number(x.k), number(x.e)); !bytes.Equal(got, number(x.s)) {
+			if got := c.mulAdd(number(x.r), number(x.d), number(x.k), number(x.e)); !bytes.Equal(got, number(x.s)) {
 				t.Errorf("s is %x, want %s", got, x.s)
 			}
 			for _, layout := range []Layout{LayoutKZ, LayoutRU} {

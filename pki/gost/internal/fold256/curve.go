@@ -22,7 +22,12 @@ type Curve struct {
 
 	// Tables of the base point, made when first needed.
 	oddMultiples func() []affine
-	combs        func() *Table
+	bytesTable   func() *Table
+
+	// What signing needs.
+	constant *constantField
+	b3       Element // 3b
+	comb     func() *comb
 }
 
 // affine is a point other than the one at infinity.
@@ -50,7 +55,12 @@ func New(p group.Parameters) *Curve {
 	c.minus3 = f.equal(&c.a, &minus3)
 
 	c.oddMultiples = sync.OnceValue(func() []affine { return c.affineOddMultiples(&c.g, baseEntries) })
-	c.combs = sync.OnceValue(func() *Table { return c.newTable(&c.g) })
+	c.bytesTable = sync.OnceValue(func() *Table { return c.newTable(&c.g) })
+
+	c.constant = newConstantField(f)
+	f.add(&c.b3, &c.b, &c.b)
+	f.add(&c.b3, &c.b3, &c.b)
+	c.comb = sync.OnceValue(c.newComb)
 	return c
 }
 

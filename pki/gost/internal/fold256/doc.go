@@ -3,6 +3,6 @@
 // Package fold256 is the arithmetic of curves over the field of
 // p = 2^256 − 617, for verification: CryptoPro-A (tc26-256-B) and tc26-256-A.
 //
-// It works in variable time, on public data only. What touches a secret uses
-// the Montgomery package of the same size, on the same curve.
+// Verification works in variable time, on public data. The multiplication of the
+// base point that signing needs has a field of its own, constant in time.
 package fold256

@@ -97,6 +97,97 @@ func mulGo(z, x, y *Element) {
 	z[3] = t3
 }
 
+// mulConstantGo is mulGo in constant time.
+func mulConstantGo(z, x, y *Element) {
+	var c uint64
+	var h0, h1, h2, h3 uint64
+	var l0, l1, l2, l3 uint64
+	var t0, t1, t2, t3, t4, t5, t6, t7 uint64
+	y0 := y[0]
+	y1 := y[1]
+	y2 := y[2]
+	y3 := y[3]
+	x0 := x[0]
+	h0, l0 = bits.Mul64(x0, y0)
+	h1, l1 = bits.Mul64(x0, y1)
+	h2, l2 = bits.Mul64(x0, y2)
+	h3, l3 = bits.Mul64(x0, y3)
+	l1, c = bits.Add64(l1, h0, 0)
+	l2, c = bits.Add64(l2, h1, c)
+	l3, c = bits.Add64(l3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t0 = l0
+	t1 = l1
+	t2 = l2
+	t3 = l3
+	t4 = h3
+	x1 := x[1]
+	h0, l0 = bits.Mul64(x1, y0)
+	h1, l1 = bits.Mul64(x1, y1)
+	h2, l2 = bits.Mul64(x1, y2)
+	h3, l3 = bits.Mul64(x1, y3)
+	l1, c = bits.Add64(l1, h0, 0)
+	l2, c = bits.Add64(l2, h1, c)
+	l3, c = bits.Add64(l3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t1, c = bits.Add64(t1, l0, 0)
+	t2, c = bits.Add64(t2, l1, c)
+	t3, c = bits.Add64(t3, l2, c)
+	t4, c = bits.Add64(t4, l3, c)
+	t5, _ = bits.Add64(h3, 0, c)
+	x2 := x[2]
+	h0, l0 = bits.Mul64(x2, y0)
+	h1, l1 = bits.Mul64(x2, y1)
+	h2, l2 = bits.Mul64(x2, y2)
+	h3, l3 = bits.Mul64(x2, y3)
+	l1, c = bits.Add64(l1, h0, 0)
+	l2, c = bits.Add64(l2, h1, c)
+	l3, c = bits.Add64(l3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t2, c = bits.Add64(t2, l0, 0)
+	t3, c = bits.Add64(t3, l1, c)
+	t4, c = bits.Add64(t4, l2, c)
+	t5, c = bits.Add64(t5, l3, c)
+	t6, _ = bits.Add64(h3, 0, c)
+	x3 := x[3]
+	h0, l0 = bits.Mul64(x3, y0)
+	h1, l1 = bits.Mul64(x3, y1)
+	h2, l2 = bits.Mul64(x3, y2)
+	h3, l3 = bits.Mul64(x3, y3)
+	l1, c = bits.Add64(l1, h0, 0)
+	l2, c = bits.Add64(l2, h1, c)
+	l3, c = bits.Add64(l3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t3, c = bits.Add64(t3, l0, 0)
+	t4, c = bits.Add64(t4, l1, c)
+	t5, c = bits.Add64(t5, l2, c)
+	t6, c = bits.Add64(t6, l3, c)
+	t7, _ = bits.Add64(h3, 0, c)
+	// Fold the high half: 2^256 ≡ 617.
+	h0, l0 = bits.Mul64(t4, fold)
+	h1, l1 = bits.Mul64(t5, fold)
+	h2, l2 = bits.Mul64(t6, fold)
+	h3, l3 = bits.Mul64(t7, fold)
+	l1, c = bits.Add64(l1, h0, 0)
+	l2, c = bits.Add64(l2, h1, c)
+	l3, c = bits.Add64(l3, h2, c)
+	h3, _ = bits.Add64(h3, 0, c)
+	t0, c = bits.Add64(t0, l0, 0)
+	t1, c = bits.Add64(t1, l1, c)
+	t2, c = bits.Add64(t2, l2, c)
+	t3, c = bits.Add64(t3, l3, c)
+	h3 += c
+	t0, c = bits.Add64(t0, h3*fold, 0)
+	t1, c = bits.Add64(t1, 0, c)
+	t2, c = bits.Add64(t2, 0, c)
+	t3, c = bits.Add64(t3, 0, c)
+	t0 += c * fold // no carry: t has just wrapped and is small
+	z[0] = t0
+	z[1] = t1
+	z[2] = t2
+	z[3] = t3
+}
+
 // sqrGo sets z to x² modulo p: the products of different limbs once, doubled,
 // the squares of the limbs added, folded.
 func sqrGo(z, x *Element) {

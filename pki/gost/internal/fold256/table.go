@@ -17,8 +17,12 @@ const tableRow = 128
 // TableSize is the memory of a table in bytes.
 const TableSize = (tableRow*Size + 1) * int(unsafe.Sizeof(affine{}))
 
-// Precompute makes the table of a key.
-func (k *Key) Precompute() *Table { return k.curve.newTable(&k.point) }
+// Precompute makes the table of a key, and that of the base point if there is
+// none yet.
+func (k *Key) Precompute() *Table {
+	k.curve.bytesTable()
+	return k.curve.newTable(&k.point)
+}
 
 func (c *Curve) newTable(p *affine) *Table {
 	t := &Table{c, make([]affine, 0, tableRow*Size+1)}
@@ -42,7 +46,7 @@ func (c *Curve) newTable(p *affine) *Table {
 func (t *Table) Verify(z1, z2, r []byte) bool {
 	n1, n2, want := fromBytes(z1), fromBytes(z2), fromBytes(r)
 	var point jacobian
-	t.curve.combs().addTo(&point, &n1)
+	t.curve.bytesTable().addTo(&point, &n1)
 	t.addTo(&point, &n2)
 	return t.curve.xIs(&point, &want)
 }

@@ -116,7 +116,7 @@ func TestField(t *testing.T) {
 				}
 			}
 			random := rand.New(rand.NewPCG(1, 2))
-			for range 2000 {
+			for range 1000 {
 				var x, y Element
 				for i := range x {
 					x[i], y[i] = random.Uint64(), random.Uint64()
@@ -253,7 +253,7 @@ func checkPoints(t *testing.T, c *Curve, m, n *big.Int) {
 		t.Errorf("2·(%v·G) is wrong", m)
 	}
 	sum = jacobian{}
-	c.combs().addTo(&sum, &em)
+	c.bytesTable().addTo(&sum, &em)
 	if !same(c.plain(&sum), wantP) {
 		t.Errorf("%v·G by the table is wrong", m)
 	}
@@ -264,11 +264,10 @@ func TestPoints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			q := bigOf(&c.q)
 			scalars := []*big.Int{
-				big.NewInt(0), big.NewInt(1), big.NewInt(2), big.NewInt(128), big.NewInt(129), big.NewInt(255),
-				new(big.Int).Sub(q, big.NewInt(1)), new(big.Int).Sub(q, big.NewInt(2)), new(big.Int).Rsh(q, 1),
+				big.NewInt(0), big.NewInt(1), big.NewInt(129), new(big.Int).Sub(q, big.NewInt(1)), new(big.Int).Rsh(q, 1),
 			}
-			for _, m := range scalars {
-				for _, n := range scalars {
+			for i, m := range scalars {
+				for _, n := range scalars[i:] {
 					checkPoints(t, c, m, n)
 				}
 			}
@@ -340,7 +339,7 @@ func BenchmarkVerify(b *testing.B) {
 	for name, c := range curves {
 		q := bigOf(&c.q)
 		z1, z2 := scalar(new(big.Int).Div(q, big.NewInt(3))), scalar(new(big.Int).Div(q, big.NewInt(7)))
-		k := &Key{c, c.combs().points[77]}
+		k := &Key{c, c.bytesTable().points[77]}
 		table := k.Precompute()
 		s1, s2, r := z1.bytes(), z2.bytes(), z2.bytes()
 		b.Run(name+"/new", func(b *testing.B) {

@@ -30,3 +30,12 @@ func sqr(z, x *Element) {
 		sqrGo(z, x)
 	}
 }
+
+// mulConstant is mul without a branch on the operands, as mulADX is anyway.
+func mulConstant(z, x, y *Element) {
+	if hasADX {
+		mulADX(z, x, y)
+	} else {
+		mulConstantGo(z, x, y)
+	}
+}

@@ -6,3 +6,5 @@ package fold512
 
 func mul(z, x, y *Element) { mulGo(z, x, y) }
 func sqr(z, x *Element)    { sqrGo(z, x) }
+
+func mulConstant(z, x, y *Element) { mulConstantGo(z, x, y) }

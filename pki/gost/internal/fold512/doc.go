@@ -3,6 +3,6 @@
 // Package fold512 is the arithmetic of curves over the field of
 // p = 2^512 − 569, for verification: tc26-512-A and tc26-512-C.
 //
-// It works in variable time, on public data only. What touches a secret uses
-// the Montgomery package of the same size, on the same curve.
+// Verification works in variable time, on public data. The multiplication of the
+// base point that signing needs has a field of its own, constant in time.
 package fold512

@@ -12,7 +12,8 @@ func (f field) products() string {
 	w.f("")
 	w.f(`import "math/bits"`)
 	if f.Fold != 0 {
-		w.foldMul(f)
+		w.foldMul(f, false)
+		w.foldMul(f, true)
 		w.foldSqr(f)
 	} else {
 		w.montMul(f)
@@ -79,10 +80,15 @@ func (w *writer) accumulate(first bool, n, o int) {
 	w.f("t%d, _ = bits.Add64(h%d, 0, c)", o+n, n-1)
 }
 
-func (w *writer) foldMul(f field) {
+func (w *writer) foldMul(f field, constant bool) {
 	n := f.Limbs
-	w.f("// mulGo sets z to x·y modulo p: the schoolbook product, folded.")
-	w.f("func mulGo(z, x, y *Element) {")
+	if constant {
+		w.f("// mulConstantGo is mulGo in constant time.")
+		w.f("func mulConstantGo(z, x, y *Element) {")
+	} else {
+		w.f("// mulGo sets z to x·y modulo p: the schoolbook product, folded.")
+		w.f("func mulGo(z, x, y *Element) {")
+	}
 	w.f("var c uint64")
 	w.vars("h", n)
 	w.vars("l", n)
@@ -93,7 +99,7 @@ func (w *writer) foldMul(f field) {
 		w.row(n, fmt.Sprint("x", i), at("y", 0))
 		w.accumulate(i == 0, n, i)
 	}
-	w.fold(f)
+	w.fold(f, constant)
 	w.f("}")
 }
 
@@ -125,13 +131,14 @@ func (w *writer) foldSqr(f field) {
 		w.f("t%d, c = bits.Add64(t%d, l%d, c)", 2*j, 2*j, j)
 		w.f("t%d, c = bits.Add64(t%d, h%d, c)", 2*j+1, 2*j+1, j)
 	}
-	w.fold(f)
+	w.fold(f, false)
 	w.f("}")
 }
 
 // fold reduces t by 2^bits ≡ c (mod p): the high half times c is added to the
-// low half, and what overflows, which is below c+1, once more.
-func (w *writer) fold(f field) {
+// low half, and what overflows, at most c, once more. The carry of that is so rare
+// that a branch saves time, except where it may depend on a secret.
+func (w *writer) fold(f field, constant bool) {
 	n := f.Limbs
 	w.f("// Fold the high half: 2^%d ≡ %d.", f.Bits(), f.Fold)
 	for j := range n {
@@ -142,12 +149,16 @@ func (w *writer) fold(f field) {
 	w.chain(n, at("t", 0), at("t", 0), at("l", 0))
 	w.f("h%d += c", n-1)
 	w.f("t0, c = bits.Add64(t0, h%d*fold, 0)", n-1)
-	w.f("if c != 0 { // once in 2^44 products")
+	if !constant {
+		w.f("if c != 0 { // once in 2^44 products")
+	}
 	for j := 1; j < n; j++ {
 		w.f("t%d, c = bits.Add64(t%d, 0, c)", j, j)
 	}
 	w.f("t0 += c * fold // no carry: t has just wrapped and is small")
-	w.f("}")
+	if !constant {
+		w.f("}")
+	}
 	for j := range n {
 		w.f("z[%d] = t%d", j, j)
 	}

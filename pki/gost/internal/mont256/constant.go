@@ -14,7 +14,7 @@ type projective struct{ x, y, z Element }
 // opposite one and infinity among them. The group of G is of odd order q, also
 // where the cofactor is 4.
 func (c *Curve) addComplete(r, p, q *projective) {
-	f := c.f
+	f := c.constant
 	var t0, t1, t2, t3, t4, t5, x, y, z Element
 	f.mul(&t0, &p.x, &q.x)
 	f.mul(&t1, &p.y, &q.y)
@@ -58,41 +58,58 @@ func (c *Curve) addComplete(r, p, q *projective) {
 	f.add(&r.z, &z, &t0)
 }
 
-// nibbles is the table of constant-time multiplication: row i holds
-// j·16^i·G for j from 1 to 15.
-type nibbles [2 * Size][15]affine
+// comb is the table of constant-time multiplication: row i holds j·32^i·G for j
+// from 1 to 16.
+type comb [(8*Size + 4) / 5][16]affine
 
-func (c *Curve) newNibbles() *nibbles {
-	var t nibbles
-	row := make([]jacobian, 16)
+func (c *Curve) newComb() *comb {
+	var t comb
+	row := make([]jacobian, len(t[0])+1)
 	base := c.g
 	for i := range t {
 		row[0] = jacobian{base.x, base.y, c.f.one()}
-		for j := 1; j < len(row); j++ {
+		for j := 1; j < len(t[0]); j++ {
 			c.addAffine(&row[j], &row[j-1], &base)
 		}
+		c.double(&row[len(t[0])], &row[len(t[0])-1]) // 32 times the row's first
 		points := c.normalise(row)
-		t[i] = [15]affine(points)
-		base = points[15]
+		t[i] = [16]affine(points)
+		base = points[len(t[0])]
 	}
 	return &t
 }
 
-// pick sets p to entry number digit of the row, and to infinity for 0, reading
-// every entry whatever the digit is.
-func (c *Curve) pick(p *projective, row *[15]affine, digit uint64) {
-	*p = projective{}
+// recodeConstant returns k = Σ digits[i]·32^i, with digits from −15 to 16. The last
+// takes the carry without overflow, having fewer bits than five of its own.
+func recodeConstant(k *Element) (digits [(8*Size + 4) / 5]int64) {
+	carry := int64(0)
+	for i := range digits {
+		digit := int64(k.window(5*i, 5)) + carry
+		carry = (16 - digit) >> 63 & 1 // 1 for 17 to 32
+		digits[i] = digit - carry<<5
+	}
+	return digits
+}
+
+// pick sets p to digit times the row's first, reading every entry whatever the
+// digit is.
+func (c *Curve) pick(p *projective, row *[16]affine, digit int64) {
+	sign := uint64(digit >> 63) // all ones for a negative digit
+	magnitude := (uint64(digit) ^ sign) - sign
+	var x, y, minus Element
 	for j := range row {
-		mask := isZeroMask(uint64(j+1) ^ digit)
-		for i := range p.x {
-			p.x[i] |= mask & row[j].x[i]
-			p.y[i] |= mask & row[j].y[i]
+		mask := isZeroMask(uint64(j+1) ^ magnitude)
+		for i := range x {
+			x[i] |= mask & row[j].x[i]
+			y[i] |= mask & row[j].y[i]
 		}
 	}
-	none := isZeroMask(digit)
-	for i := range p.z {
-		p.y[i] |= none & c.f.unit[i]
-		p.z[i] = ^none & c.f.unit[i]
+	c.constant.sub(&minus, &Element{}, &y)
+	one, none := c.constant.one(), isZeroMask(magnitude) // infinity is (0 : 1 : 0)
+	for i := range x {
+		p.x[i] = x[i]
+		p.y[i] = y[i] ^ sign&(y[i]^minus[i]) | none&one[i]
+		p.z[i] = one[i] &^ none
 	}
 }
 
@@ -102,36 +119,19 @@ func isZeroMask(n uint64) uint64 { return -((n - 1) >> 63) }
 // BaseMultiply returns x‖y of k·G in constant time, for 0 < k < q. Numbers are
 // least significant byte first.
 func (c *Curve) BaseMultiply(k []byte) []byte {
-	scalar := fromBytes(k)
-	table := c.nibbles()
-	sum := projective{y: c.f.unit}
+	f := c.constant
+	scalar, table := fromBytes(k), c.comb()
+	sum := projective{y: f.one()}
 	var p projective
-	for i := range table {
-		c.pick(&p, &table[i], scalar[i/16]>>(i%16*4)&15)
+	for i, digit := range recodeConstant(&scalar) {
+		c.pick(&p, &table[i], digit)
 		c.addComplete(&sum, &sum, &p)
 	}
 	var inverse Element
-	c.f.invert(&inverse, &sum.z)
-	c.f.mul(&sum.x, &sum.x, &inverse)
-	c.f.mul(&sum.y, &sum.y, &inverse)
-	c.f.leave(&sum.x)
-	c.f.leave(&sum.y)
+	f.invert(&inverse, &sum.z)
+	f.mul(&sum.x, &sum.x, &inverse)
+	f.mul(&sum.y, &sum.y, &inverse)
+	f.leave(&sum.x)
+	f.leave(&sum.y)
 	return append(sum.x.bytes(), sum.y.bytes()...)
-}
-
-// MulAdd returns r·d + k·e modulo q in constant time, for numbers below q, least
-// significant byte first: s of a signature (RFC 7091 §6.1, step 5).
-func (c *Curve) MulAdd(r, d, k, e []byte) []byte {
-	f := c.order
-	var factors [4]Element
-	for i, b := range [][]byte{r, d, k, e} {
-		factors[i] = fromBytes(b)
-		f.enter(&factors[i])
-	}
-	var s, t Element
-	f.mul(&s, &factors[0], &factors[1])
-	f.mul(&t, &factors[2], &factors[3])
-	f.add(&s, &s, &t)
-	f.leave(&s)
-	return s.bytes()
 }

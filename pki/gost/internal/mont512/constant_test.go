@@ -42,10 +42,10 @@ func TestCompleteAddition(t *testing.T) {
 			e := scalar(new(big.Int).Mod(big.NewInt(k), q))
 			c.multiply(&p, &c.g, &e, nil)
 			if c.f.isZero(&p.z) {
-				return projective{y: c.f.unit}
+				return projective{y: c.f.one()}
 			}
 			a := c.normalise([]jacobian{p})[0]
-			return projective{a.x, a.y, c.f.unit}
+			return projective{a.x, a.y, c.f.one()}
 		}
 		for i := int64(-3); i <= 3; i++ {
 			for j := int64(-3); j <= 3; j++ {
@@ -70,27 +70,22 @@ func TestCompleteAddition(t *testing.T) {
 	}
 }
 
-func TestMulAdd(t *testing.T) {
-	for name, c := range curves {
-		q := bigOf(&c.q)
-		random := rand.NewChaCha8([32]byte{2})
-		for range 50 {
-			var n [4]*big.Int
-			var b [4][]byte
-			for i := range n {
-				raw := make([]byte, Size+8)
-				random.Read(raw)
-				n[i] = new(big.Int).SetBytes(raw)
-				n[i].Mod(n[i], q)
-				e := scalar(n[i])
-				b[i] = e.bytes()
+// TestRecodeConstant adds the digits up again.
+func TestRecodeConstant(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{4})
+	for range 200 {
+		b := make([]byte, Size)
+		random.Read(b)
+		k, sum := fromBytes(b), new(big.Int)
+		digits := recodeConstant(&k)
+		for i := len(digits) - 1; i >= 0; i-- {
+			if digits[i] < -15 || digits[i] > 16 {
+				t.Fatalf("digit %d of %x is %d", i, b, digits[i])
 			}
-			want := new(big.Int).Mul(n[0], n[1])
-			want.Add(want, new(big.Int).Mul(n[2], n[3]))
-			e := scalar(want.Mod(want, q))
-			if got := c.MulAdd(b[0], b[1], b[2], b[3]); !bytes.Equal(got, e.bytes()) {
-				t.Errorf("%s: %x, want %x", name, got, e.bytes())
-			}
+			sum.Lsh(sum, 5).Add(sum, big.NewInt(digits[i]))
+		}
+		if sum.Cmp(bigOf(&k)) != 0 {
+			t.Errorf("%v, want %v", sum, bigOf(&k))
 		}
 	}
 }

@@ -3,8 +3,8 @@
 // Package mont512 is the arithmetic of curves over any field of an odd prime
 // below 2^512, with Montgomery's reduction.
 //
-// The field itself works in constant time. On it stand two things: verification
-// in variable time, on public data, for the curves whose prime has no shape that
-// helps; and the constant-time multiplication of the base point and arithmetic
-// modulo the group order that signing needs, for every curve of this size.
+// The field works in constant time. On it stand verification in variable time, on
+// public data, and the constant-time multiplication of the base point that signing
+// needs, for the curves whose prime has no shape that helps; and, for every curve
+// of this size, arithmetic modulo the order of the group.
 package mont512

@@ -15,6 +15,11 @@ type field struct {
 	exponent Element // p−2
 }
 
+// constantField is the field for secrets: here there is only one.
+type constantField = field
+
+func newConstantField(f *field) *constantField { return f }
+
 func newField(p *Element) *field {
 	f := &field{p: *p}
 	// Newton's iteration doubles the correct low bits of 1/p; p is its own
