@@ -55,7 +55,7 @@ type demo struct {
 
 	window, trader, treasury *apiClient
 	recorder                 *recorder
-	head                     *person
+	people                   map[sandbox.Person]*person
 
 	declaration []byte
 	signed      []byte
@@ -130,7 +130,9 @@ func (d *demo) play(ctx context.Context, p *program) error {
 		return err
 	}
 	defer d.recorder.close()
-	defer d.head.token.Close()
+	for _, who := range d.people {
+		defer who.token.Close()
+	}
 	for _, step := range []struct {
 		title text
 		run   func(context.Context) error
@@ -159,7 +161,7 @@ func (d *demo) play(ctx context.Context, p *program) error {
 	return nil
 }
 
-// meetEverybody opens the trader's token and gives each system its caller.
+// meetEverybody opens everybody's token and gives each system its caller.
 func (d *demo) meetEverybody(ctx context.Context) (err error) {
 	client := func() *apiClient {
 		return &apiClient{base: d.base, language: d.language, http: &http.Client{Timeout: time.Minute}}
@@ -174,14 +176,19 @@ func (d *demo) meetEverybody(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if d.recorder, err = newRecorder(ctx, d.base+"/v1/gateway/callbacks"); err != nil {
+	if d.recorder, err = newRecorder(ctx, d.base+"/v1/gateway/callbacks", d.language); err != nil {
 		return err
 	}
 	if err := d.around.sandbox.Connect(d.recorder.url); err != nil {
 		return err
 	}
-	d.head, err = d.around.person(ctx, sandbox.Head)
-	return err
+	d.people = make(map[sandbox.Person]*person)
+	for _, who := range []sandbox.Person{sandbox.Head, sandbox.Employee, sandbox.Dismissed} {
+		if d.people[who], err = d.around.person(ctx, who); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *demo) writeDocument(context.Context) error {
@@ -198,11 +205,11 @@ func (d *demo) writeDocument(context.Context) error {
 }
 
 func (d *demo) sign(ctx context.Context) (err error) {
-	d.signed, err = d.signAs(ctx, d.head, d.declaration)
+	d.signed, err = d.signAs(ctx, d.people[sandbox.Head], d.declaration)
 	if err != nil {
 		return err
 	}
-	d.tell(sayToken, d.head.token.Info().Label)
+	d.tell(sayToken, d.people[sandbox.Head].token.Info().Label)
 	d.tell(saySigned, "RSA-2048, SHA-256", len(d.signed))
 	return nil
 }
@@ -227,12 +234,10 @@ func (d *demo) submit(ctx context.Context) error {
 	}
 	v := d.document.Verdict
 	d.tell(sayVerdict, v.Indication, v.Level, v.Policy)
+	d.tell(sayRevocation)
 	d.tell(sayTimestamp, d.document.Timestamp.Time.Format(time.RFC3339), d.document.Timestamp.Authority)
 	for _, e := range d.document.Evidence {
 		d.tell(sayEvidence, e.Kind, e.Sha256[:16])
-		if e.Kind == "ocsp" {
-			d.tell(sayRevocation)
-		}
 	}
 	return nil
 }
@@ -242,7 +247,7 @@ func (d *demo) traderSignsIn(ctx context.Context) error {
 	if err := d.trader.call(ctx, request{method: http.MethodPost, path: "/v1/challenges"}, &challenge); err != nil {
 		return err
 	}
-	signed, err := d.signAs(ctx, d.head, []byte(challenge.Content))
+	signed, err := d.signAs(ctx, d.people[sandbox.Head], []byte(challenge.Content))
 	if err != nil {
 		return err
 	}

@@ -10,16 +10,19 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
 )
 
 // recorder stands on the way between the gateway and the service, passes
 // messages on unchanged and keeps the last one, so that the demo can play it
 // again, as it was or changed: what anybody on the network could do.
 type recorder struct {
-	url    string
-	target string
-	server *http.Server
-	done   chan struct{}
+	url      string
+	target   string
+	language fault.Language // of the service's refusals
+	server   *http.Server
+	done     chan struct{}
 
 	mu          sync.Mutex
 	contentType string
@@ -29,12 +32,12 @@ type recorder struct {
 // recordedSizeMax is above any message of the gateway.
 const recordedSizeMax = 1 << 20
 
-func newRecorder(ctx context.Context, target string) (*recorder, error) {
+func newRecorder(ctx context.Context, target string, language fault.Language) (*recorder, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the gateway: %w", err)
 	}
-	r := &recorder{url: "http://" + listener.Addr().String() + "/", target: target, done: make(chan struct{})}
+	r := &recorder{url: "http://" + listener.Addr().String() + "/", target: target, language: language, done: make(chan struct{})}
 	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(r.done)
@@ -85,6 +88,7 @@ func (r *recorder) replay(ctx context.Context, change func([]byte) []byte) (stat
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("SOAPAction", `""`)
+	req.Header.Set("Accept-Language", string(r.language))
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, fmt.Errorf("send message: %w", err)

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/sandbox"
 	"github.com/senim-kz/senim/internal/sandbox/sample"
-	"github.com/senim-kz/senim/verifier"
 )
 
 // realSignature is looked for where the project's shared data lies beside it.
@@ -33,12 +33,7 @@ func (d *demo) refuseNotHead(ctx context.Context) error {
 
 // refuseSigner has somebody else sign the same document.
 func (d *demo) refuseSigner(ctx context.Context, name string, who sandbox.Person) error {
-	signer, err := d.around.person(ctx, who)
-	if err != nil {
-		return err
-	}
-	defer signer.token.Close()
-	signed, err := d.signAs(ctx, signer, d.declaration)
+	signed, err := d.signAs(ctx, d.people[who], d.declaration)
 	if err != nil {
 		return err
 	}
@@ -103,26 +98,23 @@ func (d *demo) refuseForged(ctx context.Context) error {
 	return nil
 }
 
-// verifyRealData runs the verifier on a real signature, where it is at hand.
-func (d *demo) verifyRealData(ctx context.Context, _ *program) error {
-	raw, err := os.ReadFile(realSignature)
-	if err != nil {
+// verifyRealData runs `senim verify` on a real signature, where it is at hand.
+func (d *demo) verifyRealData(ctx context.Context, p *program) error {
+	if _, err := os.Stat(realSignature); err != nil {
 		return nil // a stranger's clone has none
 	}
 	return d.step(stepReal, func() error {
-		found, err := verifier.Collect(ctx, verifier.Input{Name: realSignature, Data: raw})
-		if err != nil {
-			return err
+		var printed bytes.Buffer
+		command := *p
+		command.stdout, command.stderr = &printed, &printed
+		code := command.run(ctx, []string{"verify", "--offline", realSignature})
+		for line := range strings.Lines(printed.String()) {
+			fmt.Fprintf(d.out, "      %s", line)
 		}
-		policy, err := verifier.PolicyByName(verifier.DefaultPolicy)
-		if err != nil {
-			return err
+		if code != exitIndeterminate {
+			return fault.New(fault.Internal, realSignature, "senim verify ended with %d", code)
 		}
-		report := verifier.Judge(found, policy, nil, d.now())
-		if report.Indication != verifier.Indeterminate {
-			return fault.New(fault.Internal, realSignature, "the verdict is %s", report.Indication)
-		}
-		d.tell(sayReal, report.Indication, report.SubIndication)
+		d.tell(sayReal)
 		return nil
 	})
 }

@@ -99,9 +99,9 @@ var (
 		"A real signature of NUC RK: senim verify",
 	}
 	sayReal = text{
-		"%s / %s күтілген: уақыт белгісі жоқ, тізбек мерзімі өткен және оның сенім нүктесі бапталмаған, сондықтан жарамды да, жарамсыз да деп айтуға болмайды",
-		"%s / %s, как и ожидалось: метки времени нет, срок цепочки истёк и её корень не настроен, поэтому нельзя сказать ни «действительна», ни «недействительна»",
-		"%s / %s, as expected: no timestamp, a chain that has expired and has no configured anchor, so it can be called neither valid nor invalid",
+		"күтілгендей: уақыт белгісі жоқ, тізбек мерзімі өткен және оның сенім нүктесі бапталмаған, сондықтан жарамды да, жарамсыз да деп айтуға болмайды",
+		"как и ожидалось: метки времени нет, срок цепочки истёк и её корень не настроен, поэтому нельзя сказать ни «действительна», ни «недействительна»",
+		"as expected: no timestamp, a chain that has expired and has no configured anchor, so it can be called neither valid nor invalid",
 	}
 
 	sayRefusalCode = text{"коды", "код", "code"}

@@ -304,19 +304,13 @@ func (s *service) makePayments(context.Context) error {
 
 // book is the requisites of every revenue office that may be paid.
 func (s *service) book() (order.Book, error) {
-	book := make(order.Book)
+	var all []order.Requisites
 	for _, office := range s.config.Payments.Offices {
-		bin, err := kz.ParseBIN(office.BIN, s.control)
-		if err != nil {
-			return nil, err
-		}
-		code := charge.RevenueOffice(office.Code)
-		book[code] = order.Requisites{
-			RevenueOffice: code, BIN: bin, Name: office.Name,
-			BIC: s.config.Payments.BeneficiaryBIC, IIK: s.config.Payments.BeneficiaryIIK, KBe: order.CentralGovernment,
-		}
+		r := order.Treasury(charge.RevenueOffice(office.Code), kz.BIN(office.BIN), office.Name)
+		r.BIC, r.IIK = s.config.Payments.BeneficiaryBIC, s.config.Payments.BeneficiaryIIK
+		all = append(all, r)
 	}
-	return book, nil
+	return order.NewBook(s.control, all...)
 }
 
 func (s *service) makeDossier(ctx context.Context) error {
