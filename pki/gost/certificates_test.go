@@ -190,3 +190,47 @@ func TestRequests(t *testing.T) {
 		}
 	}
 }
+
+// TestDocuments verifies the bare signatures of one document that gost-engine
+// made, and the digests beside them.
+func TestDocuments(t *testing.T) {
+	root := sharedFile(t, "gost", "openssl-gost-engine")
+	document, err := os.ReadFile(filepath.Join(root, "document.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, _ := filepath.Glob(filepath.Join(root, "*", "document.sig"))
+	if len(folders) != 7 {
+		t.Errorf("%d signatures", len(folders))
+	}
+	for _, path := range folders {
+		read := func(name string) []byte {
+			data, err := os.ReadFile(filepath.Join(filepath.Dir(path), name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return data
+		}
+		leaf, err := x509.ParseCertificate(read("leaf.cer"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := ParsePublicKey(leaf.RawSubjectPublicKeyInfo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := key.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := digest.New()
+		h.Write(document)
+		sum := h.Sum(nil)
+		if !bytes.Equal(sum, read("document.digest")) {
+			t.Errorf("%s: another digest", path)
+		}
+		if err := key.algorithm.Algorithm().Verify(key, sum, read("document.sig")); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func mulADX(z, x, y *Element)
-TEXT ·mulADX(SB), NOSPLIT, $128-24
+TEXT ·mulADX(SB), NOSPLIT, $64-24
 	MOVQ x+8(FP), SI
 	MOVQ y+16(FP), DI
 	// x[0]·y

@@ -9,7 +9,8 @@ import "fmt"
 // Registers: DX holds the factor that MULX takes by itself; AX and BX are scratch;
 // SI and DI point to the inputs; the rest are the window of the product that is
 // at work. The number of a limb of the product decides its register, so that the
-// window slides without moves.
+// window slides without moves. Limbs that are done rest on the stack. No
+// instruction branches, so the time does not depend on the operands.
 func (f field) assembly() string {
 	var w assembler
 	w.n = f.Limbs
@@ -44,7 +45,7 @@ func (w *assembler) mul() {
 	n := w.n
 	w.f("")
 	w.f("// func mulADX(z, x, y *Element)")
-	w.f("TEXT ·mulADX(SB), NOSPLIT, $%d-24", 8*2*n)
+	w.f("TEXT ·mulADX(SB), NOSPLIT, $%d-24", 8*n)
 	w.f("\tMOVQ x+8(FP), SI")
 	w.f("\tMOVQ y+16(FP), DI")
 	for i := range n {
