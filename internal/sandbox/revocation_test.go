@@ -33,23 +33,27 @@ func TestRevocationIsFoundOut(t *testing.T) {
 	}
 	online := &revocation.Checker{Fetcher: c, Random: rand.Reader}
 	for name, row := range map[string]struct {
-		leaf *cert.Certificate
-		ocsp nca.Fault
-		code fault.Code
+		leaf      *cert.Certificate
+		ocsp, crl nca.Fault
+		code      fault.Code
 	}{
-		"good":                      {good, nca.None, ""},
-		"revoked":                   {revoked, nca.None, fault.CertificateRevoked},
-		"held":                      {held, nca.None, fault.CertificateRevoked},
-		"never issued":              {stranger, nca.None, fault.RevocationUnknown},
-		"no answer":                 {good, nca.Unavailable, fault.RevocationUnknown},
-		"signed badly":              {good, nca.BadSignature, fault.RevocationUnknown},
-		"of another responder":      {good, nca.WrongResponder, fault.RevocationUnknown},
-		"a month old":               {good, nca.Stale, fault.RevocationUnknown},
-		"with another nonce":        {good, nca.WrongNonce, fault.RevocationUnknown},
-		"about another certificate": {good, nca.WrongCertificate, fault.RevocationUnknown},
+		"good":         {good, nca.None, nca.None, ""},
+		"revoked":      {revoked, nca.None, nca.None, fault.CertificateRevoked},
+		"held":         {held, nca.None, nca.None, fault.CertificateRevoked},
+		"never issued": {stranger, nca.None, nca.None, fault.RevocationUnknown},
+		// Where nobody answers, the CRL does; an answer that is wrong decides.
+		"no answer, good by CRL":    {good, nca.Unavailable, nca.None, ""},
+		"no answer, revoked by CRL": {revoked, nca.Unavailable, nca.None, fault.CertificateRevoked},
+		"no answer and no CRL":      {good, nca.Unavailable, nca.Unavailable, fault.RevocationUnknown},
+		"no answer and an old CRL":  {good, nca.Unavailable, nca.Stale, fault.RevocationUnknown},
+		"signed badly":              {good, nca.BadSignature, nca.None, fault.RevocationUnknown},
+		"of another responder":      {good, nca.WrongResponder, nca.None, fault.RevocationUnknown},
+		"a month old":               {good, nca.Stale, nca.None, fault.RevocationUnknown},
+		"with another nonce":        {good, nca.WrongNonce, nca.None, fault.RevocationUnknown},
+		"about another certificate": {good, nca.WrongCertificate, nca.None, fault.RevocationUnknown},
 	} {
 		t.Run("OCSP "+name, func(t *testing.T) {
-			if err := s.NCA().SetFaults(nca.Faults{OCSP: row.ocsp}); err != nil {
+			if err := s.NCA().SetFaults(nca.Faults{OCSP: row.ocsp, CRL: row.crl}); err != nil {
 				t.Fatal(err)
 			}
 			verdict(t, online, revocation.Subject{Certificate: row.leaf, Issuer: issuer}, row.code)

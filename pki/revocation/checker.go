@@ -133,23 +133,30 @@ func (c *Checker) checkOnline(ctx context.Context, r *Result, s Subject, rules R
 	if len(servers)+len(points) == 0 {
 		r.fail(Information{Kind: OCSP}, fault.New(fault.RevocationUnknown, "", "the certificate names no source of revocation information"))
 	}
-	r.ask(OCSP, servers, s, rules, func(url string) (Information, error) { return Ask(ctx, c.Fetcher, c.Random, url, s) })
+	if r.ask(OCSP, servers, s, rules, func(url string) (Information, error) { return Ask(ctx, c.Fetcher, c.Random, url, s) }) {
+		return
+	}
 	r.ask(CRL, points, s, rules, func(url string) (Information, error) { return Download(ctx, c.Fetcher, url) })
 }
 
-// ask tries the addresses of one kind in turn, unless the status is known.
-func (r *Result) ask(kind Kind, urls []string, s Subject, rules Rules, get func(url string) (Information, error)) {
+// ask tries the addresses of one kind in turn until the status is known, and
+// reports whether any of them answered. The next kind is for when none does:
+// a responder that answers wrongly, or does not know the certificate, must not
+// be outvoted by a CRL in which such a certificate cannot stand.
+func (r *Result) ask(kind Kind, urls []string, s Subject, rules Rules, get func(url string) (Information, error)) (answered bool) {
 	for _, url := range urls[:min(len(urls), serversMax)] {
 		if r.Evidence != nil {
-			return
+			return true
 		}
 		info, err := get(url)
 		if err != nil {
 			r.fail(Information{Kind: kind, Source: url}, err)
 			continue
 		}
+		answered = true
 		r.try(info, s, rules)
 	}
+	return answered
 }
 
 // TryLater reports whether the status is unknown for a reason that may pass: a
