@@ -49,11 +49,11 @@ var (
 	cryptoProB = fallback256("id-GostR3410-2001-CryptoPro-B-ParamSet", group.CryptoProB, ru2001(2), tc26(1, 3))
 	cryptoProC = fallback256("id-GostR3410-2001-CryptoPro-C-ParamSet", group.CryptoProC,
 		ru2001(3), exchange(1), tc26(1, 4))
-	tc26A256 = folded256("id-tc26-gost-3410-2012-256-paramSetA", group.TC26A256, tc26(1, 1), kz2015A256)
+	tc26A256 = edwards256("id-tc26-gost-3410-2012-256-paramSetA", group.TC26A256, tc26(1, 1), kz2015A256)
 	test512  = fallback512("id-tc26-gost-3410-12-512-paramSetTest", group.Test512, tc26(2, 0))
 	tc26A512 = folded512("id-tc26-gost-3410-12-512-paramSetA", group.TC26A512, tc26(2, 1), kz2015A512)
 	tc26B512 = fallback512("id-tc26-gost-3410-12-512-paramSetB", group.TC26B512, tc26(2, 2))
-	tc26C512 = folded512("id-tc26-gost-3410-2012-512-paramSetC", group.TC26C512, tc26(2, 3))
+	tc26C512 = edwards512("id-tc26-gost-3410-2012-512-paramSetC", group.TC26C512, tc26(2, 3))
 )
 
 var curves = []*Curve{test256, cryptoProA, cryptoProB, cryptoProC, tc26A256, test512, tc26A512, tc26B512, tc26C512}
@@ -137,6 +137,14 @@ func folded256(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *
 	}).named(name, p, oids)
 }
 
+func edwards256(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
+	c := fold256.New(p)
+	return (&Curve{
+		newKey:    adapt[*fold256.EdwardsKey, *fold256.EdwardsTable](fold256.NewEdwards(c, p).NewKey),
+		tableSize: fold256.EdwardsTableSize, baseMultiply: c.BaseMultiply, mulAdd: mont256.NewOrder(p.Q).MulAdd,
+	}).named(name, p, oids)
+}
+
 func fallback256(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
 	c := mont256.New(p)
 	return (&Curve{
@@ -150,6 +158,14 @@ func folded512(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *
 	return (&Curve{
 		newKey: adapt[*fold512.Key, *fold512.Table](c.NewKey), tableSize: fold512.TableSize,
 		baseMultiply: c.BaseMultiply, mulAdd: mont512.NewOrder(p.Q).MulAdd,
+	}).named(name, p, oids)
+}
+
+func edwards512(name string, p group.Parameters, oids ...asn1.ObjectIdentifier) *Curve {
+	c := fold512.New(p)
+	return (&Curve{
+		newKey:    adapt[*fold512.EdwardsKey, *fold512.EdwardsTable](fold512.NewEdwards(c, p).NewKey),
+		tableSize: fold512.EdwardsTableSize, baseMultiply: c.BaseMultiply, mulAdd: mont512.NewOrder(p.Q).MulAdd,
 	}).named(name, p, oids)
 }
 

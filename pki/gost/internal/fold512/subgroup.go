@@ -30,10 +30,15 @@ func (c *Curve) newSubgroup(p group.Parameters) *subgroup {
 	if c.cofactor == 1 {
 		return nil
 	}
-	s := &subgroup{t: fromBig(p.T)}
-	c.f.enter(&s.t)
-	c.f.add(&s.a, &s.t, &s.t)
-	c.f.add(&s.a, &s.a, &s.t)
+	f, s := c.f, &subgroup{t: fromBig(p.D)}
+	one, six := f.one(), Element{6}
+	f.enter(&s.t)
+	f.enter(&six)
+	f.invert(&six, &six)
+	f.add(&s.t, &s.t, &one)
+	f.mul(&s.t, &s.t, &six)
+	f.add(&s.a, &s.t, &s.t)
+	f.add(&s.a, &s.a, &s.t)
 	return s
 }
 

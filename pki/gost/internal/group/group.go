@@ -11,8 +11,9 @@ type Parameters struct {
 	P, A, B, Q, X, Y []byte
 	// Cofactor is the order of the whole curve divided by Q: 1 or 4.
 	Cofactor int
-	// T is the x of the one point of order two, where the cofactor is 4.
-	T []byte
+	// D is d of the Edwards form eu² + v² = 1 + du²v², e = 1, of RFC 7836 §5.2,
+	// where the cofactor is 4.
+	D []byte
 }
 
 // Why a point is no public key.

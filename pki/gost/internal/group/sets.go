@@ -2,7 +2,8 @@ package group
 
 import "encoding/hex"
 
-// The curves, in the Weierstrass form in which keys and signatures are written.
+// The curves, in the Weierstrass form in which keys and signatures are written;
+// those of cofactor 4 with d of their Edwards form.
 var (
 	// Test2001 is id-GostR3410-2001-TestParamSet (RFC 7091 §7.1, RFC 4357 §11.4).
 	Test2001 = parameters(32, 1,
@@ -19,8 +20,8 @@ var (
 		"295f9bae7428ed9ccc20e7c359a9d41a22fccd9108e17bf7ba9337a6f8ae9513",
 		"400000000000000000000000000000000fd8cddfc87b6635c115af556c360c67",
 		"91e38443a5e82c0d880923425712b2bb658b9196932e02c78b2582fe742daa28",
-		"32879423ab1a0375895786c4bb46e9565fde0b5344766740af268adb32322e5c").withOrderTwo(
-		"100fe73f595ff158e974b44d478d9588744fe5c192ac47ea63075dce7a14aaa")
+		"32879423ab1a0375895786c4bb46e9565fde0b5344766740af268adb32322e5c").withEdwards(
+		"605f6b7c183fa81578bc39cfad518132b9df62897009af7e522c32d6dc7bffb")
 	// CryptoProA is id-GostR3410-2001-CryptoPro-A-ParamSet (RFC 4357 §11.4).
 	CryptoProA = parameters(32, 1,
 		"fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffd97",
@@ -76,8 +77,8 @@ var (
 		"b4c4ee28cebc6c2c8ac12952cf37f16ac7efb6a9f69f4b57ffda2e4f0de5ade038cbc2fff719d2c18de0284b8bfef3b52b8cc7a5f5bf0a3c8d2319a5312557e1",
 		"3fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc98cdba46506ab004c33a9ff5147502cc8eda9e7a769a12694623cef47f023ed",
 		"e2e31edfc23de7bdebe241ce593ef5de2295b7a9cbaef021d385f7074cea043aa27272a7ae602bf2a7b9033db9ed3610c6fb85487eae97aac5bc7928c1950148",
-		"f5ce40d95b5eb899abbccff5911cb8577939804d6527378b8c108c3d2090ff9be18e2d33e3021ed2ef32d85822423b6304f726aa854bae07d0396e9a9addc40f").withOrderTwo(
-		"9a628f975594ecefd89ba28a2539ffb79c8ab238aeed0851fa5c1abb02b80b44c6734501b83a011dd625cd0b5145091a6d9acd4b1f5c5b1e21b2b249ddfd1271")
+		"f5ce40d95b5eb899abbccff5911cb8577939804d6527378b8c108c3d2090ff9be18e2d33e3021ed2ef32d85822423b6304f726aa854bae07d0396e9a9addc40f").withEdwards(
+		"9e4f5d8c017d8d9f13a5cf3cdf5bfe4dab402d54198e31ebde28a0621050439ca6b39e0a515c06b304e2ce43e79e369e91a0cfc2bc2a22b4ca302dbb33ee7550")
 )
 
 // parameters reads p, a, b, q, x and y, written without leading zeros.
@@ -88,8 +89,8 @@ func parameters(size, cofactor int, p, a, b, q, x, y string) Parameters {
 	}
 }
 
-func (p Parameters) withOrderTwo(t string) Parameters {
-	p.T = number(len(p.P), t)
+func (p Parameters) withEdwards(d string) Parameters {
+	p.D = number(len(p.P), d)
 	return p
 }
 

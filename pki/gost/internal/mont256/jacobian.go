@@ -127,28 +127,39 @@ func (c *Curve) finishAdd(r, p *jacobian, x, y, h, s, z *Element) {
 	f.sub(&r.y, &v, &hhh)
 }
 
-// normalise turns points other than infinity affine, with one inversion for
-// all (Montgomery's trick).
+// normalise turns points other than infinity affine.
 func (c *Curve) normalise(points []jacobian) []affine {
 	f := c.f
-	products := make([]Element, len(points))
-	running := f.one()
+	inverses := make([]Element, len(points))
 	for i := range points {
-		products[i] = running
-		f.mul(&running, &running, &points[i].z)
+		inverses[i] = points[i].z
 	}
-	var inverse Element
-	f.invert(&inverse, &running)
-
+	f.invertAll(inverses)
 	out := make([]affine, len(points))
-	for i := len(points) - 1; i >= 0; i-- {
-		var z, zz Element
-		f.mul(&z, &inverse, &products[i])
-		f.mul(&inverse, &inverse, &points[i].z)
+	for i, z := range inverses {
+		var zz Element
 		f.sqr(&zz, &z)
 		f.mul(&out[i].x, &points[i].x, &zz)
 		f.mul(&zz, &zz, &z)
 		f.mul(&out[i].y, &points[i].y, &zz)
 	}
 	return out
+}
+
+// invertAll inverts elements other than zero at the cost of one inversion
+// (Montgomery's trick): 1/x = y·(1/xy).
+func (f *field) invertAll(x []Element) {
+	products := make([]Element, len(x)) // of all before
+	running := f.one()
+	for i := range x {
+		products[i] = running
+		f.mul(&running, &running, &x[i])
+	}
+	f.invert(&running, &running)
+	for i := len(x) - 1; i >= 0; i-- {
+		var inverse Element
+		f.mul(&inverse, &running, &products[i])
+		f.mul(&running, &running, &x[i])
+		x[i] = inverse
+	}
 }
