@@ -277,7 +277,12 @@ func (s *service) makePayments(context.Context) error {
 		return err
 	}
 	var err error
-	if s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{Now: s.now, Logger: s.log}); err != nil {
+	s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{
+		Now: s.now, Logger: s.log,
+		// The dossier is made after the jobs, and they start after it.
+		Daily: map[string]func(context.Context) error{"idempotency": func(ctx context.Context) error { return s.dossier.Prune(ctx) }},
+	})
+	if err != nil {
 		return err
 	}
 	client, err := s.channel(s.config.Gateway.URL, s.config.Gateway.SenderID, cert.OIDRolePaymentGateway)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,9 @@ type JobsConfig struct {
 	Logger *slog.Logger
 	// AtOnce is how many jobs this process works at a time; 0 stands for 8.
 	AtOnce int
+	// Daily are further tasks of upkeep by their names; one process runs each
+	// once a day.
+	Daily map[string]func(context.Context) error
 }
 
 // Jobs inserts jobs into the caller's transactions and, once started, works
@@ -49,7 +53,7 @@ type Jobs struct {
 }
 
 // NewJobs makes the client of the queue. workers names every kind of job of
-// this program; NewJobs adds the daily upkeep of the partitions to it. A
+// this program; NewJobs adds the daily upkeep to it. A
 // process that never calls Start only inserts.
 func NewJobs(pool *pgxpool.Pool, workers *river.Workers, config JobsConfig) (*Jobs, error) {
 	if config.Now == nil || workers == nil {
@@ -61,13 +65,17 @@ func NewJobs(pool *pgxpool.Pool, workers *river.Workers, config JobsConfig) (*Jo
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := river.AddWorkerSafely(workers, &partitionWorker{pool: pool, now: config.Now}); err != nil {
-		return nil, fault.Wrap(err, fault.BadArgument, "", "add the upkeep of partitions to the workers")
+	daily := map[string]func(context.Context) error{
+		"partitions": func(ctx context.Context) error { return postgres.EnsurePartitions(ctx, pool, config.Now()) },
+	}
+	maps.Copy(daily, config.Daily)
+	if err := river.AddWorkerSafely(workers, &upkeepWorker{tasks: daily}); err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "", "add the upkeep to the workers")
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: config.AtOnce}},
 		Workers:              workers,
-		PeriodicJobs:         []*river.PeriodicJob{partitionSchedule()},
+		PeriodicJobs:         schedules(daily),
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		Logger:               config.Logger,
@@ -116,27 +124,37 @@ func (j *Jobs) Stop(ctx context.Context) error {
 	return nil
 }
 
-// partitionArgs is the daily job that keeps the partitions some months ahead.
-type partitionArgs struct{}
-
-func (partitionArgs) Kind() string { return "partition_upkeep" }
-
-type partitionWorker struct {
-	river.WorkerDefaults[partitionArgs]
-	pool *pgxpool.Pool
-	now  func() time.Time
+// upkeepArgs is a daily job, such as the one that keeps the partitions some
+// months ahead.
+type upkeepArgs struct {
+	Task string `json:"task"`
 }
 
-func (w *partitionWorker) Work(ctx context.Context, _ *river.Job[partitionArgs]) error {
-	return postgres.EnsurePartitions(ctx, w.pool, w.now())
+func (upkeepArgs) Kind() string { return "upkeep" }
+
+type upkeepWorker struct {
+	river.WorkerDefaults[upkeepArgs]
+	tasks map[string]func(context.Context) error
 }
 
-// partitionSchedule runs the upkeep once a day and whenever a process becomes
-// the leader, so that a service restarted daily does not miss it for ever.
-func partitionSchedule() *river.PeriodicJob {
-	return river.NewPeriodicJob(
-		river.PeriodicInterval(upkeepInterval),
-		func() (river.JobArgs, *river.InsertOpts) { return partitionArgs{}, nil },
-		&river.PeriodicJobOpts{ID: "partition_upkeep", RunOnStart: true},
-	)
+func (w *upkeepWorker) Work(ctx context.Context, job *river.Job[upkeepArgs]) error {
+	task, known := w.tasks[job.Args.Task]
+	if !known {
+		return river.JobCancel(fault.New(fault.JobUnknown, "", "no task of upkeep %.80q", job.Args.Task))
+	}
+	return task(ctx)
+}
+
+// schedules run each task once a day and whenever a process becomes the
+// leader, so that a service restarted daily does not miss it for ever.
+func schedules(tasks map[string]func(context.Context) error) []*river.PeriodicJob {
+	var jobs []*river.PeriodicJob
+	for name := range tasks {
+		jobs = append(jobs, river.NewPeriodicJob(
+			river.PeriodicInterval(upkeepInterval),
+			func() (river.JobArgs, *river.InsertOpts) { return upkeepArgs{Task: name}, nil },
+			&river.PeriodicJobOpts{ID: "upkeep_" + name, RunOnStart: true},
+		))
+	}
+	return jobs
 }

@@ -158,6 +158,20 @@ func TestTheLeaderKeepsThePartitions(t *testing.T) {
 	}
 }
 
+func TestTheLeaderRunsFurtherDailyTasks(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	ran := make(chan struct{}, 1)
+	jobs, err := outbox.NewJobs(pool, river.NewWorkers(), outbox.JobsConfig{
+		Now:   func() time.Time { return postgrestest.FixedMonth },
+		Daily: map[string]func(context.Context) error{"tidy": func(context.Context) error { ran <- struct{}{}; return nil }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	startJobs(t, jobs)
+	<-ran
+}
+
 func TestNewJobsNeedsAClockAndWorkers(t *testing.T) {
 	if _, err := outbox.NewJobs(nil, river.NewWorkers(), outbox.JobsConfig{}); !fault.Is(err, fault.BadArgument) {
 		t.Errorf("NewJobs = %v, want %s", err, fault.BadArgument)
