@@ -48,6 +48,11 @@ type Certificate struct {
 	ExtKeyUsage []asn1.ObjectIdentifier
 	Policies    []asn1.ObjectIdentifier
 
+	// What a CA demands of the certificates below it; empty if absent.
+	PolicyMappings                                                []PolicyMapping
+	RequireExplicitPolicy, InhibitPolicyMapping, InhibitAnyPolicy SkipCerts
+	NameConstraints                                               *NameConstraints
+
 	SubjectKeyID    []byte
 	AuthorityKeyID  []byte
 	AuthorityIssuer []byte   // the authority's issuer name in DER, if the extension names one
@@ -59,6 +64,9 @@ type Certificate struct {
 	OCSPServers, IssuingURLs []string // authority information access
 	CRLURLs, DeltaCRLURLs    []string // distribution points of full CRLs, freshest CRL
 	Emails                   []string // rfc822Name of the subject alternative name
+
+	AltNames               []GeneralName       // subject alternative names of every kind
+	CRLPoints, FreshestCRL []DistributionPoint // all distribution points
 
 	OCSPNoCheck bool     // id-pkix-ocsp-nocheck, RFC 6960 §4.2.2.2.1
 	KeyStore    KeyStore // NUC RK's extension; zero if absent
@@ -239,8 +247,8 @@ func serialHex(serial *big.Int) string {
 	return sign + hex.EncodeToString(serial.Bytes())
 }
 
-// SelfIssued reports whether subject and issuer are the same bytes.
-func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
+// SelfIssued reports whether subject and issuer are the same name.
+func (c *Certificate) SelfIssued() bool { return c.IssuedInNameOf(c) }
 
 // Covers reports whether t lies within the validity period, both ends
 // included (RFC 5280 §4.1.2.5).

@@ -410,12 +410,12 @@ func TestRefusals(t *testing.T) {
 func TestUnknownCriticalExtensionIsReported(t *testing.T) {
 	template := signerTemplate()
 	unknown := asn1.ObjectIdentifier{1, 2, 3, 4}
-	template.ExtraExtensions = []pkix.Extension{{Id: unknown, Critical: true, Value: []byte{5, 0}}, {Id: OIDNameConstraints, Critical: true, Value: []byte{0x30, 0}}}
+	template.ExtraExtensions = []pkix.Extension{{Id: unknown, Critical: true, Value: []byte{5, 0}}, {Id: asn1.ObjectIdentifier{1, 2, 3, 5}, Critical: true, Value: []byte{0x30, 0}}}
 	c, err := Parse(issue(t, template))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if dotted(c.UnhandledCritical) != "1.2.3.4 2.5.29.30" {
+	if dotted(c.UnhandledCritical) != "1.2.3.4 1.2.3.5" {
 		t.Errorf("critical %v", c.UnhandledCritical)
 	}
 	if e, ok := c.Extension(unknown); !ok || !e.Critical || !bytes.Equal(e.Value, []byte{5, 0}) {

@@ -70,8 +70,12 @@ var extensionParsers = map[string]func(*Certificate, cryptobyte.String) bool{
 	OIDAuthorityKeyID.String():      (*Certificate).parseAuthorityKeyID,
 	OIDSubjectAltName.String():      (*Certificate).parseSubjectAltName,
 	OIDAuthorityInfoAccess.String(): (*Certificate).parseAccess,
-	OIDCRLPoints.String():           func(c *Certificate, s cryptobyte.String) bool { return readPoints(s, &c.CRLURLs) },
-	OIDFreshestCRL.String():         func(c *Certificate, s cryptobyte.String) bool { return readPoints(s, &c.DeltaCRLURLs) },
+	OIDPolicyMappings.String():      (*Certificate).parsePolicyMappings,
+	OIDPolicyConstraints.String():   (*Certificate).parsePolicyConstraints,
+	OIDInhibitAnyPolicy.String():    (*Certificate).parseInhibitAnyPolicy,
+	OIDNameConstraints.String():     (*Certificate).parseNameConstraints,
+	OIDCRLPoints.String():           func(c *Certificate, s cryptobyte.String) bool { return readPoints(s, &c.CRLPoints, &c.CRLURLs) },
+	OIDFreshestCRL.String():         func(c *Certificate, s cryptobyte.String) bool { return readPoints(s, &c.FreshestCRL, &c.DeltaCRLURLs) },
 	OIDOCSPNoCheck.String():         (*Certificate).parseNoCheck,
 	OIDKeyStore.String():            (*Certificate).parseKeyStore,
 }
@@ -249,13 +253,21 @@ func (c *Certificate) parseAuthorityKeyID(s cryptobyte.String) bool {
 }
 
 func (c *Certificate) parseSubjectAltName(s cryptobyte.String) bool {
-	var names cryptobyte.String
-	return s.ReadASN1(&names, cbasn1.SEQUENCE) && s.Empty() &&
-		eachGeneralName(names, func(tag cbasn1.Tag, content cryptobyte.String) {
-			if tag == context(1) {
-				c.Emails = append(c.Emails, string(content))
-			}
-		})
+	var list cryptobyte.String
+	var ok bool
+	if !s.ReadASN1(&list, cbasn1.SEQUENCE) || !s.Empty() {
+		return false
+	}
+	if list.Empty() { // forbidden, and seen at responders of old: there is no name then
+		return true
+	}
+	c.AltNames, ok = ReadGeneralNames(list)
+	for _, name := range c.AltNames {
+		if name.Kind == EmailName {
+			c.Emails = append(c.Emails, string(name.Value))
+		}
+	}
+	return ok
 }
 
 // parseNoCheck reads NULL, or nothing at all, as NUC RK's responders have it.

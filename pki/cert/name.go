@@ -19,10 +19,11 @@ const (
 )
 
 // Name is a distinguished name as it was written: a sequence of relative
-// names, each with one attribute or more. Names are compared by their DER, not
-// by this.
+// names, each with one attribute or more.
 type Name struct {
 	RDNs [][]Attribute
+	keys []string // one for each of RDNs, see Key
+	key  string
 }
 
 // Attribute is one attribute of a name.
@@ -64,20 +65,30 @@ func parseName(der []byte) (Name, bool) {
 	var n Name
 	for !list.Empty() {
 		var set cryptobyte.String
-		if len(n.RDNs) == rdnsMax || !list.ReadASN1(&set, cbasn1.SET) || set.Empty() {
+		if len(n.RDNs) == rdnsMax || !list.ReadASN1(&set, cbasn1.SET) {
 			return Name{}, false
 		}
-		var rdn []Attribute
-		for !set.Empty() {
-			a, ok := readAttribute(&set)
-			if !ok || len(rdn) == attributesPerRDN {
-				return Name{}, false
-			}
-			rdn = append(rdn, a)
+		rdn, ok := readRDN(set)
+		if !ok {
+			return Name{}, false
 		}
-		n.RDNs = append(n.RDNs, rdn)
+		n.add(rdn)
 	}
+	n.key = strings.Join(n.keys, "")
 	return n, true
+}
+
+// readRDN reads the content of a RelativeDistinguishedName.
+func readRDN(set cryptobyte.String) ([]Attribute, bool) {
+	var rdn []Attribute
+	for !set.Empty() {
+		a, ok := readAttribute(&set)
+		if !ok || len(rdn) == attributesPerRDN {
+			return nil, false
+		}
+		rdn = append(rdn, a)
+	}
+	return rdn, len(rdn) > 0
 }
 
 func readAttribute(s *cryptobyte.String) (Attribute, bool) {

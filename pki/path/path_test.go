@@ -183,12 +183,12 @@ func TestBuild(t *testing.T) {
 		{"unknown critical extension", chain(issue(t, root, "x", 3, extension(asn1.ObjectIdentifier{1, 2, 3}, true, 5, 0))), 2, fault.CriticalExtensionUnknown},
 		{"unknown extension", chain(issue(t, root, "x", 3, extension(asn1.ObjectIdentifier{1, 2, 3}, false, 5, 0))), 2, ""},
 		{"critical extension of a leaf anchor", parts{issue(t, nil, "x", 3, extension(asn1.ObjectIdentifier{1, 2, 3}, true, 5, 0)), nil, nil, 0}, 1, fault.CriticalExtensionUnknown},
-		{"name constraints", chain(issue(t, root, "x", 3, extension(cert.OIDNameConstraints, false, 0x30, 0))), 2, fault.NameConstraintsNotSupported},
-		{"policy constraints", chain(issue(t, root, "x", 3, extension(cert.OIDPolicyConstraints, false, 0x30, 0))), 2, fault.PolicyNotSupported},
+		{"name constraints", chain(issue(t, root, "x", 3, extension(cert.OIDNameConstraints, false, 0x30, 2, 0xa0, 0))), 2, fault.NameConstraintsNotSupported},
+		{"policy constraints", chain(issue(t, root, "x", 3, extension(cert.OIDPolicyConstraints, false, 0x30, 3, 0x80, 1, 0))), 2, fault.PolicyNotSupported},
 		{"inhibit any policy", chain(issue(t, root, "x", 3, extension(cert.OIDInhibitAnyPolicy, false, 2, 1, 0))), 2, fault.PolicyNotSupported},
 		{"critical policies", chain(issue(t, root, "x", 3, extension(cert.OIDCertificatePolicies, true, 0x30, 6, 0x30, 4, 6, 2, 0x2a, 3))), 2, fault.PolicyNotSupported},
 		{"policies", chain(issue(t, root, "x", 3, extension(cert.OIDCertificatePolicies, false, 0x30, 6, 0x30, 4, 6, 2, 0x2a, 3))), 2, ""},
-		{"critical policy mappings", chain(issue(t, root, "x", 3, extension(cert.OIDPolicyMappings, true, 0x30, 0))), 2, fault.PolicyNotSupported},
+		{"critical policy mappings", chain(issue(t, root, "x", 3, extension(cert.OIDPolicyMappings, true, 0x30, 8, 0x30, 6, 6, 1, 0x2a, 6, 1, 0x2b))), 2, fault.PolicyNotSupported},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

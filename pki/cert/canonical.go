@@ -1,0 +1,99 @@
+package cert
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Key is the name in a form that is equal for all names that RFC 5280 §7.1
+// holds equal: strings of whatever type are compared without regard to case
+// and to the amount of white space, attributes of one relative name without
+// regard to their order. It is for comparing alone.
+//
+// Strings are prepared as RFC 4518 §2 does with two simplifications, both of
+// which make fewer names equal: code points are mapped to nothing by their
+// class (format and control) instead of by its list, and prohibited ones are
+// kept. Values that are not strings are compared as bytes.
+func (n Name) Key() string { return n.key }
+
+// Equal compares two names by RFC 5280 §7.1.
+func (n Name) Equal(other Name) bool { return n.key == other.key }
+
+// Within reports whether the name lies in the subtree under base, as name
+// constraints ask (RFC 5280 §7.1): base is where it begins.
+func (n Name) Within(base Name) bool {
+	return len(n.keys) >= len(base.keys) && slices.Equal(n.keys[:len(base.keys)], base.keys)
+}
+
+// Below is the name with one more relative name, such as a distribution point
+// gives relative to its CRL issuer.
+func (n Name) Below(rdn []Attribute) Name {
+	below := Name{RDNs: slices.Clone(n.RDNs), keys: slices.Clone(n.keys)}
+	below.add(rdn)
+	below.key = strings.Join(below.keys, "")
+	return below
+}
+
+func (n *Name) add(rdn []Attribute) {
+	n.RDNs = append(n.RDNs, rdn)
+	n.keys = append(n.keys, rdnKey(rdn))
+}
+
+// rdnKey writes attributes so that no two different sets give one key: every
+// part says how long it is.
+func rdnKey(rdn []Attribute) string {
+	parts := make([]string, len(rdn))
+	for i, a := range rdn {
+		kind, value := 's', ""
+		if a.Value == "" {
+			kind, value = 'r', string(a.Raw)
+		} else {
+			value = prepare(a.Value)
+		}
+		parts[i] = fmt.Sprintf("%s=%c%d:%s;", a.Type, kind, len(value), value)
+	}
+	slices.Sort(parts)
+	return fmt.Sprintf("%d{%s}", len(parts), strings.Join(parts, ""))
+}
+
+// prepare folds a string for comparison.
+func prepare(s string) string {
+	if !isASCII(s) {
+		s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+	}
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsSpace(r) && (unicode.Is(unicode.Cf, r) || unicode.IsControl(r)) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// SameName compares two names given with their bytes: equal bytes spare the
+// comparison of strings.
+func SameName(rawA []byte, a Name, rawB []byte, b Name) bool {
+	return bytes.Equal(rawA, rawB) || a.Equal(b)
+}
+
+// IssuedInNameOf reports whether the certificate names issuer's subject as its
+// issuer.
+func (c *Certificate) IssuedInNameOf(issuer *Certificate) bool {
+	return SameName(c.RawIssuer, c.Issuer, issuer.RawSubject, issuer.Subject)
+}
