@@ -39,6 +39,18 @@ func rows(peer *peer) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	edwardsLong, err := newSubject(gost.SignatureRU2012x512, "id-tc26-gost-3410-2012-512-paramSetC")
+	if err != nil {
+		return nil, err
+	}
+	edwardsShort, err := newSubject(gost.SignatureKZ2015x256, "kz-gost-34.10-2015-256-A")
+	if err != nil {
+		return nil, err
+	}
+	general, err := newSubject(gost.SignatureRU2012x256, "id-GostR3410-2001-CryptoPro-B-ParamSet")
+	if err != nil {
+		return nil, err
+	}
 	cachedLong, err := long.cached()
 	if err != nil {
 		return nil, err
@@ -63,6 +75,9 @@ func rows(peer *peer) ([]row, error) {
 	engine("verify 512-A, cached key", "verify512", cachedLong)
 	engine("verify 256 CryptoPro-A", "verify256", short.verify)
 	engine("verify 256 CryptoPro-A, cached key", "verify256", cachedShort)
+	engine("verify tc26-256-A", "verify256TCA", edwardsShort.verify)
+	engine("verify tc26-512-C", "verify512C", edwardsLong.verify)
+	engine("verify 256 CryptoPro-B", "verify256B", general.verify)
 	engine("sign 512-A", "sign512", long.sign)
 	engine("Streebog-512, 64 KiB", "streebog512", hashStreebog)
 	engine("GOST R 34.11-94, 64 KiB", "gost341194", hash94)

@@ -63,10 +63,18 @@ int main(void) {
         puts("error: no gost engine");
         return 1;
     }
-    struct signing long_key = {0}, short_key = {0};
-    if (!make_key(e, &long_key, "gost2012_512", "A", 64) || !make_key(e, &short_key, "gost2012_256", "A", 32)) {
-        puts("error: no keys");
-        return 1;
+    /* The paramset names are the engine's own: A of 256 bits is CryptoPro-A. */
+    static struct { const char *operation, *algorithm, *set; size_t size; struct signing key; } keys[] = {
+        {"verify512", "gost2012_512", "A", 64, {0}},   {"verify512C", "gost2012_512", "C", 64, {0}},
+        {"verify256", "gost2012_256", "A", 32, {0}},   {"verify256TCA", "gost2012_256", "TCA", 32, {0}},
+        {"verify256B", "gost2012_256", "B", 32, {0}},
+    };
+    enum { KEYS = sizeof keys / sizeof keys[0] };
+    for (int i = 0; i < KEYS; i++) {
+        if (!make_key(e, &keys[i].key, keys[i].algorithm, keys[i].set, keys[i].size)) {
+            puts("error: no keys");
+            return 1;
+        }
     }
     const EVP_MD *streebog = EVP_get_digestbyname("md_gost12_512");
     const EVP_MD *gost94 = EVP_get_digestbyname("md_gost94");
@@ -80,12 +88,13 @@ int main(void) {
     fflush(stdout);
     while (scanf("%31s %d", operation, &milliseconds) == 2) {
         long done = 0;
-        int ok = 1;
+        int ok = 1, subject = -1;
+        for (int i = 0; i < KEYS; i++)
+            if (!strcmp(operation, keys[i].operation)) subject = i;
         double start = cpu_seconds(), now = start;
         while (ok && now - start < milliseconds * 1e-3) {
-            if (!strcmp(operation, "verify512")) ok = verify_once(&long_key);
-            else if (!strcmp(operation, "verify256")) ok = verify_once(&short_key);
-            else if (!strcmp(operation, "sign512")) ok = sign_once(&long_key);
+            if (subject >= 0) ok = verify_once(&keys[subject].key);
+            else if (!strcmp(operation, "sign512")) ok = sign_once(&keys[0].key);
             else if (!strcmp(operation, "streebog512")) ok = hash_once(streebog);
             else if (!strcmp(operation, "gost341194")) ok = hash_once(gost94);
             else ok = 0;
