@@ -10,5 +10,6 @@ func (p *program) commands() []*cobra.Command {
 		p.serveCommand(),
 		p.verifyCommand(),
 		p.clientCommand(),
+		p.benchCommand(),
 	}
 }
