@@ -15,6 +15,7 @@ var floors = [][]house{
 	1: {{
 		"pki/ber",
 		"pki/gost/internal/...", "pki/gost/gost341194", "pki/gost/streebog", "pki/gost",
+		"pki/gost/bench", "pki/gost/bench/...",
 		"pki/algo",
 	}},
 	2: {{

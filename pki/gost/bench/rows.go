@@ -154,18 +154,17 @@ func (s *subject) cached() (func(n int) error, error) {
 	if err := cache.Verify(s.algorithm, s.public, s.digest, s.signature); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	done := make(chan struct{})
 	go func() { defer close(done); cache.Run(ctx) }()
-	for deadline := time.Now().Add(time.Minute); cache.Tables() == 0; {
-		if time.Now().After(deadline) {
-			cancel()
-			return nil, errors.New("the table was not made in a minute")
-		}
-		time.Sleep(time.Millisecond)
+	for tick := time.Tick(time.Millisecond); cache.Tables() == 0 && ctx.Err() == nil; {
+		<-tick
 	}
 	cancel()
 	<-done
+	if cache.Tables() == 0 {
+		return nil, errors.New("the table was not made in a minute")
+	}
 	return func(n int) error {
 		for range n {
 			if err := cache.Verify(s.algorithm, s.public, s.digest, s.signature); err != nil {

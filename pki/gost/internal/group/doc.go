@@ -1,0 +1,3 @@
+// Package group holds what the generated arithmetic packages share: the
+// parameters of a curve and the reasons to refuse a public key.
+package group
