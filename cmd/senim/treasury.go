@@ -1,0 +1,343 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/senim-kz/senim/internal/config"
+	"github.com/senim-kz/senim/internal/dossier"
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/outbox"
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments"
+	"github.com/senim-kz/senim/payments/ledger"
+	"github.com/senim-kz/senim/payments/reconcile"
+	"github.com/senim-kz/senim/payments/statement"
+)
+
+var (
+	sayImporting = text{"Үзінді көшірме оқылуда", "Читаю выписку", "Reading the statement"}
+	sayImported  = text{
+		"%s: жаңа жолдар %d, бұрын келген %d, оқылмаған %d",
+		"%s: новых строк %d, пришедших раньше %d, нечитаемых %d",
+		"%s: %d new lines, %d that came before, %d that cannot be read",
+	}
+	sayKnown = text{
+		"%s: бұл файл бұрын жүктелген, ештеңе өзгерген жоқ",
+		"%s: этот файл уже загружен, ничего не изменилось",
+		"%s: the same file came before, nothing changed",
+	}
+	sayMatching      = text{"Салыстырылуда", "Сверяю", "Reconciling"}
+	sayReconciledDay = text{
+		"%s: жолдар %d, сәйкес келгені %d (%s), назар аударуды қажет ететіні %d",
+		"%s: строк %d, совпало %d (%s), требуют внимания %d",
+		"%s: %d lines, %d matched (%s), %d need a person",
+	}
+	sayVerifying   = text{"Бас кітап тексерілуде", "Проверяю книгу", "Verifying the ledger"}
+	sayLedgerTotal = text{
+		"жазбалар %d, өткізулер %d, дебет %s, кредит %s",
+		"записей %d, проводок %d, дебет %s, кредит %s",
+		"%d entries, %d postings, debits %s, credits %s",
+	}
+	sayLedgerWhole = text{"Бас кітап бүтін.", "Книга цела.", "The ledger is whole."}
+)
+
+// treasury is the operator's hand in payments: the database of a place, and
+// what its configuration says of the treasury.
+type treasury struct{ payments.Treasury }
+
+// openTreasury opens the place's database. The caller closes the pool.
+func (p *program) openTreasury(ctx context.Context, w *place) (*treasury, error) {
+	c := &config.Config{} // of senim up: all defaults
+	var dsn string
+	var err error
+	if w.config == "" {
+		dsn, err = w.dsn(p.environ)
+	} else if c, err = config.Load(w.config, p.environ); err == nil {
+		dsn, err = readDSN(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pool, err := postgres.OpenUnhurried(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &treasury{payments.Treasury{Pool: pool, Now: p.now, IIK: c.Payments.BeneficiaryIIK}}, nil
+}
+
+// audit records that the operator did something, and how it ended. The act has
+// its own transaction; should this one fail, doing it again changes nothing.
+func (t *treasury) audit(ctx context.Context, action, object, outcome string) error {
+	return postgres.InTx(ctx, t.Pool, func(tx pgx.Tx) error {
+		return outbox.Audit(ctx, tx, outbox.AuditRecord{Actor: actor(), Action: action, Object: object, Outcome: outcome, At: t.Now()})
+	})
+}
+
+// badInput gives an error that is the fault of the user's file its exit code.
+func badInput(err error) error {
+	if f := fault.Of(err); f != nil && slices.Contains([]fault.Class{fault.BadInput, fault.TooLarge, fault.Refused}, f.Code.Class()) {
+		return &exitError{exitBadInput, err}
+	}
+	return err
+}
+
+func (p *program) statementCommand() *cobra.Command {
+	c := &cobra.Command{Use: "statement", Short: "The treasury's statements", Args: cobra.NoArgs}
+	c.AddCommand(p.statementImport())
+	return c
+}
+
+func (p *program) statementImport() *cobra.Command {
+	var where place
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "import FILE…",
+		Short: "Store statement files (camt.053)",
+		Long: `Stores the treasury's statement files (camt.053), one after the other, each whole
+or not at all. A line that cannot be read is kept and listed; a file or a line
+that came before changes nothing, so that any file may be imported again.
+
+Exit 0 all files are stored, whatever lines they hold; 1 the work failed; 64
+wrong usage; 65 a FILE is no statement of the treasury's account. The files
+before it are stored then, those after it are not.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error {
+			t, err := p.openTreasury(c.Context(), &where)
+			if err != nil {
+				return err
+			}
+			defer t.Pool.Close()
+			all := []importedFile{}
+			for _, file := range files {
+				var done *dossier.StatementImport
+				if done, err = p.importStatement(c.Context(), t, file); err != nil {
+					break
+				}
+				all = append(all, importedFile{file, done})
+				if !asJSON {
+					p.showImport(file, done)
+				}
+			}
+			if asJSON {
+				err = errors.Join(err, p.printJSON(struct {
+					Statements []importedFile `json:"statements"` // those that are stored
+				}{all}))
+			}
+			return err
+		},
+	}
+	where.flags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// importedFile is one file as --json gives it.
+type importedFile struct {
+	File   string                   `json:"file"`
+	Import *dossier.StatementImport `json:"import"`
+}
+
+// shapeImport gives an import the shape that the API gives it.
+func shapeImport(i *statement.Import) *dossier.StatementImport {
+	shaped := &dossier.StatementImport{
+		ID: i.ID, Days: append([]kz.Day{}, i.Days...), Lines: i.Lines, Duplicates: i.Duplicates, Bad: i.Bad, Known: i.Known,
+		Rejected: []dossier.RejectedLine{},
+	}
+	for _, bad := range i.BadLines {
+		shaped.Rejected = append(shaped.Rejected, dossier.RejectedLine{Place: bad.Place, Code: string(bad.Code)})
+	}
+	return shaped
+}
+
+func (p *program) importStatement(ctx context.Context, t *treasury, path string) (*dossier.StatementImport, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, badInput(fault.Wrap(err, fault.Unreadable, path, "open the statement"))
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, badInput(fault.Wrap(err, fault.Unreadable, path, "open the statement"))
+	}
+	var shown *dossier.StatementImport
+	err = p.working(sayImporting, func(report func(string)) error {
+		source := &measured{ctx: ctx, source: file, total: info.Size(), report: report}
+		done, err := t.ImportStatement(ctx, filepath.Base(path), source)
+		if err != nil {
+			return err
+		}
+		shown = shapeImport(done)
+		return t.audit(ctx, "import statement", done.ID.String(), "done")
+	})
+	if err != nil {
+		return nil, badInput(fmt.Errorf("%s: %w", path, err))
+	}
+	return shown, nil
+}
+
+func (p *program) showImport(file string, done *dossier.StatementImport) {
+	if done.Known {
+		fmt.Fprintf(p.stdout, sayKnown.in(p.language)+"\n", file)
+		return
+	}
+	fmt.Fprintf(p.stdout, sayImported.in(p.language)+"\n", file, done.Lines, done.Duplicates, done.Bad)
+	for _, r := range done.Rejected {
+		fmt.Fprintf(p.stdout, "  %s\t%s\t%s\n", r.Place, r.Code, fault.Code(r.Code).Message(p.language))
+	}
+}
+
+func (p *program) reconcileCommand() *cobra.Command {
+	var where place
+	var date string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Match the statement lines of a day with the orders",
+		Long: `Matches the statement lines booked on a business day (Asia/Almaty) with the lines
+of paid orders and settles them in the ledger. Every other line is listed with
+its reason. A day may be reconciled any number of times: with the same
+statements and payments it gives the same result.
+
+Without --day it is yesterday, the last day that is over: today's statement may
+still grow, and its lines can be matched tomorrow as well.
+
+Exit 0 the day was reconciled, whatever exceptions it has; 1 it was not; 64
+wrong usage.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			day, err := p.dayOf(date)
+			if err != nil {
+				return err
+			}
+			t, err := p.openTreasury(c.Context(), &where)
+			if err != nil {
+				return err
+			}
+			defer t.Pool.Close()
+			var done *dossier.Reconciliation
+			err = p.working(sayMatching, func(func(string)) error {
+				result, err := t.Reconcile(c.Context(), day)
+				if err != nil {
+					return err
+				}
+				done = shapeReconciliation(result)
+				return t.audit(c.Context(), "reconcile", day.String(), "done")
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return p.printJSON(done)
+			}
+			p.showReconciliation(done)
+			return nil
+		},
+	}
+	where.flags(c)
+	c.Flags().StringVar(&date, "day", "", "business day, 2006-01-02 (yesterday in Asia/Almaty if empty)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// dayOf reads --day. The default is the last day that is over.
+func (p *program) dayOf(date string) (kz.Day, error) {
+	if date == "" {
+		return kz.DayOf(p.now()).AddDays(-1), nil
+	}
+	day, err := kz.ParseDay(date)
+	if err != nil {
+		return kz.Day{}, &exitError{exitUsage, fmt.Errorf("--day: %w", err)}
+	}
+	return day, nil
+}
+
+// shapeReconciliation gives a result the shape that the API gives it.
+func shapeReconciliation(r *reconcile.Result) *dossier.Reconciliation {
+	shaped := &dossier.Reconciliation{
+		Day: r.Day, Lines: r.Lines, Matched: r.Matched, Total: r.MatchedAmount, ExceptionCount: r.ExceptionCount,
+		Exceptions: []dossier.ReconciliationException{},
+	}
+	for _, e := range r.Exceptions {
+		shaped.Exceptions = append(shaped.Exceptions, dossier.ReconciliationException{
+			Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
+		})
+	}
+	return shaped
+}
+
+func (p *program) showReconciliation(r *dossier.Reconciliation) {
+	fmt.Fprintf(p.stdout, sayReconciledDay.in(p.language)+"\n", r.Day, r.Lines, r.Matched, r.Total.Display(), r.ExceptionCount)
+	for _, e := range r.Exceptions {
+		fmt.Fprintf(p.stdout, "  %s\t%s\t%s\t%s\t%s\n", e.Place, e.Identifier, e.Amount.Display(), e.Code, fault.Code(e.Code).Message(p.language))
+	}
+}
+
+func (p *program) ledgerCommand() *cobra.Command {
+	c := &cobra.Command{Use: "ledger", Short: "The double-entry book of payments", Args: cobra.NoArgs}
+	c.AddCommand(p.ledgerVerify())
+	return c
+}
+
+func (p *program) ledgerVerify() *cobra.Command {
+	var where place
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that nothing in the ledger was lost, added or changed",
+		Long: `Reads the whole book as it stands at one moment and checks that every entry
+balances and is as it was posted, and that nothing is missing or too much.
+
+Exit 0 the book is whole; 1 it is not, or could not be read; 64 wrong usage.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			t, err := p.openTreasury(c.Context(), &where)
+			if err != nil {
+				return err
+			}
+			defer t.Pool.Close()
+			var found *ledger.Verification
+			err = p.working(sayVerifying, func(func(string)) error {
+				found, err = t.VerifyLedger(c.Context())
+				return err
+			})
+			if found == nil {
+				return err
+			}
+			outcome := "whole"
+			if err != nil {
+				outcome = string(fault.CodeOf(err))
+			}
+			err = errors.Join(err, t.audit(c.Context(), "verify ledger", "", outcome))
+			if asJSON {
+				return errors.Join(err, p.printJSON(struct {
+					Whole bool `json:"whole"`
+					*ledger.Verification
+				}{len(found.Findings) == 0, found}))
+			}
+			p.showLedger(found)
+			return err
+		},
+	}
+	where.flags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (p *program) showLedger(v *ledger.Verification) {
+	fmt.Fprintf(p.stdout, sayLedgerTotal.in(p.language)+"\n", v.Entries, v.Postings, v.Debits.Display(), v.Credits.Display())
+	for _, f := range v.Findings {
+		fmt.Fprintf(p.stdout, "  %s\t%s\n", f.Key, f.Reason)
+	}
+	if len(v.Findings) == 0 {
+		fmt.Fprintln(p.stdout, sayLedgerWhole.in(p.language))
+	}
+}
