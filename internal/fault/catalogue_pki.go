@@ -22,8 +22,13 @@ const (
 	PathTooLong                 Code = "path_too_long"
 	KeyUsageForbidden           Code = "key_usage_forbidden"
 	CriticalExtensionUnknown    Code = "critical_extension_unknown"
-	PolicyNotSupported          Code = "policy_not_supported"
+	PurposeForbidden            Code = "purpose_forbidden"
+	PolicyNotAccepted           Code = "policy_not_accepted"
+	PolicyTreeTooBig            Code = "policy_tree_too_big"
+	NameForbidden               Code = "name_forbidden"
 	NameConstraintsNotSupported Code = "name_constraints_not_supported"
+	NameConstraintsTooMany      Code = "name_constraints_too_many"
+	PathSearchLimit             Code = "path_search_limit"
 
 	RevocationUnknown          Code = "revocation_unknown"
 	CertificateRevoked         Code = "certificate_revoked"
@@ -67,8 +72,13 @@ var pkiEntries = []Entry{
 	{PathTooLong, Refused, "Сертификаттар тізбегі рұқсат етілгеннен ұзын.", "Цепочка сертификатов длиннее допустимой.", "The chain is longer than allowed."},
 	{KeyUsageForbidden, Refused, "Кілтті бұлай қолдануға болмайды.", "Ключ не предназначен для такого применения.", "The certificate does not allow this use of the key."},
 	{CriticalExtensionUnknown, Refused, "Белгісіз маңызды кеңейтім бар.", "Есть неизвестное критическое расширение.", "There is an unknown critical extension."},
-	{PolicyNotSupported, Refused, "Сертификат саясатының шектеулеріне әлі қолдау жоқ.", "Ограничения политик сертификата пока не поддерживаются.", "Policy constraints of this certificate are not supported yet."},
-	{NameConstraintsNotSupported, Refused, "Атау шектеулеріне әлі қолдау жоқ.", "Ограничения имён пока не поддерживаются.", "Name constraints are not supported yet."},
+	{PurposeForbidden, Refused, "Сертификат мұндай мақсатқа арналмаған.", "Сертификат не предназначен для этой цели.", "The certificate, or a CA above it, is not meant for this purpose."},
+	{PolicyNotAccepted, Refused, "Тізбек талап етілген саясаттардың ешқайсысына сай емес.", "Цепочка не соответствует ни одной из требуемых политик.", "The chain is valid under none of the policies required."},
+	{PolicyTreeTooBig, TooLarge, "Тізбектегі саясаттар саны шектен асады.", "Слишком много политик в цепочке сертификатов.", "The chain has too many certificate policies."},
+	{NameForbidden, Refused, "Сертификаттағы атауға жоғары тұрған орталық рұқсат бермейді.", "Имя в сертификате запрещено вышестоящим центром.", "A name in the certificate is not one that a CA above it allows."},
+	{NameConstraintsNotSupported, Refused, "Атау шектеулерінің бұл түріне қолдау жоқ.", "Ограничения имён такого вида не поддерживаются.", "Name constraints of this kind are not supported."},
+	{NameConstraintsTooMany, TooLarge, "Атаулар мен оларға қойылған шектеулер тым көп.", "Слишком много имён и ограничений на них.", "There are too many names and constraints on them."},
+	{PathSearchLimit, TooLarge, "Тізбекке үміткер сертификаттар тым көп.", "Слишком много сертификатов-кандидатов для цепочки.", "There are too many candidate certificates to search for a chain."},
 
 	{RevocationUnknown, Refused, "Сертификаттың қайтарылған-қайтарылмағаны белгісіз.", "Статус отзыва сертификата неизвестен.", "The revocation status of the certificate is unknown."},
 	{CertificateRevoked, Refused, "Сертификат қайтарып алынған.", "Сертификат отозван.", "The certificate has been revoked."},

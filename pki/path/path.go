@@ -1,7 +1,7 @@
 package path
 
 import (
-	"bytes"
+	"encoding/asn1"
 	"fmt"
 	"time"
 
@@ -15,6 +15,12 @@ import (
 type Path struct {
 	Certificates []*cert.Certificate
 	Anchor       *trust.Anchor // nil if the chain reaches none
+
+	// Policies are those under which the path is valid, in terms of the
+	// anchor's domain: the user-constrained policy set of RFC 5280 §6.1.6,
+	// sorted. anyPolicy in it stands for every policy; empty, the path is good
+	// for none. Build and Validate set it.
+	Policies []asn1.ObjectIdentifier
 }
 
 // Request is what a path is wanted for.
@@ -27,26 +33,77 @@ type Request struct {
 	// Usage lists key usages of which the leaf must allow at least one; 0
 	// demands none.
 	Usage cert.KeyUsage
+
+	// Purpose is an extended key usage that the leaf must have, and that every
+	// CA below the anchor that lists any must list too; nil demands none.
+	// RFC 5280 leaves that chaining open; everybody does it.
+	Purpose asn1.ObjectIdentifier
+
+	Policies PolicyDemand
+
+	// BareAnchors takes of an anchor its name and key alone, as RFC 5280
+	// §6.1.1 d does. Without it, what the anchor's certificate says about what
+	// it may issue holds as well, as RFC 5937 asks.
+	BareAnchors bool
+}
+
+// PolicyDemand are the inputs c, e, f and g of RFC 5280 §6.1.1.
+type PolicyDemand struct {
+	Initial        []asn1.ObjectIdentifier // the user-initial-policy-set; empty: any policy
+	Explicit       bool                    // the path must be valid for one of them
+	InhibitMapping bool
+	InhibitAny     bool
 }
 
 // Build finds a path that is valid at the time. Where none is, it returns the
 // path that comes nearest together with the reason that it fails: one to an
-// anchor if there is any, else the longest chain and chain_not_found. Reasons
-// of time (certificate_expired, certificate_not_yet_valid) are given only if
+// anchor if there is any, else the longest chain with chain_not_found, or with
+// path_too_long or path_search_limit if the search was cut short. Reasons of
+// time (certificate_expired, certificate_not_yet_valid) are given only if
 // everything else about that path is right.
-func Build(r Request) (*Path, error) {
-	var nearest *Path
+func Build(r Request) (*Path, error) { return BuildAccepted(r, nil) }
+
+// BuildAccepted is Build with one more condition on the path, such as that
+// nothing on it is revoked; accept is asked about valid paths only, and for
+// Build's purposes its refusals count as the path's.
+func BuildAccepted(r Request, accept func(*Path) error) (*Path, error) {
+	var best *Path
 	var reason error
-	for _, p := range Prospective(r.Leaf, r.Intermediates, r.Anchors) {
-		err := p.Validate(r.At, r.Usage)
-		if err == nil {
-			return p, nil
+	nearness, tried := -1, 0
+	cut, longest := r.search(func(p *Path) (stop bool) {
+		err := r.validate(p)
+		near := nearnessOf(err)
+		if err == nil && accept != nil {
+			err = accept(p)
 		}
-		if nearest == nil || isTime(err) && !isTime(reason) {
-			nearest, reason = p, err
+		if err == nil || near > nearness {
+			best, reason, nearness = p, err, near
 		}
+		tried++
+		return err == nil || tried == pathsTried
+	})
+	switch {
+	case best != nil && (cut == nil || nearness > 0):
+		return best, reason
+	case best == nil:
+		best = &Path{Certificates: longest}
 	}
-	return nearest, reason
+	if cut != nil {
+		return best, cut
+	}
+	return best, best.noAnchor()
+}
+
+// nearnessOf ranks paths by what is wrong with them: anything, the time alone,
+// nothing (which leaves what the caller refused).
+func nearnessOf(err error) int {
+	switch {
+	case err == nil:
+		return 2
+	case isTime(err):
+		return 1
+	}
+	return 0
 }
 
 func isTime(err error) bool {
@@ -56,129 +113,12 @@ func isTime(err error) bool {
 // place points at a certificate of the path, the leaf being 0.
 func place(i int) string { return fmt.Sprintf("path/%d", i) }
 
-// Validate checks the path at a time, from the anchor down to the leaf. Of the
-// anchor, its validity period is not checked (RFC 5280 §6.1.1 d takes its name
-// and key alone); but an anchor that is a certificate of version 3 must be a
-// CA, allowed to sign certificates, and its path length holds, as RFC 5937
-// asks: nobody who trusts a person's certificate means to make them an issuer.
+func (p *Path) noAnchor() error {
+	return fault.New(fault.ChainNotFound, place(len(p.Certificates)-1), "no anchor issued it")
+}
+
+// Validate checks the path at a time, from the anchor down to the leaf, with no
+// policy demanded.
 func (p *Path) Validate(at time.Time, usage cert.KeyUsage) error {
-	if p.Anchor == nil {
-		return fault.New(fault.ChainNotFound, place(len(p.Certificates)-1), "no anchor issued it")
-	}
-	last := len(p.Certificates) - 1
-	for i := last; i > 0; i-- {
-		if err := p.checkIssuer(i); err != nil {
-			return err
-		}
-		if err := p.checkIssued(i - 1); err != nil {
-			return err
-		}
-	}
-	leaf := p.Certificates[0]
-	if last == 0 {
-		if err := checkExtensions(leaf, 0); err != nil {
-			return err
-		}
-	}
-	if usage != 0 && !allowsAny(leaf, usage) {
-		return fault.New(fault.KeyUsageForbidden, place(0), "none of the usages wanted")
-	}
-	return p.checkTimes(at)
-}
-
-// allowsAny reports whether the certificate allows one of the usages.
-func allowsAny(c *cert.Certificate, usages cert.KeyUsage) bool {
-	for bit := cert.KeyUsageDigitalSignature; bit <= cert.KeyUsageDecipherOnly; bit <<= 1 {
-		if usages&bit != 0 && c.Allows(bit) {
-			return true
-		}
-	}
-	return false
-}
-
-// checkIssuer checks that certificate i may issue the one below it (RFC 5280
-// §6.1.4 k-n).
-func (p *Path) checkIssuer(i int) error {
-	c := p.Certificates[i]
-	anchor := i == len(p.Certificates)-1
-	switch {
-	case !c.IsCA && !(anchor && c.Version < 3):
-		return fault.New(fault.NotACA, place(i), "basic constraints do not say CA")
-	case !c.Allows(cert.KeyUsageCertSign):
-		return fault.New(fault.KeyUsageForbidden, place(i), "the key may not sign certificates")
-	case c.MaxPathLen >= 0 && p.intermediatesBelow(i) > c.MaxPathLen:
-		return fault.New(fault.PathTooLong, place(i), "%d CAs follow, %d are allowed", p.intermediatesBelow(i), c.MaxPathLen)
-	}
-	return nil
-}
-
-// intermediatesBelow counts the CAs between certificate i and the leaf,
-// self-issued ones excepted (RFC 5280 §4.2.1.9).
-func (p *Path) intermediatesBelow(i int) int {
-	n := 0
-	for _, c := range p.Certificates[1:i] {
-		if !c.SelfIssued() {
-			n++
-		}
-	}
-	return n
-}
-
-// checkIssued checks certificate i against the one above it.
-func (p *Path) checkIssued(i int) error {
-	c, issuer := p.Certificates[i], p.Certificates[i+1]
-	if !bytes.Equal(c.RawIssuer, issuer.RawSubject) {
-		return fault.New(fault.ChainBroken, place(i), "its issuer is not the subject above it")
-	}
-	if err := c.VerifySignedBy(issuer); err != nil {
-		return fault.Wrap(err, fault.CodeOf(err), place(i), "check the certificate's signature")
-	}
-	return checkExtensions(c, i)
-}
-
-// constraining are extensions that change which paths are valid. They are
-// refused even where they are not critical: they ought to be, and passing over
-// them would accept what the CA excluded.
-var constraining = map[string]fault.Code{
-	cert.OIDNameConstraints.String():   fault.NameConstraintsNotSupported,
-	cert.OIDPolicyConstraints.String(): fault.PolicyNotSupported,
-	cert.OIDInhibitAnyPolicy.String():  fault.PolicyNotSupported,
-}
-
-// constrainingIfCritical have no effect as long as no policy is demanded,
-// unless the CA insists that they be processed.
-var constrainingIfCritical = map[string]fault.Code{
-	cert.OIDPolicyMappings.String():      fault.PolicyNotSupported,
-	cert.OIDCertificatePolicies.String(): fault.PolicyNotSupported,
-}
-
-// checkExtensions refuses what the package would have to process and cannot.
-func checkExtensions(c *cert.Certificate, i int) error {
-	for _, e := range c.Extensions {
-		code, refused := constraining[e.OID.String()]
-		if !refused && e.Critical {
-			code, refused = constrainingIfCritical[e.OID.String()]
-		}
-		if refused {
-			return fault.New(code, place(i), "extension %s", e.OID)
-		}
-	}
-	if len(c.UnhandledCritical) > 0 {
-		return fault.New(fault.CriticalExtensionUnknown, place(i), "extension %s", c.UnhandledCritical[0])
-	}
-	return nil
-}
-
-// checkTimes checks the validity periods of all but the anchor.
-func (p *Path) checkTimes(at time.Time) error {
-	for i := max(len(p.Certificates)-2, 0); i >= 0; i-- {
-		c := p.Certificates[i]
-		if at.Before(c.NotBefore) {
-			return fault.New(fault.CertificateNotYetValid, place(i), "valid from %s", c.NotBefore.Format(time.RFC3339))
-		}
-		if at.After(c.NotAfter) {
-			return fault.New(fault.CertificateExpired, place(i), "valid until %s", c.NotAfter.Format(time.RFC3339))
-		}
-	}
-	return nil
+	return Request{At: at, Usage: usage}.validate(p)
 }

@@ -13,57 +13,73 @@ import (
 // Limits of one search. NUC RK's chains have three certificates; the limits
 // leave room for cross-certification and stop a message full of look-alikes.
 const (
-	lengthMax     = 10   // certificates in a path
-	pathsMax      = 16   // complete paths
-	signaturesMax = 256  // signature checks
+	lengthMax     = 32   // certificates in a path
+	pathsListed   = 16   // complete paths that Prospective gives
+	pathsTried    = 256  // complete paths that Build validates
+	signaturesMax = 512  // signature checks
 	stepsMax      = 4096 // certificates tried; CAs that all certify each other make a path of every order
 )
 
 // Prospective lists the paths from the leaf to anchors, whatever their
-// validity, best first. Issuers are found by name (equal bytes) and key
-// identifier; candidates whose key did not make the signature are dropped,
-// unless they are all there is: then the path shows what is wrong. If no
-// anchor is reached, the one path is the longest chain found.
+// validity, best first. Issuers are found by name and key identifier;
+// candidates whose key did not make the signature are dropped, unless they are
+// all there is: then the path shows what is wrong. If no anchor is reached, the
+// one path is the longest chain found.
 //
 // Who collects evidence learns from it which certificates need revocation
 // information.
 func Prospective(leaf *cert.Certificate, intermediates []*cert.Certificate, anchors *trust.Store) []*Path {
+	var found []*Path
+	_, longest := Request{Leaf: leaf, Intermediates: intermediates, Anchors: anchors}.search(func(p *Path) bool {
+		found = append(found, p)
+		return len(found) == pathsListed
+	})
+	if len(found) == 0 {
+		return []*Path{{Certificates: longest}}
+	}
+	return found
+}
+
+// search visits the paths from the leaf to anchors, best first, until visit
+// says stop. cut is the limit that it ran into, if any.
+func (r Request) search(visit func(*Path) (stop bool)) (cut error, longest []*cert.Certificate) {
 	s := &search{
-		anchors: anchors,
+		request: r, visit: visit,
 		issuers: make(map[string][]*cert.Certificate),
+		offered: make(map[string]bool),
 		checked: make(map[[2]*cert.Certificate]error),
 	}
-	for _, a := range anchors.Anchors() {
+	for _, a := range r.Anchors.Anchors() {
 		s.offer(a.Certificate)
 	}
-	for _, list := range [][]*cert.Certificate{anchors.Intermediates(), intermediates} {
+	for _, list := range [][]*cert.Certificate{r.Anchors.Intermediates(), r.Intermediates} {
 		for _, c := range list {
 			s.offer(c)
 		}
 	}
-	s.extend([]*cert.Certificate{leaf})
-	if len(s.found) == 0 {
-		return []*Path{{Certificates: s.longest}}
-	}
-	return s.found
+	s.extend([]*cert.Certificate{r.Leaf})
+	return s.cut, s.longest
 }
 
 // search walks from the leaf upwards, depth first.
 type search struct {
-	anchors *trust.Store
+	request Request
+	visit   func(*Path) bool
 	issuers map[string][]*cert.Certificate // by subject, anchors first
+	offered map[string]bool                // by bytes
 	checked map[[2]*cert.Certificate]error // outcome of issuer and issued
 
 	steps   int
-	found   []*Path
+	done    bool
+	cut     error
 	longest []*cert.Certificate
 }
 
 // offer adds a possible issuer, once.
 func (s *search) offer(c *cert.Certificate) {
-	subject := string(c.RawSubject)
-	if !slices.ContainsFunc(s.issuers[subject], c.Equal) {
-		s.issuers[subject] = append(s.issuers[subject], c)
+	if !s.offered[string(c.Raw)] {
+		s.offered[string(c.Raw)] = true
+		s.issuers[c.Subject.Key()] = append(s.issuers[c.Subject.Key()], c)
 	}
 }
 
@@ -72,15 +88,20 @@ func (s *search) extend(chain []*cert.Certificate) {
 		s.longest = slices.Clone(chain)
 	}
 	top := chain[len(chain)-1]
-	if a, ok := s.anchors.Anchor(top); ok {
-		s.found = append(s.found, &Path{Certificates: slices.Clone(chain), Anchor: &a})
+	if a, ok := s.request.Anchors.Anchor(top); ok {
+		s.done = s.visit(&Path{Certificates: slices.Clone(chain), Anchor: &a})
 		return
 	}
 	if len(chain) == lengthMax {
+		s.cut = fault.New(fault.PathTooLong, place(len(chain)-1), "no anchor within %d certificates", lengthMax)
 		return
 	}
 	for _, issuer := range s.candidates(chain) {
-		if len(s.found) == pathsMax || s.steps == stepsMax {
+		if s.steps == stepsMax {
+			s.cut = fault.New(fault.PathSearchLimit, place(0), "more than %d certificates to try", stepsMax)
+			s.done = true
+		}
+		if s.done {
 			return
 		}
 		s.steps++
@@ -91,9 +112,9 @@ func (s *search) extend(chain []*cert.Certificate) {
 // candidates lists who may have issued the top of the chain, best first.
 func (s *search) candidates(chain []*cert.Certificate) []*cert.Certificate {
 	top := chain[len(chain)-1]
-	named := slices.Clone(s.issuers[string(top.RawIssuer)])
+	named := slices.Clone(s.issuers[top.Issuer.Key()])
 	slices.SortStableFunc(named, func(a, b *cert.Certificate) int {
-		return cmp.Compare(keyMatch(b, top), keyMatch(a, top))
+		return cmp.Or(cmp.Compare(keyMatch(b, top), keyMatch(a, top)), cmp.Compare(s.promise(b), s.promise(a)))
 	})
 	var verified, unknown, failed []*cert.Certificate
 	for _, c := range named {
@@ -128,11 +149,23 @@ func keyMatch(issuer, c *cert.Certificate) int {
 	return 0
 }
 
+// promise ranks what may follow by what is plain without the rest of the path:
+// an anchor ends it, and a CA that is not valid at the time leads nowhere.
+func (s *search) promise(c *cert.Certificate) int {
+	if _, ok := s.request.Anchors.Anchor(c); ok {
+		return 2
+	}
+	if c.IsCA && c.Covers(s.request.At) {
+		return 1
+	}
+	return 0
+}
+
 // holds reports whether the chain already has the certificate, or another one
 // for the same name and key, so that cross-certificates cannot run in circles.
 func holds(chain []*cert.Certificate, c *cert.Certificate) bool {
 	return slices.ContainsFunc(chain, func(other *cert.Certificate) bool {
-		return bytes.Equal(other.RawSubject, c.RawSubject) && bytes.Equal(other.RawSPKI, c.RawSPKI)
+		return bytes.Equal(other.RawSPKI, c.RawSPKI) && other.Subject.Equal(c.Subject)
 	})
 }
 
@@ -144,7 +177,8 @@ func (s *search) check(issuer, c *cert.Certificate) error {
 		return err
 	}
 	if len(s.checked) == signaturesMax {
-		return fault.New(fault.InputTooBig, "", "more than %d signatures to check", signaturesMax)
+		s.cut = fault.New(fault.PathSearchLimit, place(0), "more than %d signatures to check", signaturesMax)
+		return s.cut
 	}
 	err = c.VerifySignedBy(issuer)
 	s.checked[pair] = err

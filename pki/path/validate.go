@@ -1,0 +1,162 @@
+package path
+
+import (
+	"encoding/asn1"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
+)
+
+// validate is RFC 5280 §6.1 over a path at the time of the request. All rules
+// but those of time are checked first, from the anchor down.
+//
+// Of the anchor, its validity period is not checked (§6.1.1 d takes its name
+// and key alone); but unless anchors are bare, one that is a certificate of
+// version 3 must be a CA, allowed to sign certificates, and its path length and
+// name constraints hold, as RFC 5937 asks: nobody who trusts a person's
+// certificate means to make them an issuer.
+func (r Request) validate(p *Path) error {
+	if p.Anchor == nil {
+		return p.noAnchor()
+	}
+	last := len(p.Certificates) - 1
+	policies := newPolicyGraph(r.Policies, last)
+	var names nameRules
+	for i := last; i >= 0; i-- {
+		c := p.Certificates[i]
+		if i < last {
+			if err := p.checkIssued(i); err != nil {
+				return err
+			}
+			// Self-issued certificates are exempt, unless they are the last
+			// (§6.1.3 b, c).
+			if i == 0 || !c.SelfIssued() {
+				if err := names.check(c, i); err != nil {
+					return err
+				}
+			}
+			if err := policies.certificate(c, i); err != nil {
+				return err
+			}
+		}
+		if err := checkCritical(c, i); err != nil && (i < last || i == 0) {
+			return err
+		}
+		if i == 0 {
+			break
+		}
+		if i == last && r.BareAnchors {
+			continue
+		}
+		if err := p.checkIssuer(i); err != nil {
+			return err
+		}
+		names.add(c)
+	}
+	leaf := p.Certificates[0]
+	if r.Usage != 0 && !allowsAny(leaf, r.Usage) {
+		return fault.New(fault.KeyUsageForbidden, place(0), "none of the usages wanted")
+	}
+	if err := p.checkPurpose(r.Purpose); err != nil {
+		return err
+	}
+	set, err := policies.wrapUp(leaf)
+	if err != nil {
+		return err
+	}
+	if err := p.checkTimes(r.At); err != nil {
+		return err
+	}
+	p.Policies = set
+	return nil
+}
+
+// allowsAny reports whether the certificate allows one of the usages.
+func allowsAny(c *cert.Certificate, usages cert.KeyUsage) bool {
+	for bit := cert.KeyUsageDigitalSignature; bit <= cert.KeyUsageDecipherOnly; bit <<= 1 {
+		if usages&bit != 0 && c.Allows(bit) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkIssuer checks that certificate i may issue the one below it (RFC 5280
+// §6.1.4 k-n).
+func (p *Path) checkIssuer(i int) error {
+	c := p.Certificates[i]
+	anchor := i == len(p.Certificates)-1
+	switch {
+	case !c.IsCA && !(anchor && c.Version < 3):
+		return fault.New(fault.NotACA, place(i), "basic constraints do not say CA")
+	case !c.Allows(cert.KeyUsageCertSign):
+		return fault.New(fault.KeyUsageForbidden, place(i), "the key may not sign certificates")
+	case c.MaxPathLen >= 0 && p.intermediatesBelow(i) > c.MaxPathLen:
+		return fault.New(fault.PathTooLong, place(i), "%d CAs follow, %d are allowed", p.intermediatesBelow(i), c.MaxPathLen)
+	}
+	return nil
+}
+
+// intermediatesBelow counts the CAs between certificate i and the leaf,
+// self-issued ones excepted (RFC 5280 §4.2.1.9).
+func (p *Path) intermediatesBelow(i int) int {
+	n := 0
+	for _, c := range p.Certificates[1:i] {
+		if !c.SelfIssued() {
+			n++
+		}
+	}
+	return n
+}
+
+// checkIssued checks certificate i against the one above it (§6.1.3 a).
+func (p *Path) checkIssued(i int) error {
+	c, issuer := p.Certificates[i], p.Certificates[i+1]
+	if !c.IssuedInNameOf(issuer) {
+		return fault.New(fault.ChainBroken, place(i), "its issuer is not the subject above it")
+	}
+	if err := c.VerifySignedBy(issuer); err != nil {
+		return fault.Wrap(err, fault.CodeOf(err), place(i), "check the certificate's signature")
+	}
+	return nil
+}
+
+// checkCritical refuses critical extensions that nobody here processes (§6.1.4
+// o, §6.1.5 f).
+func checkCritical(c *cert.Certificate, i int) error {
+	if len(c.UnhandledCritical) > 0 {
+		return fault.New(fault.CriticalExtensionUnknown, place(i), "extension %s", c.UnhandledCritical[0])
+	}
+	return nil
+}
+
+var oidAnyUsage = asn1.ObjectIdentifier{2, 5, 29, 37, 0}
+
+// checkPurpose holds every certificate below the anchor that limits its
+// purposes against the one wanted.
+func (p *Path) checkPurpose(purpose asn1.ObjectIdentifier) error {
+	if purpose == nil {
+		return nil
+	}
+	for i, c := range p.Certificates[:max(len(p.Certificates)-1, 1)] {
+		if len(c.ExtKeyUsage) > 0 && !c.HasExtKeyUsage(purpose) && !c.HasExtKeyUsage(oidAnyUsage) {
+			return fault.New(fault.PurposeForbidden, place(i), "extended key usage %s is not listed", purpose)
+		}
+	}
+	return nil
+}
+
+// checkTimes checks the validity periods of all but the anchor (§6.1.3 a 2).
+func (p *Path) checkTimes(at time.Time) error {
+	for i := max(len(p.Certificates)-2, 0); i >= 0; i-- {
+		c := p.Certificates[i]
+		if at.Before(c.NotBefore) {
+			return fault.New(fault.CertificateNotYetValid, place(i), "valid from %s", c.NotBefore.Format(time.RFC3339))
+		}
+		if at.After(c.NotAfter) {
+			return fault.New(fault.CertificateExpired, place(i), "valid until %s", c.NotAfter.Format(time.RFC3339))
+		}
+	}
+	return nil
+}
