@@ -58,16 +58,24 @@ var (
 
 var curves = []*Curve{test256, cryptoProA, cryptoProB, cryptoProC, tc26A256, test512, tc26A512, tc26B512, tc26C512}
 
-// aliases are other names of the curves.
+// aliases are other names of the curves: sets that are the same curve, spellings
+// that differ between RFCs, and the short names in use. Kazakhstan's have no
+// printed name.
 var aliases = map[string]*Curve{
 	"id-GostR3410-2001-CryptoPro-XchA-ParamSet": cryptoProA,
 	"id-GostR3410-2001-CryptoPro-XchB-ParamSet": cryptoProC,
 	"id-tc26-gost-3410-2012-256-paramSetB":      cryptoProA,
 	"id-tc26-gost-3410-2012-256-paramSetC":      cryptoProB,
 	"id-tc26-gost-3410-2012-256-paramSetD":      cryptoProC,
-	"kz-gost-34.310-2004-A":                     cryptoProA,
-	"kz-gost-34.10-2015-256-A":                  tc26A256,
-	"kz-gost-34.10-2015-512-A":                  tc26A512,
+	"id-tc26-gost-3410-2012-512-paramSetTest":   test512,
+	"id-tc26-gost-3410-2012-512-paramSetA":      tc26A512,
+	"id-tc26-gost-3410-2012-512-paramSetB":      tc26B512,
+	"id-tc26-gost-3410-12-512-paramSetC":        tc26C512,
+
+	"CryptoPro-A": cryptoProA, "CryptoPro-B": cryptoProB, "CryptoPro-C": cryptoProC,
+	"tc26-256-A": tc26A256, "tc26-256-B": cryptoProA, "tc26-256-C": cryptoProB, "tc26-256-D": cryptoProC,
+	"tc26-512-Test": test512, "tc26-512-A": tc26A512, "tc26-512-B": tc26B512, "tc26-512-C": tc26C512,
+	"KZ 2004-A": cryptoProA, "KZ 2015-256-A": tc26A256, "KZ 2015-512-A": tc26A512,
 }
 
 func ru2001(n int) asn1.ObjectIdentifier   { return asn1.ObjectIdentifier{1, 2, 643, 2, 2, 35, n} }
@@ -82,9 +90,9 @@ var (
 	kz2015A512 = asn1.ObjectIdentifier{1, 2, 398, 3, 10, 1, 1, 2, 2, 1}
 )
 
-// CurveByName finds a curve by a name of its parameter set, as RFC 4357, 7836
-// and 9215 write it, or by kz-gost-34.310-2004-A and kz-gost-34.10-2015-256-A and
-// -512-A for Kazakhstan's, which have no printed name.
+// CurveByName finds a curve by a name of its parameter set as RFC 4357, 7836 and
+// 9215 write it, or by a short one: CryptoPro-A to C, tc26-256-A to D,
+// tc26-512-Test and A to C, KZ 2004-A, KZ 2015-256-A, KZ 2015-512-A.
 func CurveByName(name string) (*Curve, error) {
 	for _, c := range curves {
 		if c.name == name {

@@ -1,7 +1,7 @@
 package gost
 
 import (
-	"math/big"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	der "golang.org/x/crypto/cryptobyte/asn1"
@@ -57,11 +57,14 @@ func readNumber(inner cryptobyte.String, size int) ([]byte, bool) {
 		ok := inner.ReadASN1(&octets, der.OCTET_STRING) && inner.Empty() && len(octets) == size
 		return octets, ok
 	case inner.PeekASN1Tag(der.INTEGER):
-		var d big.Int
-		if !inner.ReadASN1Integer(&d) || !inner.Empty() || d.Sign() <= 0 || d.BitLen() > 8*size {
+		var number []byte // refuses a negative one
+		if !inner.ReadASN1Integer(&number) || !inner.Empty() || len(number) > size {
 			return nil, false
 		}
-		return little(&d, size), true
+		d := make([]byte, size)
+		copy(d[size-len(number):], number)
+		slices.Reverse(d)
+		return d, true
 	}
 	return nil, false
 }
@@ -75,11 +78,7 @@ func (k *PrivateKey) Marshal() ([]byte, error) {
 		k.public.addIdentifier(b)
 		b.AddASN1(der.OCTET_STRING, func(b *cryptobyte.Builder) {
 			if k.public.algorithm == KZ2004 {
-				n := new(big.Int)
-				for i := len(k.d) - 1; i >= 0; i-- {
-					n.Lsh(n, 8).Or(n, big.NewInt(int64(k.d[i])))
-				}
-				b.AddASN1BigInt(n)
+				b.AddASN1(der.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(integer(k.d)) })
 				return
 			}
 			b.AddASN1OctetString(k.d)
@@ -90,4 +89,15 @@ func (k *PrivateKey) Marshal() ([]byte, error) {
 		return nil, fault.Wrap(err, fault.Internal, "", "write a PrivateKeyInfo")
 	}
 	return out, nil
+}
+
+// integer is the content of a DER INTEGER for a positive number given least
+// significant byte first: no zero byte in front but the one that keeps the sign.
+func integer(d []byte) []byte {
+	out := append([]byte{0}, d...)
+	slices.Reverse(out[1:])
+	for out[0] == 0 && out[1] < 0x80 {
+		out = out[1:]
+	}
+	return out
 }

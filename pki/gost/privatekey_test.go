@@ -91,8 +91,8 @@ func TestDeterministicNonce(t *testing.T) {
 		curve     string
 		signature string
 	}{
-		{SignatureKZ2004, "kz-gost-34.310-2004-A", "2327b98da298e68e890c33454b234cf3ef6781ae86f11541350b8140044a5650cca89c5b229d4e4cad8c6c705f2038bd17d4090cb088ee842441e6cd2fc2a855"},
-		{SignatureKZ2015x512, "kz-gost-34.10-2015-512-A", "6ce187e32adca9b89c6807a4932ceb4207385422231f60ab9bd612e9fffd90b8c5db3c38b9d2435ae7d374e98a0e14d2b6230b2a3c35a0d70624a4d6d3eafa959b2f04b68406e4c6b39b1e4a13096f427e083b9af5b78c66eed6b12a05d83ef12091cb78d9e66f6b48344b4ce7510f82b1f3bd155e92928308235e441c8f3a0d"},
+		{SignatureKZ2004, "KZ 2004-A", "2327b98da298e68e890c33454b234cf3ef6781ae86f11541350b8140044a5650cca89c5b229d4e4cad8c6c705f2038bd17d4090cb088ee842441e6cd2fc2a855"},
+		{SignatureKZ2015x512, "KZ 2015-512-A", "6ce187e32adca9b89c6807a4932ceb4207385422231f60ab9bd612e9fffd90b8c5db3c38b9d2435ae7d374e98a0e14d2b6230b2a3c35a0d70624a4d6d3eafa959b2f04b68406e4c6b39b1e4a13096f427e083b9af5b78c66eed6b12a05d83ef12091cb78d9e66f6b48344b4ce7510f82b1f3bd155e92928308235e441c8f3a0d"},
 		{SignatureRU2012x512, "id-tc26-gost-3410-2012-512-paramSetC", "052b85471ee576cf2edaf90d7f6af4053be5b0e127a64a2f29e03dd29b6f3e93cc256976b2f95e7f77b2112823c8bd2a9246f5065c15928f464bb601fd87ed9a0a93ae1275050f75e21d3f68e42037f998f0e9020c09afc086c18dc437efe59fdf2cc45178d07c75d6f21615ff7a1201f4bcb920b151e7b65ff099dd57d8cd11"},
 	} {
 		c, err := CurveByName(test.curve)
@@ -184,6 +184,26 @@ func TestPKCS8RoundTrip(t *testing.T) {
 		}
 		if again, _ := back.Marshal(); !bytes.Equal(again, encoded) {
 			t.Errorf("%s: the encoding changes", key.public.algorithm.Name)
+		}
+	}
+}
+
+// TestPKCS8Integer meets numbers with leading zeros and a set top bit.
+func TestPKCS8Integer(t *testing.T) {
+	for _, top := range []byte{0, 1, 0x7f, 0x80, 0xfe} {
+		d := make([]byte, 32)
+		d[0], d[31] = 5, top
+		key, err := NewPrivateKey(KZ2004, cryptoProA, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := key.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := ParsePrivateKey(encoded)
+		if err != nil || !bytes.Equal(back.d, d) {
+			t.Errorf("top byte %#x: %v", top, err)
 		}
 	}
 }

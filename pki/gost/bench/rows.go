@@ -31,11 +31,11 @@ var musts = map[string]struct{ pure, best float64 }{
 }
 
 func rows(peer *peer) ([]row, error) {
-	long, err := newSubject(gost.SignatureKZ2015x512, "kz-gost-34.10-2015-512-A")
+	long, err := newSubject(gost.SignatureKZ2015x512, "KZ 2015-512-A")
 	if err != nil {
 		return nil, err
 	}
-	short, err := newSubject(gost.SignatureKZ2004, "kz-gost-34.310-2004-A")
+	short, err := newSubject(gost.SignatureKZ2004, "KZ 2004-A")
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func rows(peer *peer) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	edwardsShort, err := newSubject(gost.SignatureKZ2015x256, "kz-gost-34.10-2015-256-A")
+	edwardsShort, err := newSubject(gost.SignatureKZ2015x256, "KZ 2015-256-A")
 	if err != nil {
 		return nil, err
 	}
