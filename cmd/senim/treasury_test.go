@@ -14,7 +14,6 @@ import (
 
 	"github.com/senim-kz/senim/internal/dossier"
 	"github.com/senim-kz/senim/internal/fault"
-	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/order"
@@ -175,19 +174,57 @@ func TestLedgerVerify(t *testing.T) {
 	}
 }
 
+// configOf writes a production configuration with a database. What the
+// operator's commands do not use need only be there.
+func configOf(t *testing.T, dsn string) (path string) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		check(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	return write("senim.yaml", fmt.Sprintf(`
+listen: 127.0.0.1:8480
+public_url: https://senim.example.kz
+tls: {behind_proxy: true}
+database: {dsn_file: %s}
+token: {module: %s, uri: "pkcs11:token=senim", pin_file: %s}
+trust: {anchors: [%s]}
+timestamp: {url: "http://tsp.example.kz/"}
+shep: {url: "http://shep.example.kz/", sender_id: senim, register_bin: "190640017419"}
+gateway: {url: "http://pshep.example.kz/", sender_id: senim, service_id: PSHEP}
+payments: {offices: [{code: "6009", bin: "190640017419", name: "УГД"}], beneficiary_iik: KZ32722S000000000042}
+`, write("dsn", dsn+"\n"), write("module.so", ""), write("pin", "1234"), write("anchor.pem", "")))
+}
+
 func TestMigrate(t *testing.T) {
 	dsn := postgrestest.EmptyDSN(t)
-	data, o := running(t, dsn), newOperator()
-	for range 2 { // the second finds nothing to do
-		check(t, o.run(t, o.migrateCommand(), "--data", data, "--json"))
+	o := newOperator()
+	for _, where := range [][]string{{"--data", running(t, dsn)}, {"--config", configOf(t, dsn)}} { // the second finds nothing to do
+		check(t, o.run(t, o.migrateCommand(), append(where, "--json")...))
 		if got := printed[map[string]string](t, o); got["result"] == "" {
 			t.Errorf("%v", got)
 		}
 	}
-	pool := openPool(t, dsn)
-	fillDatabase(t, pool)
-	if err := o.run(t, o.migrateCommand()); exitOf(err) == exitOK {
+	fillDatabase(t, openPool(t, dsn))
+	if err := o.run(t, o.migrateCommand()); err == nil {
 		t.Error("migrate without a place does something")
 	}
-	check(t, postgres.EnsurePartitions(t.Context(), pool, noon))
+}
+
+// The account that statements must be of is the configuration's.
+func TestTreasuryByConfiguration(t *testing.T) {
+	config, o := configOf(t, postgrestest.DSN(t)), newOperator()
+	ours := statementFile(t, "ours.xml", "KZ32722S000000000042", "2026-11-20", "1.00", "one")
+	check(t, o.run(t, o.statementCommand(), "import", "--config", config, ours))
+	other := statementFile(t, "other.xml", order.TreasuryIIK, "2026-11-20", "1.00", "one")
+	if err := o.run(t, o.statementCommand(), "import", "--config", config, other); !fault.Is(err, fault.StatementAccount) {
+		t.Errorf("import of another account's = %v", err)
+	}
+	check(t, o.run(t, o.reconcileCommand(), "--config", config))
+	check(t, o.run(t, o.ledgerCommand(), "verify", "--config", config))
+	if err := o.run(t, o.ledgerCommand(), "verify", "--config", other); !fault.Is(err, fault.ConfigBad) {
+		t.Errorf("verify by what is no configuration = %v", err)
+	}
 }
