@@ -21,7 +21,12 @@ type Path struct {
 	// sorted. anyPolicy in it stands for every policy; empty, the path is good
 	// for none. Build and Validate set it.
 	Policies []asn1.ObjectIdentifier
+
+	checked checks // what the search that found the path knows; nil if none did
 }
+
+// checks are outcomes of signature checks, by issuer and issued.
+type checks map[[2]*cert.Certificate]error
 
 // Request is what a path is wanted for.
 type Request struct {

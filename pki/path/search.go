@@ -47,7 +47,7 @@ func (r Request) search(visit func(*Path) (stop bool)) (cut error, longest []*ce
 		request: r, visit: visit,
 		issuers: make(map[string][]*cert.Certificate),
 		offered: make(map[string]bool),
-		checked: make(map[[2]*cert.Certificate]error),
+		checked: make(checks),
 	}
 	for _, a := range r.Anchors.Anchors() {
 		s.offer(a.Certificate)
@@ -67,7 +67,7 @@ type search struct {
 	visit   func(*Path) bool
 	issuers map[string][]*cert.Certificate // by subject, anchors first
 	offered map[string]bool                // by bytes
-	checked map[[2]*cert.Certificate]error // outcome of issuer and issued
+	checked checks
 
 	steps   int
 	done    bool
@@ -89,7 +89,7 @@ func (s *search) extend(chain []*cert.Certificate) {
 	}
 	top := chain[len(chain)-1]
 	if a, ok := s.request.Anchors.Anchor(top); ok {
-		s.done = s.visit(&Path{Certificates: slices.Clone(chain), Anchor: &a})
+		s.done = s.visit(&Path{Certificates: slices.Clone(chain), Anchor: &a, checked: s.checked})
 		return
 	}
 	if len(chain) == lengthMax {

@@ -116,7 +116,11 @@ func (p *Path) checkIssued(i int) error {
 	if !c.IssuedInNameOf(issuer) {
 		return fault.New(fault.ChainBroken, place(i), "its issuer is not the subject above it")
 	}
-	if err := c.VerifySignedBy(issuer); err != nil {
+	err, known := p.checked[[2]*cert.Certificate{issuer, c}]
+	if !known {
+		err = c.VerifySignedBy(issuer)
+	}
+	if err != nil {
 		return fault.Wrap(err, fault.CodeOf(err), place(i), "check the certificate's signature")
 	}
 	return nil
