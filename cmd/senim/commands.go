@@ -10,6 +10,13 @@ func (p *program) commands() []*cobra.Command {
 		p.serveCommand(),
 		p.verifyCommand(),
 		p.clientCommand(),
+		p.statementCommand(),
+		p.reconcileCommand(),
+		p.ledgerCommand(),
+		p.migrateCommand(),
+		p.sandboxCommand(),
+		p.backupCommand(),
+		p.restoreCommand(),
 		p.benchCommand(),
 	}
 }
