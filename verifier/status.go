@@ -140,7 +140,7 @@ func isFinal(e *revocation.Evidence) bool {
 
 // beside are reasons of information that is about something else: they say
 // nothing about the certificate.
-var beside = map[fault.Code]bool{fault.OCSPOtherCertificate: true, fault.CRLOtherIssuer: true}
+var beside = map[fault.Code]bool{fault.OCSPOtherCertificate: true, fault.CRLOtherIssuer: true, fault.CRLOutOfScope: true}
 
 // weightier keeps the first reason that says something about the certificate.
 func weightier(kept, next error) error {

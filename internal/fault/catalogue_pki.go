@@ -41,7 +41,9 @@ const (
 	OCSPNonceMismatch          Code = "ocsp_nonce_mismatch"
 	CRLUnreadable              Code = "crl_unreadable"
 	CRLOtherIssuer             Code = "crl_other_issuer"
-	CRLNotSupported            Code = "crl_not_supported"
+	CRLOutOfScope              Code = "crl_out_of_scope"
+	CRLIncomplete              Code = "crl_incomplete"
+	CRLSignerNotTrusted        Code = "crl_signer_not_trusted"
 
 	TimestampUnreadable       Code = "timestamp_unreadable"
 	TimestampImprintMismatch  Code = "timestamp_imprint_mismatch"
@@ -91,7 +93,9 @@ var pkiEntries = []Entry{
 	{OCSPNonceMismatch, Refused, "OCSP жауабы басқа сұрауға берілген.", "Ответ OCSP дан на другой запрос.", "The OCSP response answers another request."},
 	{CRLUnreadable, BadInput, "Қайтарып алынған сертификаттар тізімін оқу мүмкін емес.", "Список отозванных сертификатов не читается.", "The CRL cannot be read."},
 	{CRLOtherIssuer, Refused, "Тізімді сертификатты шығарған орталық жасамаған.", "Список отозванных выпущен другим центром.", "The CRL is of another issuer."},
-	{CRLNotSupported, Refused, "Бұл түрдегі қайтарып алу тізіміне әлі қолдау жоқ.", "Такой вид списка отозванных пока не поддерживается.", "This kind of CRL is not supported yet."},
+	{CRLOutOfScope, Refused, "Қайтарып алу тізімі басқа сертификаттарға қатысты.", "Список отозванных относится к другим сертификатам.", "The CRL is about other certificates."},
+	{CRLIncomplete, Refused, "Қайтарып алу тізімі толық емес, басқа тізімдер де қажет.", "Список отозванных неполон: нужны и другие списки.", "The CRL tells only a part: further lists are needed."},
+	{CRLSignerNotTrusted, Refused, "Тізімге қол қойған сертификатқа сенім жоқ.", "Нет доверия к сертификату, которым подписан список.", "The certificate that signed the CRL is not trusted."},
 
 	{TimestampUnreadable, BadInput, "Уақыт белгісін оқу мүмкін емес.", "Метка времени не читается.", "The time-stamp cannot be read."},
 	{TimestampImprintMismatch, Refused, "Уақыт белгісі басқа деректерге берілген.", "Метка времени поставлена на другие данные.", "The time-stamp is over other data."},

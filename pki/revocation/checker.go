@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
 )
 
 // Fetcher gets a document over the network: by GET if body is nil, else by
@@ -58,6 +59,9 @@ type Checker struct {
 	// message, from files, from a record. What is about other certificates
 	// is passed over.
 	Given []Information
+
+	// Signers may sign CRLs besides the issuers on the path.
+	Signers Signers
 }
 
 // Attempt is a piece of information that did not help, and why.
@@ -77,18 +81,38 @@ type Result struct {
 // Check looks the subject up.
 func (c *Checker) Check(ctx context.Context, s Subject, rules Rules) *Result {
 	r := &Result{}
+	var lists []Information
 	for _, info := range c.Given {
-		r.try(info, s, rules)
+		if info.Kind == CRL {
+			lists = append(lists, info)
+			continue
+		}
+		e, err := Check(info, s, rules)
+		r.note(info, e, err)
 	}
+	r.checkLists(ctx, lists, s, c.Signers, rules)
 	if r.Evidence == nil {
-		c.checkOnline(ctx, r, s, rules)
+		c.checkOnline(ctx, r, lists, s, rules)
 	}
 	return r
 }
 
-// try adds one piece of information to the result.
-func (r *Result) try(info Information, s Subject, rules Rules) {
-	e, err := Check(info, s, rules)
+// checkLists adds to the result what CRLs say together.
+func (r *Result) checkLists(ctx context.Context, lists []Information, s Subject, signers Signers, rules Rules) {
+	e, failed := CheckCRLs(ctx, lists, s, signers, rules)
+	for _, f := range failed {
+		r.note(Information{Kind: f.Kind, Source: f.Source}, nil, f.Err)
+	}
+	if e != nil {
+		r.note(e.Information, e, nil)
+	}
+}
+
+// beside are the codes of information that is about something else.
+var beside = map[fault.Code]bool{fault.OCSPOtherCertificate: true, fault.CRLOtherIssuer: true, fault.CRLOutOfScope: true}
+
+// note adds one piece of information to the result.
+func (r *Result) note(info Information, e *Evidence, err error) {
 	switch {
 	case err == nil && e.Status != Unknown:
 		if r.Evidence == nil || e.outweighs(r.Evidence) {
@@ -96,10 +120,7 @@ func (r *Result) try(info Information, s Subject, rules Rules) {
 		}
 	case err == nil:
 		r.fail(info, fault.New(fault.RevocationUnknown, "", "the responder does not know the certificate"))
-	case fault.Is(err, fault.OCSPOtherCertificate), fault.Is(err, fault.CRLOtherIssuer):
-		if info.Source != Given {
-			r.fail(info, err)
-		}
+	case beside[fault.CodeOf(err)] && info.Source == Given:
 	default:
 		r.fail(info, err)
 	}
@@ -122,41 +143,77 @@ func (e *Evidence) outweighs(other *Evidence) bool {
 // serversMax bounds how many addresses of each kind are asked.
 const serversMax = 3
 
-func (c *Checker) checkOnline(ctx context.Context, r *Result, s Subject, rules Rules) {
+// checkOnline asks the responder, then gets CRLs; lists given before may
+// complete what is downloaded.
+func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Information, s Subject, rules Rules) {
 	if c.Fetcher == nil {
 		return
 	}
-	servers, points := s.Certificate.OCSPServers, s.Certificate.CRLURLs
+	servers, points, deltas := s.Certificate.OCSPServers, listURLs(s.Certificate.CRLPoints), listURLs(s.Certificate.FreshestCRL)
 	if c.OCSPURL != "" {
 		servers = []string{c.OCSPURL}
 	}
 	if len(servers)+len(points) == 0 {
 		r.fail(Information{Kind: OCSP}, fault.New(fault.RevocationUnknown, "", "the certificate names no source of revocation information"))
 	}
-	if r.ask(OCSP, servers, s, rules, func(url string) (Information, error) { return Ask(ctx, c.Fetcher, c.Random, url, s) }) {
+	// CRLs are for when no responder answers: one that answers wrongly, or does
+	// not know the certificate, must not be outvoted by a CRL in which such a
+	// certificate cannot stand.
+	if c.askResponders(ctx, r, servers, s, rules) {
 		return
 	}
-	r.ask(CRL, points, s, rules, func(url string) (Information, error) { return Download(ctx, c.Fetcher, url) })
+	// A delta is small, and worth nothing without its base: it comes first, so
+	// that the first base that arrives is judged with it.
+	for _, url := range append(deltas, points...) {
+		info, err := Download(ctx, c.Fetcher, url)
+		if err != nil {
+			r.fail(Information{Kind: CRL, Source: url}, err)
+			continue
+		}
+		lists = append(lists, info)
+		e, failed := CheckCRLs(ctx, lists, s, c.Signers, rules)
+		if e != nil {
+			r.note(e.Information, e, nil)
+			return
+		}
+		for _, f := range failed {
+			if f.Source == url && !fault.Is(f.Err, fault.CRLIncomplete) {
+				r.fail(info, f.Err)
+			}
+		}
+	}
 }
 
-// ask tries the addresses of one kind in turn until the status is known, and
-// reports whether any of them answered. The next kind is for when none does:
-// a responder that answers wrongly, or does not know the certificate, must not
-// be outvoted by a CRL in which such a certificate cannot stand.
-func (r *Result) ask(kind Kind, urls []string, s Subject, rules Rules, get func(url string) (Information, error)) (answered bool) {
+// askResponders tries responders until the status is known, and reports whether
+// any of them answered.
+func (c *Checker) askResponders(ctx context.Context, r *Result, urls []string, s Subject, rules Rules) (answered bool) {
 	for _, url := range urls[:min(len(urls), serversMax)] {
 		if r.Evidence != nil {
 			return true
 		}
-		info, err := get(url)
+		info, err := Ask(ctx, c.Fetcher, c.Random, url, s)
 		if err != nil {
-			r.fail(Information{Kind: kind, Source: url}, err)
+			r.fail(Information{Kind: OCSP, Source: url}, err)
 			continue
 		}
 		answered = true
-		r.try(info, s, rules)
+		e, err := Check(info, s, rules)
+		r.note(info, e, err)
 	}
 	return answered
+}
+
+// listURLs are the addresses of distribution points, at most serversMax.
+func listURLs(points []cert.DistributionPoint) []string {
+	var urls []string
+	for _, p := range points {
+		for _, name := range p.Full {
+			if name.Kind == cert.URIName && len(urls) < serversMax {
+				urls = append(urls, string(name.Value))
+			}
+		}
+	}
+	return urls
 }
 
 // TryLater reports whether the status is unknown for a reason that may pass: a

@@ -38,8 +38,14 @@ type List struct {
 	Signature              []byte
 	Extensions             []cert.Extension
 
-	version int
-	entries cryptobyte.String
+	Number *big.Int // nil if it has none
+	Base   *big.Int // of a delta list: the number of the list that it completes
+
+	point    *issuingPoint
+	rawPoint []byte
+	keyID    []byte // the authority key identifier's extension, undecoded
+	version  int
+	entries  cryptobyte.String
 }
 
 func crlUnreadable(format string, args ...any) error {
@@ -120,7 +126,33 @@ func (l *List) parseExtensions(tbs *cryptobyte.String) error {
 	if l.Extensions, err = cert.ReadExtensions(list); err != nil {
 		return fault.Wrap(err, fault.CRLUnreadable, "", "read extensions")
 	}
+	for _, e := range l.Extensions {
+		var ok bool
+		switch {
+		case e.OID.Equal(oidCRLNumber):
+			l.Number, ok = readNumber(e.Value)
+		case e.OID.Equal(oidDeltaIndicator):
+			l.Base, ok = readNumber(e.Value)
+		case e.OID.Equal(oidDistributionPoint):
+			l.rawPoint = e.Value
+			l.point, ok = readIssuingPoint(e.Value)
+		case e.OID.Equal(cert.OIDAuthorityKeyID):
+			l.keyID, ok = e.Value, true
+		default:
+			continue
+		}
+		if !ok {
+			return crlUnreadable("extension %s is malformed", e.OID)
+		}
+	}
 	return nil
+}
+
+// readNumber reads a CRLNumber (RFC 5280 §5.2.3).
+func readNumber(value []byte) (*big.Int, bool) {
+	s := cryptobyte.String(value)
+	n := new(big.Int)
+	return n, s.ReadASN1Integer(n) && s.Empty() && n.Sign() >= 0
 }
 
 // Entry is one revoked certificate of a list.
@@ -129,116 +161,97 @@ type Entry struct {
 	Reason    Reason
 }
 
-// Find looks a serial number up. It reads all entries: a critical extension
-// that it cannot process, in any of them, forbids to use the list at all (RFC
-// 5280 §5.3).
-func (l *List) Find(serial *big.Int) (Entry, bool, error) {
+// Find looks a certificate of the list's own issuer up by its serial number.
+func (l *List) Find(serial *big.Int) (Entry, bool, error) { return l.find(l.Issuer, serial) }
+
+// find looks a certificate up by its issuer, which in an indirect list need not
+// be the list's, and its serial number. It reads all entries: a critical
+// extension that it cannot process, in any of them, forbids to use the list at
+// all (RFC 5280 §5.3).
+func (l *List) find(issuer cert.Name, serial *big.Int) (Entry, bool, error) {
 	var found *Entry
 	var wanted cryptobyte.Builder
 	wanted.AddASN1BigInt(serial)
 	der := wanted.BytesOrPanic() // an INTEGER can always be written
+	current := l.Issuer.Equal(issuer)
 	entries := l.entries
 	for count := 0; !entries.Empty(); count++ {
 		var body, number cryptobyte.String
 		if count == crlEntriesMax || !entries.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1Element(&number, cbasn1.INTEGER) {
 			return Entry{}, false, crlUnreadable("entry %d is malformed", count)
 		}
-		e, err := readEntry(&body)
+		e, named, err := readEntry(&body)
 		if err != nil {
 			return Entry{}, false, err
 		}
+		if named != nil {
+			// It counts for the entries that follow, too (§5.3.3).
+			if l.point == nil || !l.point.indirect {
+				return Entry{}, false, crlUnreadable("entry %d is of another issuer in a list that is not indirect", count)
+			}
+			current = named.Equal(issuer)
+		}
 		// Of two entries the earlier revocation holds.
-		if bytes.Equal(number, der) && (found == nil || e.RevokedAt.Before(found.RevokedAt)) {
+		if current && bytes.Equal(number, der) && (found == nil || e.RevokedAt.Before(found.RevokedAt)) {
 			found = &e
 		}
 	}
 	if found == nil {
 		return Entry{}, false, nil
 	}
-	if found.Reason == RemoveFromCRL {
-		return Entry{}, false, fault.New(fault.CRLNotSupported, "", "removeFromCRL in a full list")
-	}
 	return *found, true, nil
 }
 
-func readEntry(body *cryptobyte.String) (Entry, error) {
-	var e Entry
+// readEntry reads what follows the serial number; issuer is set if the entry
+// names the certificate's issuer.
+func readEntry(body *cryptobyte.String) (e Entry, issuer *cert.Name, err error) {
 	var ok bool
 	if e.RevokedAt, ok = cert.ReadTime(body); !ok {
-		return e, crlUnreadable("revocationDate is malformed")
+		return e, nil, crlUnreadable("revocationDate is malformed")
 	}
 	if body.Empty() {
-		return e, nil
+		return e, nil, nil
 	}
 	var list cryptobyte.String
 	if !body.ReadASN1(&list, cbasn1.SEQUENCE) || !body.Empty() {
-		return e, crlUnreadable("an entry's extensions are malformed")
+		return e, nil, crlUnreadable("an entry's extensions are malformed")
 	}
 	extensions, err := cert.ReadExtensions(list)
 	if err != nil {
-		return e, fault.Wrap(err, fault.CRLUnreadable, "", "read an entry's extensions")
+		return e, nil, fault.Wrap(err, fault.CRLUnreadable, "", "read an entry's extensions")
 	}
 	for _, x := range extensions {
+		value := cryptobyte.String(x.Value)
 		switch {
 		case x.OID.Equal(oidReasonCode):
-			value := cryptobyte.String(x.Value)
 			var reason int
 			if !value.ReadASN1Enum(&reason) || !value.Empty() {
-				return e, crlUnreadable("a reason code is malformed")
+				return e, nil, crlUnreadable("a reason code is malformed")
 			}
 			e.Reason = Reason(reason)
 		case x.OID.Equal(oidCertificateIssuer):
-			return e, fault.New(fault.CRLNotSupported, "", "an indirect list")
+			if issuer = readCertificateIssuer(value); issuer == nil {
+				return e, nil, crlUnreadable("an entry's certificate issuer is malformed")
+			}
 		}
 	}
-	return e, refuseCritical(extensions, []asn1.ObjectIdentifier{oidReasonCode, oidInvalidityDate})
+	return e, issuer, refuseCritical(extensions, []asn1.ObjectIdentifier{oidReasonCode, oidInvalidityDate, oidCertificateIssuer})
 }
 
-// CheckCRL verifies a CRL and looks the subject up in it.
-func CheckCRL(info Information, s Subject, rules Rules) (*Evidence, error) {
-	l, err := ParseList(info.Raw)
-	if err != nil {
-		return nil, err
+// readCertificateIssuer finds the directory name (RFC 5280 §5.3.3).
+func readCertificateIssuer(value cryptobyte.String) *cert.Name {
+	var list cryptobyte.String
+	if !value.ReadASN1(&list, cbasn1.SEQUENCE) || !value.Empty() {
+		return nil
 	}
-	if err := l.checkScope(s); err != nil {
-		return nil, err
+	names, ok := cert.ReadGeneralNames(list)
+	if !ok {
+		return nil
 	}
-	if !s.Issuer.Allows(cert.KeyUsageCRLSign) {
-		return nil, fault.New(fault.KeyUsageForbidden, "", "the issuer's key may not sign CRLs")
-	}
-	if err := s.Issuer.Verify(l.SignatureAlgorithm, l.RawTBS, l.Signature); err != nil {
-		return nil, fault.Wrap(err, fault.CodeOf(err), "", "check the CRL's signature")
-	}
-	entry, revoked, err := l.Find(s.Certificate.Serial)
-	if err != nil {
-		return nil, err
-	}
-	e := &Evidence{
-		Information: info, Status: Good,
-		ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
-		Signer: s.Issuer,
-	}
-	if revoked {
-		e.Status, e.RevokedAt, e.Reason = Revoked, entry.RevokedAt, entry.Reason
-	}
-	if err := rules.check(e); err != nil {
-		return nil, err
-	}
-	return e, nil
-}
-
-// checkScope refuses a list that is not a full one by the subject's issuer.
-func (l *List) checkScope(s Subject) error {
-	if !bytes.Equal(l.RawIssuer, s.Certificate.RawIssuer) || !bytes.Equal(l.RawIssuer, s.Issuer.RawSubject) {
-		return fault.New(fault.CRLOtherIssuer, "", "the list's issuer did not issue the certificate")
-	}
-	for _, e := range l.Extensions {
-		switch {
-		case e.OID.Equal(oidDeltaIndicator):
-			return fault.New(fault.CRLNotSupported, "", "a delta list")
-		case e.OID.Equal(oidDistributionPoint):
-			return fault.New(fault.CRLNotSupported, "", "a list of part of the certificates")
+	for _, n := range names {
+		if n.Kind == cert.DirectoryName {
+			return &n.Name
 		}
 	}
-	return refuseCritical(l.Extensions, []asn1.ObjectIdentifier{cert.OIDAuthorityKeyID, oidCRLNumber})
+	return nil
 }

@@ -11,8 +11,10 @@
 // says which it was. NUC RK answers for a serial number that it never issued
 // with "revoked" since 1970-01-01, on hold (RFC 6960 §2.2): that is unknown.
 //
-// CRLs are full ones by the certificate's own issuer. Delta, indirect and
-// partitioned CRLs are refused with crl_not_supported.
+// CRLs are processed by RFC 5280 §6.3.3 whole: of all reasons or some, direct or
+// indirect, in the scope of their issuing distribution points, with the deltas
+// that complete them, signed by the issuer or by whom the caller trusts for it
+// (Signers).
 //
 // Nothing here opens a connection: what must be fetched goes through a Fetcher
 // that its caller owns. The time is a parameter. Packages of pki to its right

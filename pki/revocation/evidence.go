@@ -69,6 +69,7 @@ func (r Reason) String() string {
 // Evidence is what verified information says about one certificate.
 type Evidence struct {
 	Information
+	With   []Information // further lists that it took: deltas, and those of other reasons
 	Status Status
 
 	ProducedAt time.Time // OCSP; zero for a CRL

@@ -266,19 +266,11 @@ func TestNUCAnswers(t *testing.T) {
 		}
 		serial, _ := new(big.Int).SetString(want.Serial, 16)
 		at, _ := time.Parse("20060102150405Z", want.ProducedAt)
-		s := Subject{Certificate: &cert.Certificate{Serial: serial, RawIssuer: issuers[0].RawSubject}, Issuer: issuers[0]}
+		s := Subject{Certificate: &cert.Certificate{Serial: serial, RawIssuer: issuers[0].RawSubject, Issuer: issuers[0].Subject}, Issuer: issuers[0]}
 		e, err := Check(Information{Kind: OCSP, Raw: der}, s, Rules{At: at})
-		if want.Responder.KeyAlg != "1.2.840.113549.1.1.1" {
-			if !fault.Is(err, fault.AlgorithmUnsupported) {
-				t.Errorf("%s: GOST must be refused by name, got %v", name, err)
-			}
-			r, err := ParseResponse(der)
-			if err != nil || len(r.singles) != 1 {
-				t.Errorf("%s: %v", name, err)
-			} else if never := strings.Contains(name, "individual_2015"); (r.singles[0].status == Unknown) != never {
-				t.Errorf("%s: status %s", name, r.singles[0].status)
-			}
-			continue
+		// "Revoked" in 1970 is how NUC RK's responder says that it never issued it.
+		if strings.Contains(name, "individual_2015") {
+			want.Status = string(Unknown)
 		}
 		if err != nil || string(e.Status) != want.Status || !e.SignerNoCheck {
 			t.Errorf("%s: %+v, %v", name, e, err)
@@ -401,7 +393,7 @@ func TestOpenSSLAnswers(t *testing.T) {
 			}
 			continue
 		}
-		s := Subject{Certificate: &cert.Certificate{Serial: r.singles[0].id.serial, RawIssuer: issuers[0].RawSubject}, Issuer: issuers[0]}
+		s := Subject{Certificate: &cert.Certificate{Serial: r.singles[0].id.serial, RawIssuer: issuers[0].RawSubject, Issuer: issuers[0].Subject}, Issuer: issuers[0]}
 		// The suite's time suits the certificates; the answers had run out.
 		_, err = Check(Information{Kind: OCSP, Raw: raw}, s, Rules{At: r.ProducedAt})
 		if valid := row["expected_valid"] == "yes"; (err == nil) != valid {
