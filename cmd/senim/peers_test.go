@@ -102,6 +102,13 @@ func TestPeersThatFail(t *testing.T) {
 			check(t, d.send(t.Context(), d.window, transaction.ID, d.signed, nil))
 		})
 	}
+	t.Run("OCSP is down and the CRL is not", func(t *testing.T) {
+		transaction, err := d.open(t.Context(), d.window, "PEER-CRL")
+		check(t, err)
+		check(t, s.NCA().SetFaults(nca.Faults{OCSP: nca.Unavailable}))
+		check(t, d.send(t.Context(), d.window, transaction.ID, d.signed, nil))
+		check(t, heal())
+	})
 	t.Run("ПШЭП answers an error page", func(t *testing.T) { d.orderWhileGatewayFails(t, s, heal) })
 }
 

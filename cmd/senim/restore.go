@@ -195,7 +195,7 @@ func (p *program) fill(ctx context.Context, dir string, archive *backup.Archive)
 		if err != nil {
 			return err
 		}
-		report("…")
+		report(sayMigrating.in(p.language))
 		verified, err = p.bringUpToDate(ctx, cluster.DSN())
 		return err
 	})
