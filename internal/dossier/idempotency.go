@@ -71,24 +71,33 @@ func (s *Service) begin(ctx context.Context, caller access.Caller, key Key, oper
 	}
 	now := s.now()
 	c := &claim{caller: caller.ID, key: key.Value, lease: postgres.NewID(now)}
+	// The claim does not wait for the disk. Should a crash of the database undo
+	// it, it undoes the work too: finish updates this very row, so that what the
+	// work commits is never durable without its claim.
+	tag, err := s.pool.Exec(ctx, `
+		with quick as (select set_config('synchronous_commit', 'off', true))
+		insert into idempotency (caller, key, operation, body_sha256, lease, lease_until, recorded_at)
+		select $1, $2, $3, $4, $5, $6, $7 from quick on conflict (caller, key) do nothing`,
+		c.caller, c.key, operation, key.BodySHA256[:], c.lease, now.Add(leaseTime), now)
+	if err != nil {
+		return nil, nil, fmt.Errorf("claim idempotency key: %w", postgres.Classify(err))
+	}
+	if tag.RowsAffected() == 1 {
+		return c, nil, nil
+	}
 	var answer json.RawMessage
-	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		answer = nil
-		tag, err := tx.Exec(ctx, `
-			insert into idempotency (caller, key, operation, body_sha256, lease, lease_until, recorded_at)
-			values ($1, $2, $3, $4, $5, $6, $7) on conflict (caller, key) do nothing`,
-			c.caller, c.key, operation, key.BodySHA256[:], c.lease, now.Add(leaseTime), now)
-		if err != nil || tag.RowsAffected() == 1 {
-			return err
-		}
 		var (
 			was   string
 			body  []byte
 			until time.Time
 		)
-		err = tx.QueryRow(ctx, `select operation, body_sha256, lease_until, answer from idempotency
+		err := tx.QueryRow(ctx, `select operation, body_sha256, lease_until, answer from idempotency
 			where caller = $1 and key = $2 for update`, c.caller, c.key).Scan(&was, &body, &until, &answer)
 		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return fault.New(fault.RequestInFlight, "/headers/Idempotency-Key", "the first request with this key ended just now, without an answer")
 		case err != nil:
 			return err
 		case was != operation || !bytes.Equal(body, key.BodySHA256[:]):

@@ -235,8 +235,8 @@ func (s *Service) accept(ctx context.Context, caller access.Caller, c *claim, t 
 		return nil, err
 	}
 	d := s.describe(caller, x)
-	for _, object := range kept {
-		d.Evidence = append(d.Evidence, EvidenceID{Kind: object.kind, SHA256: evidence.DigestOf(object.raw).String()})
+	for _, o := range kept {
+		d.Evidence = append(d.Evidence, EvidenceID{Kind: o.Kind, SHA256: evidence.DigestOf(o.Raw).String()})
 	}
 	if d.Receipt, err = s.signReceipt(t.ID, d); err != nil {
 		return nil, err
@@ -256,7 +256,7 @@ func (s *Service) accept(ctx context.Context, caller access.Caller, c *claim, t 
 }
 
 // keep writes the document, its evidence and the mark that it was accepted.
-func (s *Service) keep(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, d *Document, x *examination, kept []object) error {
+func (s *Service) keep(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, d *Document, x *examination, kept []evidence.Object) error {
 	signed := sha256.Sum256(x.signed)
 	tag, err := tx.Exec(ctx, `insert into dossier_document_once (transaction_id, signed_sha256) values ($1, $2) on conflict do nothing`,
 		transaction, signed[:])
@@ -267,12 +267,11 @@ func (s *Service) keep(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, d 
 		return fault.New(fault.DocumentAlreadyThere, "", "the same signed file")
 	}
 	entry := evidence.Entry{Transaction: transaction, Kind: "document.accepted", At: d.AcceptedAt}
-	for _, object := range kept {
-		digest, err := evidence.Put(ctx, tx, object.kind, object.raw)
-		if err != nil {
-			return fmt.Errorf("keep evidence: %w", err)
-		}
-		entry.Objects = append(entry.Objects, digest)
+	if err := evidence.PutAll(ctx, tx, kept); err != nil {
+		return fmt.Errorf("keep evidence: %w", err)
+	}
+	for _, o := range kept {
+		entry.Objects = append(entry.Objects, o.Digest)
 	}
 	if err := evidence.Append(ctx, tx, entry); err != nil {
 		return fmt.Errorf("log evidence: %w", err)
@@ -286,32 +285,29 @@ func (s *Service) keep(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, d 
 	return nil
 }
 
-// object is one piece of evidence to keep.
-type object struct {
-	kind string
-	raw  []byte
-}
-
 // evidence lists what proves the acceptance later, offline: the file as it
-// came, the same with our timestamp inside, its content, every certificate and revocation answer that the verdict could
-// rest on, the timestamp token, and the register's signed answer.
-func (x *examination) evidence() ([]object, error) {
+// came, the same with our timestamp inside, its content, every certificate and
+// revocation answer that the verdict could rest on, the timestamp token, and
+// the register's signed answer.
+func (x *examination) evidence() ([]evidence.Object, error) {
 	var raw bytes.Buffer
 	if err := x.facts.Encode(&raw); err != nil {
 		return nil, fmt.Errorf("serialise facts: %w", err)
 	}
-	kept := []object{{evidenceSigned, x.signed}, {evidenceStamped, x.stamped}, {evidenceContent, x.message.Content}}
+	kept := []evidence.Object{
+		{Kind: evidenceSigned, Raw: x.signed}, {Kind: evidenceStamped, Raw: x.stamped}, {Kind: evidenceContent, Raw: x.message.Content},
+	}
 	for _, c := range x.facts.Certificates {
-		kept = append(kept, object{evidenceCertificate, c.Raw})
+		kept = append(kept, evidence.Object{Kind: evidenceCertificate, Raw: c.Raw})
 	}
 	for _, r := range x.facts.Revocations {
-		kept = append(kept, object{string(r.Kind), r.Raw})
+		kept = append(kept, evidence.Object{Kind: string(r.Kind), Raw: r.Raw})
 	}
-	kept = append(kept, object{evidenceToken, x.token.Raw})
+	kept = append(kept, evidence.Object{Kind: evidenceToken, Raw: x.token.Raw})
 	for _, e := range x.identity.Evidence {
-		kept = append(kept, object{e.Kind, e.Raw})
+		kept = append(kept, evidence.Object{Kind: e.Kind, Raw: e.Raw})
 	}
-	return append(kept, object{evidenceFacts, raw.Bytes()}), nil
+	return append(kept, evidence.Object{Kind: evidenceFacts, Raw: raw.Bytes()}), nil
 }
 
 // describe writes the record of an examined document.

@@ -93,6 +93,43 @@ func TestPutOfTheSameBytesByManyAtOnce(t *testing.T) {
 	}
 }
 
+func TestPutAllKeepsEachObjectOnce(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	known := put(t, pool, "certificate", []byte("known"))
+	objects := []evidence.Object{
+		{Kind: "document", Raw: []byte("a")},
+		{Kind: "document", Raw: []byte("known")},
+		{Kind: "content", Raw: []byte("a")},
+		{Kind: "document", Raw: bytes.Repeat([]byte("large"), 1<<18)}, // more than goes into one statement
+		{Kind: "ocsp", Raw: []byte("b")},
+		{Kind: "content", Raw: []byte("a")},
+	}
+	err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error { return evidence.PutAll(t.Context(), tx, objects) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"document", "certificate", "document", "document", "ocsp", "document"} {
+		if objects[i].Digest != evidence.DigestOf(objects[i].Raw) {
+			t.Errorf("object %d has the digest %s", i, objects[i].Digest)
+		}
+		got, err := evidence.Get(t.Context(), pool, objects[i].Digest)
+		if err != nil || got.Kind != want || !bytes.Equal(got.Raw, objects[i].Raw) {
+			t.Errorf("object %d is kept as %s, %d bytes: %v", i, got.Kind, len(got.Raw), err)
+		}
+	}
+	if objects[1].Digest != known {
+		t.Errorf("the same bytes have the digests %s and %s", objects[1].Digest, known)
+	}
+	if n := count(t, pool, "evidence_objects"); n != 4 {
+		t.Errorf("%d objects are kept, want 4", n)
+	}
+	bad := []evidence.Object{{Kind: "document", Raw: []byte("new")}, {Kind: "document"}}
+	err = postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error { return evidence.PutAll(t.Context(), tx, bad) })
+	if !fault.Is(err, fault.InputEmpty) {
+		t.Errorf("PutAll with an empty object = %v, want %s", err, fault.InputEmpty)
+	}
+}
+
 func TestPutLeavesNothingBehindARollback(t *testing.T) {
 	pool := postgrestest.Pool(t)
 	refusal := errors.New("refused")

@@ -50,41 +50,89 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Object is what Get returns.
+// Object is what PutAll keeps and Get returns.
 type Object struct {
 	Digest Digest
-	Kind   string // as given by the first Put of these bytes
+	Kind   string // from Get: as given by whoever first put these bytes
 	Raw    []byte
 }
 
-// Put keeps raw in the caller's transaction and returns its digest. Bytes that
-// are there already are not kept twice, and keep their first kind. Of two
-// transactions that put the same bytes at once, the second waits for the
-// first; InTx runs one of them again if they wait for each other.
+// batchBytesMax bounds what PutAll sends in one statement: the small objects of
+// a verdict together, a large document by itself.
+const batchBytesMax = 1 << 20
+
+// Put keeps raw in the caller's transaction and returns its digest; see PutAll.
 func Put(ctx context.Context, tx pgx.Tx, kind string, raw []byte) (Digest, error) {
-	if err := checkKind(kind); err != nil {
-		return Digest{}, err
+	one := []Object{{Kind: kind, Raw: raw}}
+	err := PutAll(ctx, tx, one)
+	return one[0].Digest, err
+}
+
+// PutAll keeps objects in the caller's transaction and fills in their digests.
+// Bytes that are there already are not kept twice, and keep their first kind. Of
+// two transactions that put the same bytes at once, the second waits for the
+// first; InTx runs one of them again if they wait for each other.
+func PutAll(ctx context.Context, tx pgx.Tx, objects []Object) error {
+	for i := range objects {
+		if err := objects[i].check(); err != nil {
+			return err
+		}
+		objects[i].Digest = DigestOf(objects[i].Raw)
 	}
-	if len(raw) == 0 {
-		return Digest{}, fault.New(fault.InputEmpty, "", "an object of kind %s has no bytes", kind)
+	for len(objects) > 0 {
+		n, size := 1, len(objects[0].Raw)
+		for n < len(objects) && size+len(objects[n].Raw) <= batchBytesMax {
+			size += len(objects[n].Raw)
+			n++
+		}
+		if err := putBatch(ctx, tx, objects[:n]); err != nil {
+			return err
+		}
+		objects = objects[n:]
 	}
-	if len(raw) > ObjectBytesMax {
-		return Digest{}, fault.New(fault.EvidenceTooBig, "", "an object of kind %s has %d bytes; at most %d are kept", kind, len(raw), ObjectBytesMax)
+	return nil
+}
+
+func (o Object) check() error {
+	if err := checkKind(o.Kind); err != nil {
+		return err
 	}
-	digest := DigestOf(raw)
+	if len(o.Raw) == 0 {
+		return fault.New(fault.InputEmpty, "", "an object of kind %s has no bytes", o.Kind)
+	}
+	if len(o.Raw) > ObjectBytesMax {
+		return fault.New(fault.EvidenceTooBig, "", "an object of kind %s has %d bytes; at most %d are kept", o.Kind, len(o.Raw), ObjectBytesMax)
+	}
+	return nil
+}
+
+func putBatch(ctx context.Context, tx pgx.Tx, objects []Object) error {
+	var digests, raws [][]byte
+	var kinds []string
+	seen := map[Digest]bool{}
+	for i := range objects {
+		if o := &objects[i]; !seen[o.Digest] {
+			seen[o.Digest] = true
+			digests, kinds, raws = append(digests, o.Digest[:]), append(kinds, o.Kind), append(raws, o.Raw)
+		}
+	}
 	// The digest's row decides who keeps the bytes; both rows carry the same
-	// moment, so that Get finds the partition.
+	// moment, so that Get finds the partition. Digests go in by their order, so
+	// that two who put the same ones wait for each other in one direction.
 	_, err := tx.Exec(ctx, `
-		WITH fresh AS (
-			INSERT INTO evidence_digests (digest, recorded_at) VALUES ($1, now())
+		WITH given AS (
+			SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[]) AS g (digest, kind, raw)),
+		fresh AS (
+			INSERT INTO evidence_digests (digest, recorded_at)
+			SELECT digest, now() FROM given ORDER BY digest
 			ON CONFLICT DO NOTHING
-			RETURNING recorded_at)
+			RETURNING digest, recorded_at)
 		INSERT INTO evidence_objects (recorded_at, digest, kind, raw)
-		SELECT recorded_at, $1, $2, $3 FROM fresh`, digest[:], kind, raw)
+		SELECT fresh.recorded_at, given.digest, given.kind, given.raw FROM fresh JOIN given USING (digest)`, digests, kinds, raws)
 	if err != nil {
-		return Digest{}, fmt.Errorf("keep an object of kind %s: %w", kind, postgres.Classify(err))
+		return fmt.Errorf("keep %d objects from kind %s on: %w", len(kinds), kinds[0], postgres.Classify(err))
 	}
-	return digest, nil
+	return nil
 }
 
 // Get returns an object, having checked its bytes against their name.
