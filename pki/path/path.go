@@ -44,6 +44,8 @@ type Request struct {
 	// RFC 5280 leaves that chaining open; everybody does it.
 	Purpose asn1.ObjectIdentifier
 
+	leaf func(*cert.Certificate) error // what a usage by name demands besides
+
 	Policies PolicyDemand
 
 	// BareAnchors takes of an anchor its name and key alone, as RFC 5280

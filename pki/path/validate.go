@@ -61,6 +61,11 @@ func (r Request) validate(p *Path) error {
 	if err := p.checkPurpose(r.Purpose); err != nil {
 		return err
 	}
+	if r.leaf != nil {
+		if err := r.leaf(leaf); err != nil {
+			return err
+		}
+	}
 	set, err := policies.wrapUp(leaf)
 	if err != nil {
 		return err
