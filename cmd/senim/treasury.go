@@ -19,8 +19,6 @@ import (
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/ledger"
-	"github.com/senim-kz/senim/payments/reconcile"
-	"github.com/senim-kz/senim/payments/statement"
 )
 
 var (
@@ -146,18 +144,6 @@ type importedFile struct {
 	Import *dossier.StatementImport `json:"import"`
 }
 
-// shapeImport gives an import the shape that the API gives it.
-func shapeImport(i *statement.Import) *dossier.StatementImport {
-	shaped := &dossier.StatementImport{
-		ID: i.ID, Days: append([]kz.Day{}, i.Days...), Lines: i.Lines, Duplicates: i.Duplicates, Bad: i.Bad, Known: i.Known,
-		Rejected: []dossier.RejectedLine{},
-	}
-	for _, bad := range i.BadLines {
-		shaped.Rejected = append(shaped.Rejected, dossier.RejectedLine{Place: bad.Place, Code: string(bad.Code)})
-	}
-	return shaped
-}
-
 func (p *program) importStatement(ctx context.Context, t *treasury, path string) (*dossier.StatementImport, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -175,7 +161,7 @@ func (p *program) importStatement(ctx context.Context, t *treasury, path string)
 		if err != nil {
 			return err
 		}
-		shown = shapeImport(done)
+		shown = dossier.ImportOf(done)
 		return t.audit(ctx, "import statement", done.ID.String(), "done")
 	})
 	if err != nil {
@@ -229,7 +215,7 @@ wrong usage.`,
 				if err != nil {
 					return err
 				}
-				done = shapeReconciliation(result)
+				done = dossier.ReconciliationOf(result)
 				return t.audit(c.Context(), "reconcile", day.String(), "done")
 			})
 			if err != nil {
@@ -258,20 +244,6 @@ func (p *program) dayOf(date string) (kz.Day, error) {
 		return kz.Day{}, &exitError{exitUsage, fmt.Errorf("--day: %w", err)}
 	}
 	return day, nil
-}
-
-// shapeReconciliation gives a result the shape that the API gives it.
-func shapeReconciliation(r *reconcile.Result) *dossier.Reconciliation {
-	shaped := &dossier.Reconciliation{
-		Day: r.Day, Lines: r.Lines, Matched: r.Matched, Total: r.MatchedAmount, ExceptionCount: r.ExceptionCount,
-		Exceptions: []dossier.ReconciliationException{},
-	}
-	for _, e := range r.Exceptions {
-		shaped.Exceptions = append(shaped.Exceptions, dossier.ReconciliationException{
-			Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
-		})
-	}
-	return shaped
 }
 
 func (p *program) showReconciliation(r *dossier.Reconciliation) {

@@ -12,6 +12,8 @@ import (
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/money"
+	"github.com/senim-kz/senim/payments/reconcile"
+	"github.com/senim-kz/senim/payments/statement"
 )
 
 // ImportStatement stores one of the treasury's statement files. A bad line is
@@ -23,10 +25,7 @@ func (s *Service) ImportStatement(ctx context.Context, caller access.Caller, key
 		if err != nil {
 			return nil, err
 		}
-		shown := &StatementImport{ID: done.ID, Days: done.Days, Lines: done.Lines, Duplicates: done.Duplicates, Bad: done.Bad, Known: done.Known}
-		for _, bad := range done.BadLines {
-			shown.Rejected = append(shown.Rejected, RejectedLine{Place: bad.Place, Code: string(bad.Code)})
-		}
+		shown := ImportOf(done)
 		// The import is known by its digest: should this second transaction
 		// fail, the same request finds it again.
 		err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
@@ -46,12 +45,7 @@ func (s *Service) Reconcile(ctx context.Context, caller access.Caller, day kz.Da
 	if err != nil {
 		return nil, err
 	}
-	shown := &Reconciliation{Day: day, Lines: result.Lines, Matched: result.Matched, Total: result.MatchedAmount, ExceptionCount: result.ExceptionCount}
-	for _, e := range result.Exceptions {
-		shown.Exceptions = append(shown.Exceptions, ReconciliationException{
-			Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
-		})
-	}
+	shown := ReconciliationOf(result)
 	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		return outbox.Audit(ctx, tx, outbox.AuditRecord{Actor: caller.ID, Action: "reconcile", Object: day.String(), Outcome: "done", At: s.now()})
 	})
@@ -72,6 +66,18 @@ type StatementImport struct {
 	Rejected   []RejectedLine `json:"rejected"`   // the first hundred bad lines
 }
 
+// ImportOf shows an import as the API and the command line do.
+func ImportOf(i *statement.Import) *StatementImport {
+	shown := &StatementImport{
+		ID: i.ID, Days: append([]kz.Day{}, i.Days...), Lines: i.Lines, Duplicates: i.Duplicates, Bad: i.Bad, Known: i.Known,
+		Rejected: []RejectedLine{},
+	}
+	for _, bad := range i.BadLines {
+		shown.Rejected = append(shown.Rejected, RejectedLine{Place: bad.Place, Code: string(bad.Code)})
+	}
+	return shown
+}
+
 // RejectedLine is one statement line that could not be taken.
 type RejectedLine struct {
 	Place string `json:"place"`
@@ -87,6 +93,20 @@ type Reconciliation struct {
 	Total          money.Tiyn                `json:"matched_tiyn"`
 	ExceptionCount int                       `json:"exception_count"`
 	Exceptions     []ReconciliationException `json:"exceptions"` // the first thousand
+}
+
+// ReconciliationOf shows a result as the API and the command line do.
+func ReconciliationOf(r *reconcile.Result) *Reconciliation {
+	shown := &Reconciliation{
+		Day: r.Day, Lines: r.Lines, Matched: r.Matched, Total: r.MatchedAmount, ExceptionCount: r.ExceptionCount,
+		Exceptions: []ReconciliationException{},
+	}
+	for _, e := range r.Exceptions {
+		shown.Exceptions = append(shown.Exceptions, ReconciliationException{
+			Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
+		})
+	}
+	return shown
 }
 
 // ReconciliationException is a statement line that needs a person.
