@@ -9,6 +9,7 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/gost"
 )
 
 // Level says what a policy makes of a constraint that does not hold.
@@ -50,9 +51,31 @@ type Cryptography struct {
 	Digests  []string // names of the algorithm table
 	RSABits  int      // the least length of a modulus
 	ECDSBits int      // the least length of a curve's field
+	Keys     []string // other kinds of keys, by the table's names, of whatever length they come in
 }
 
-var sha2Only = Cryptography{Digests: []string{"SHA-224", "SHA-256", "SHA-384", "SHA-512"}, RSABits: 2048, ECDSBits: 256}
+// international is what ETSI TS 119 312 recommends, as far as the table has it.
+var international = Cryptography{
+	Digests: []string{"SHA-224", "SHA-256", "SHA-384", "SHA-512", "SHA-512/256", "SHA3-256", "SHA3-384", "SHA3-512"},
+	RSABits: 2048, ECDSBits: 256, Keys: []string{"Ed25519"},
+}
+
+// kazakhstan adds the state's own standards. GOST 34.310-2004 with GOST
+// 34.311-95 is among them for the archive: its authorities expired in 2025, so
+// that nothing signed with it passes but what was time-stamped before. Russia's
+// algorithms are not: no accredited authority of Kazakhstan certifies their keys.
+var kazakhstan = international.with(
+	[]string{"Streebog-256", "Streebog-512", "GOST 34.311-95"},
+	[]string{gost.KZ2015x256.Name, gost.KZ2015x512.Name, gost.KZ2004.Name},
+)
+
+// modern is the same without what is no longer issued.
+var modern = international.with([]string{"Streebog-256", "Streebog-512"}, []string{gost.KZ2015x256.Name, gost.KZ2015x512.Name})
+
+func (c Cryptography) with(digests, keys []string) Cryptography {
+	c.Digests, c.Keys = slices.Concat(c.Digests, digests), slices.Concat(c.Keys, keys)
+	return c
+}
 
 // DefaultPolicy is the one used when none is named.
 const DefaultPolicy = "kz-qualified"
@@ -61,11 +84,11 @@ const DefaultPolicy = "kz-qualified"
 var policies = []Policy{
 	// Kazakhstan's qualified signatures. Much of its archive was made by tools
 	// that write no signing-certificate attribute.
-	{Name: DefaultPolicy, SigningCertificateReference: Warn, SigningKeyUsage: Fail, Cryptography: sha2Only},
+	{Name: DefaultPolicy, SigningCertificateReference: Warn, SigningKeyUsage: Fail, Cryptography: kazakhstan},
 	// EN 319 102-1 and the baseline levels of EN 319 122-1.
-	{Name: "etsi-basic", SigningCertificateReference: Fail, SigningKeyUsage: Warn, Cryptography: sha2Only},
+	{Name: "etsi-basic", SigningCertificateReference: Fail, SigningKeyUsage: Warn, Cryptography: international},
 	// Both, and revocation information of the hour.
-	{Name: "strict", SigningCertificateReference: Fail, SigningKeyUsage: Fail, RevocationAge: time.Hour, Cryptography: sha2Only},
+	{Name: "strict", SigningCertificateReference: Fail, SigningKeyUsage: Fail, RevocationAge: time.Hour, Cryptography: modern},
 }
 
 // PolicyByName gives a built-in policy; "" is the default one. A name that looks
@@ -115,5 +138,5 @@ func (c Cryptography) allowsKey(k algo.Key) bool {
 	case "ECDSA":
 		return k.Bits >= c.ECDSBits
 	}
-	return false
+	return slices.Contains(c.Keys, k.Name)
 }

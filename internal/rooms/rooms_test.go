@@ -16,7 +16,7 @@ var floors = [][]house{
 		"pki/ber",
 		"pki/gost/internal/...", "pki/gost/gost341194", "pki/gost/streebog", "pki/gost",
 		"pki/gost/bench", "pki/gost/bench/...",
-		"pki/algo",
+		"pki/algo/internal/...", "pki/algo",
 	}},
 	2: {{
 		"pki/cert", "pki/xmldsig", "pki/cms", "pki/jws", "pki/ades", "pki/trust",

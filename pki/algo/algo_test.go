@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,11 +24,13 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/gost"
 )
 
 type keys struct {
-	rsa              *rsa.PrivateKey
-	p256, p384, p521 *ecdsa.PrivateKey
+	rsa                    *rsa.PrivateKey
+	p224, p256, p384, p521 *ecdsa.PrivateKey
+	gost                   []*gost.PrivateKey // one for each algorithm of gost.Algorithms
 }
 
 var testKeys = sync.OnceValue(func() keys {
@@ -41,19 +44,63 @@ var testKeys = sync.OnceValue(func() keys {
 	if err != nil {
 		panic(err)
 	}
-	return keys{r,
-		must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
-		must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
-		must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))}
+	k := keys{
+		rsa:  r,
+		p224: must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)),
+		p256: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
+		p384: must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
+		p521: must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)),
+	}
+	for i, a := range gost.Algorithms() {
+		key, err := gost.GenerateKey(rand.Reader, a.Key, gostCurves[i])
+		if err != nil {
+			panic(err)
+		}
+		k.gost = append(k.gost, key)
+	}
+	return k
 })
 
-// allSignatures is every algorithm of the table with each key that fits it.
+// gostCurves are curves that the keys of gost.Algorithms may be of.
+var gostCurves = func() (curves []*gost.Curve) {
+	for _, oid := range []asn1.ObjectIdentifier{
+		{1, 2, 398, 3, 10, 1, 1, 1, 1, 1}, {1, 2, 398, 3, 10, 1, 1, 2, 1, 1}, {1, 2, 398, 3, 10, 1, 1, 2, 2, 1},
+		{1, 2, 643, 2, 2, 35, 2}, {1, 2, 643, 7, 1, 2, 1, 1, 1}, {1, 2, 643, 7, 1, 2, 1, 2, 3},
+	} {
+		c, err := gost.CurveByOID(oid)
+		if err != nil {
+			panic(err)
+		}
+		curves = append(curves, c)
+	}
+	return curves
+}()
+
+// named finds an algorithm of the table.
+func named(t *testing.T, name string) *Signature {
+	t.Helper()
+	for _, s := range append(append([]*Signature(nil), signatures...), pssSignatures...) {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no %s", name)
+	return nil
+}
+
+// allSignatures is every algorithm of the table that a key in memory signs with,
+// with each key that fits it.
 func allSignatures(t *testing.T, each func(t *testing.T, s *Signature, key crypto.Signer)) {
 	k := testKeys()
 	for _, s := range append(append([]*Signature(nil), signatures...), pssSignatures...) {
-		signers := []crypto.Signer{k.rsa}
-		if s.scheme == ecdsaScheme {
-			signers = []crypto.Signer{k.p256, k.p384, k.p521}
+		var signers []crypto.Signer
+		switch s.scheme {
+		case rsaPKCS1, rsaPSS:
+			signers = []crypto.Signer{k.rsa}
+		case ecdsaScheme:
+			signers = []crypto.Signer{k.p224, k.p256, k.p384, k.p521}
+		case gostScheme:
+			signers = []crypto.Signer{k.gost[slices.Index(gost.Algorithms(), s.gost)]}
 		}
 		for _, key := range signers {
 			d, _ := KeyOf(key.Public())
@@ -81,8 +128,11 @@ func TestEveryAlgorithmVerifiesWhatItSigned(t *testing.T) {
 		if err != nil || back != s {
 			t.Fatalf("SignatureByIdentifier = %v, %v", back, err)
 		}
-		if byURI, err := SignatureByURI(s.URI); err != nil || byURI != s {
+		if byURI, err := SignatureByURI(s.URI); s.URI != "" && (err != nil || byURI != s) {
 			t.Errorf("SignatureByURI = %v, %v", byURI, err)
+		}
+		if byJWA, err := SignatureByJWA(s.JWA); s.JWA != "" && (err != nil || byJWA != s) {
+			t.Errorf("SignatureByJWA = %v, %v", byJWA, err)
 		}
 		if err := VerifySigned(key.Public(), id, message, sig); err != nil {
 			t.Fatalf("VerifySigned: %v", err)
@@ -147,13 +197,27 @@ func TestRawECDSA(t *testing.T) {
 func TestKeyOIDAsSignatureAlgorithm(t *testing.T) {
 	for _, d := range digests {
 		s, err := SignatureByIdentifier(Identifier{OID: oidRSA, Parameters: null}, d)
-		if err != nil || s.scheme != rsaPKCS1 || s.Digest != d {
+		if _, exists := row(rsaPKCS1, d); exists == nil && (err != nil || s.scheme != rsaPKCS1 || s.Digest != d) {
 			t.Errorf("rsaEncryption with %s: %v, %v", d.Name, s, err)
 		}
 		s, err = SignatureByIdentifier(Identifier{OID: oidECPublicKey}, d)
-		if err != nil || s.scheme != ecdsaScheme || s.Digest != d {
+		if _, exists := row(ecdsaScheme, d); exists == nil && (err != nil || s.scheme != ecdsaScheme || s.Digest != d) {
 			t.Errorf("id-ecPublicKey with %s: %v, %v", d.Name, s, err)
 		}
+	}
+	if s, err := SignatureByIdentifier(Identifier{OID: oidDSA, Parameters: null}, SHA1); err != nil || s != named(t, "SHA-1 with DSA") {
+		t.Errorf("id-dsa: %v, %v", s, err)
+	}
+	for _, a := range gost.Algorithms() {
+		for _, parameters := range [][]byte{nil, null} {
+			s, err := SignatureByIdentifier(Identifier{OID: a.Key.OID, Parameters: parameters}, signatureByOID(a.OID).Digest)
+			if err != nil || s.gost != a {
+				t.Errorf("the key of %s: %v, %v", a.Name, s, err)
+			}
+		}
+	}
+	if s, err := SignatureByIdentifier(Identifier{OID: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 29}}, SHA1); err != nil || s != named(t, "SHA-1 with RSA") {
+		t.Errorf("OIW's sha1WithRSASignature: %v, %v", s, err)
 	}
 }
 
@@ -172,39 +236,53 @@ func TestRefusals(t *testing.T) {
 		return out
 	}
 	sig := func(id Identifier, d *Digest) error { _, err := SignatureByIdentifier(id, d); return err }
-	rs256, es256 := signatures[2], signatures[7]
+	rs256, es256, ps256 := named(t, "SHA-256 with RSA"), named(t, "SHA-256 with ECDSA"), named(t, "SHA-256 with RSA-PSS")
 	digest := SHA256.Sum(nil)
 	ed, _, _ := ed25519.GenerateKey(rand.Reader)
+	kz2004, kz512 := signatureByOID(gost.SignatureKZ2004.OID), signatureByOID(gost.SignatureKZ2015x512.OID)
+	stranger := struct{ crypto.PublicKey }{ed}
 
 	tests := []struct {
 		name string
 		got  error
 		want fault.Code
 	}{
-		{"GOST digest", second(DigestByOID(oid("1.2.398.3.10.1.3.3"))), fault.AlgorithmUnsupported},
-		{"GOST digest URI", second(DigestByURI("http://www.w3.org/2001/04/xmldsig-more#gost34311")), fault.AlgorithmUnsupported},
-		{"GOST signature", sig(Identifier{OID: oid("1.2.398.3.10.1.1.2.3.2"), Parameters: null}, nil), fault.AlgorithmUnsupported},
-		{"GOST key as signature", sig(Identifier{OID: oid("1.2.398.3.10.1.1.1.1")}, SHA256), fault.AlgorithmUnsupported},
+		{"GOST digest with unknown parameters", second(DigestByOID(oid("1.2.398.3.10.1.3.1.1.1"))), fault.AlgorithmUnsupported},
+		{"GOST digest with another's parameters", second(DigestByIdentifier(Identifier{GOST34311.OID, []byte("\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01")})), fault.AlgorithmParametersInvalid},
+		{"GOST signature with parameters", sig(Identifier{OID: kz512.OID, Parameters: []byte{2, 1, 0}}, nil), fault.AlgorithmParametersInvalid},
+		{"GOST key beside SHA-256", sig(Identifier{OID: gost.KZ2004.OID}, SHA256), fault.AlgorithmMismatch},
+		{"GOST before 2016", sig(Identifier{OID: oid("1.3.6.1.4.1.6801.1.2.2")}, nil), fault.AlgorithmUnsupported},
+		{"GOST with a key of the other series", kz2004.Verify(k.gost[1].Public(), digest, nil), fault.AlgorithmKeyMismatch},
+		{"GOST with a key of the other country", kz512.Verify(k.gost[5].Public(), make([]byte, 64), nil), fault.AlgorithmKeyMismatch},
+		{"GOST with an RSA key", kz2004.Verify(k.rsa.Public(), digest, nil), fault.AlgorithmKeyMismatch},
+		{"signing with GOST and SHA-256", second(SignatureFor(k.gost[0].Public(), SHA256)), fault.AlgorithmMismatch},
+		{"a digest for Ed25519", named(t, "Ed25519").Verify(ed, make([]byte, 64), nil), fault.AlgorithmMismatch},
+		{"Ed25519 with an RSA key", named(t, "Ed25519").VerifyMessage(k.rsa.Public(), nil, nil), fault.AlgorithmKeyMismatch},
+		{"Ed25519 without a key", named(t, "Ed25519").VerifyMessage(nil, nil, nil), fault.AlgorithmUnsupported},
+		{"parameters of Ed25519", sig(Identifier{OID: oidEd25519, Parameters: null}, nil), fault.AlgorithmParametersInvalid},
+		{"PKCS#1 with a key for PSS", rs256.Verify(&PSSPublicKey{RSA: &k.rsa.PublicKey}, digest, nil), fault.AlgorithmKeyMismatch},
+		{"PSS with a key for another digest", ps256.Verify(&PSSPublicKey{&k.rsa.PublicKey, named(t, "SHA-512 with RSA-PSS")}, digest, nil), fault.AlgorithmKeyMismatch},
+		{"unknown JWS algorithm", second(SignatureByJWA("none")), fault.AlgorithmUnsupported},
+		{"no JWS algorithm", second(SignatureByJWA("")), fault.AlgorithmUnsupported},
+		{"no URI", second(SignatureByURI("")), fault.AlgorithmUnsupported},
 		{"unknown signature", sig(Identifier{OID: oid("1.2.3.4")}, nil), fault.AlgorithmUnsupported},
 		{"unknown URI", second(SignatureByURI(strings.Repeat("x", 100000))), fault.AlgorithmUnsupported},
 		{"unknown digest name", second(DigestByName("whirlpool")), fault.AlgorithmUnsupported},
 		{"two digests", sig(rs256.Identifier(), SHA512), fault.AlgorithmMismatch},
-		{"two digests of PSS", sig(pssSignatures[2].Identifier(), SHA1), fault.AlgorithmMismatch},
+		{"two digests of PSS", sig(ps256.Identifier(), SHA1), fault.AlgorithmMismatch},
 		{"rsaEncryption without a digest", sig(Identifier{OID: oidRSA, Parameters: null}, nil), fault.AlgorithmUnsupported},
 		{"parameters of RSA", sig(Identifier{OID: rs256.OID, Parameters: []byte{2, 1, 0}}, nil), fault.AlgorithmParametersInvalid},
 		{"parameters of rsaEncryption", sig(Identifier{OID: oidRSA, Parameters: []byte{2, 1, 0}}, SHA256), fault.AlgorithmParametersInvalid},
 		{"parameters of ECDSA", sig(Identifier{OID: es256.OID, Parameters: null}, nil), fault.AlgorithmParametersInvalid},
 		{"parameters of a digest", second(DigestByIdentifier(Identifier{SHA256.OID, []byte{2, 1, 0}})), fault.AlgorithmParametersInvalid},
 		{"PSS without parameters", sig(Identifier{OID: oidPSS}, nil), fault.AlgorithmParametersInvalid},
-		{"PSS with another MGF1 digest", second(newPSS(SHA256, SHA1, 32, 1)), fault.AlgorithmUnsupported},
-		{"PSS without salt", second(newPSS(SHA256, SHA256, 0, 1)), fault.AlgorithmUnsupported},
 		{"PSS with a giant salt", second(newPSS(SHA256, SHA256, 1<<20, 1)), fault.AlgorithmParametersInvalid},
 		{"PSS with another trailer", second(newPSS(SHA256, SHA256, 32, 2)), fault.AlgorithmParametersInvalid},
 		{"RSA with an EC key", rs256.Verify(k.p256.Public(), digest, nil), fault.AlgorithmKeyMismatch},
 		{"ECDSA with an RSA key", es256.Verify(k.rsa.Public(), digest, nil), fault.AlgorithmKeyMismatch},
 		{"no key", rs256.Verify(nil, digest, nil), fault.AlgorithmUnsupported},
-		{"a stranger's key", rs256.Verify(ed, digest, nil), fault.AlgorithmUnsupported},
-		{"signing with a stranger's key", second(SignatureFor(ed, SHA256)), fault.AlgorithmUnsupported},
+		{"a stranger's key", rs256.Verify(stranger, digest, nil), fault.AlgorithmUnsupported},
+		{"signing with Ed25519", second(SignatureFor(ed, SHA256)), fault.AlgorithmUnsupported},
 		{"a short RSA key", rs256.Verify(&rsa.PublicKey{N: big.NewInt(15), E: 3}, digest, nil), fault.AlgorithmUnsupported},
 		{"no identifier", second(ParseIdentifier([]byte("x"))), fault.EncodingInvalid},
 	}
@@ -222,37 +300,57 @@ func second[T any](_ T, err error) error { return err }
 
 func TestPSSParametersOfTheirOwn(t *testing.T) {
 	k := testKeys().rsa
-	id := Identifier{OID: oidPSS, Parameters: pssParameters(SHA256, 20)}
-	s, err := SignatureByIdentifier(id, nil)
-	if err != nil || s.saltLength != 20 || s.JWA != "" {
-		t.Fatalf("%+v, %v", s, err)
-	}
 	digest := SHA256.Sum([]byte("x"))
-	sig, err := rsa.SignPSS(rand.Reader, k, crypto.SHA256, digest, &rsa.PSSOptions{SaltLength: 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Verify(k.Public(), digest, sig); err != nil {
-		t.Error(err)
-	}
-	if err := pssSignatures[2].Verify(k.Public(), digest, sig); !fault.Is(err, fault.SignatureInvalid) {
-		t.Errorf("a salt of another length: %v", err)
+	for _, salt := range []int{1, 20, 32, 100, 222} { // 222 is all that fits beside SHA-256 into 2048 bits
+		id := Identifier{OID: oidPSS, Parameters: pssParameters{SHA256, salt}.encode(SHA256)}
+		s, err := SignatureByIdentifier(id, nil)
+		if err != nil || s.pss.saltLength != salt || (s.JWA != "") != (salt == 32) {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		sig, err := rsa.SignPSS(rand.Reader, k, crypto.SHA256, digest, &rsa.PSSOptions{SaltLength: salt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Verify(k.Public(), digest, sig); err != nil {
+			t.Errorf("a salt of %d bytes: %v", salt, err)
+		}
+		other, _ := newPSS(SHA256, SHA256, salt+1, 1)
+		if err := other.Verify(k.Public(), digest, sig); !fault.Is(err, fault.SignatureInvalid) {
+			t.Errorf("a salt of another length: %v", err)
+		}
+		key := &PSSPublicKey{&k.PublicKey, other}
+		if err := s.Verify(key, digest, sig); !fault.Is(err, fault.AlgorithmKeyMismatch) {
+			t.Errorf("a salt shorter than the key's: %v", err)
+		}
+		key.parameters = s
+		if err := s.Verify(key, digest, sig); err != nil {
+			t.Errorf("a key of the same parameters: %v", err)
+		}
 	}
 	// An empty SEQUENCE is all defaults: SHA-1, 20 bytes.
 	if s, err := SignatureByIdentifier(Identifier{OID: oidPSS, Parameters: []byte{0x30, 0}}, nil); err != nil || s != pssSignatures[0] {
 		t.Errorf("defaults: %v, %v", s, err)
+	}
+	mixed, err := newPSS(SHA256, SHA1, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := SignatureByIdentifier(mixed.Identifier(), SHA256); err != nil || back.pss != mixed.pss {
+		t.Errorf("another mask and no salt: %v, %v", back, err)
 	}
 }
 
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range append(append([]*Signature(nil), signatures...), pssSignatures...) {
-		if seen[s.Name] || seen[s.URI] {
-			t.Errorf("%s twice", s.Name)
+		for _, name := range []string{s.Name, s.URI, s.JWA} {
+			if name != "" && seen[name] {
+				t.Errorf("%s twice", name)
+			}
+			seen[name] = true
 		}
-		seen[s.Name], seen[s.URI] = true, true
 	}
-	if Name(signatures[2].OID) != "SHA-256 with RSA" || Name(asn1.ObjectIdentifier{1, 2, 398, 3, 10, 1, 3, 3}) != "GOST R 34.11-2015-512" ||
+	if Name(named(t, "SHA-256 with RSA").OID) != "SHA-256 with RSA" || Name(asn1.ObjectIdentifier{1, 2, 398, 3, 10, 1, 3, 3}) != "Streebog-512" ||
 		Name(asn1.ObjectIdentifier{1, 2, 3}) != "1.2.3" {
 		t.Error("Name")
 	}
@@ -268,7 +366,7 @@ func TestNamesAreUnique(t *testing.T) {
 
 func TestParsePublicKey(t *testing.T) {
 	k := testKeys()
-	for _, key := range []crypto.Signer{k.rsa, k.p256, k.p384, k.p521} {
+	for _, key := range []crypto.Signer{k.rsa, k.p224, k.p256, k.p384, k.p521} {
 		der, err := x509.MarshalPKIXPublicKey(key.Public())
 		if err != nil {
 			t.Fatal(err)
@@ -300,13 +398,15 @@ func TestParsePublicKey(t *testing.T) {
 	}
 	n := k.rsa.N
 	huge := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), rsaBitsMax), big.NewInt(1))
-	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p224DER, _ := x509.MarshalPKIXPublicKey(p224.Public())
 	edPub, _, _ := ed25519.GenerateKey(rand.Reader)
 	edDER, _ := x509.MarshalPKIXPublicKey(edPub)
+	for _, key := range k.gost {
+		pub := key.Public().(*gost.PublicKey)
+		if got, err := ParsePublicKey(pub.Marshal()); err != nil || !pub.Equal(got) {
+			t.Errorf("%s: %v", pub.Algorithm().Name, err)
+		}
+	}
+	gostDER := k.gost[2].Public().(*gost.PublicKey).Marshal()
 	p256DER, _ := x509.MarshalPKIXPublicKey(k.p256.Public())
 	tests := []struct {
 		name string
@@ -322,8 +422,9 @@ func TestParsePublicKey(t *testing.T) {
 		{"negative modulus", rsaSPKI(new(big.Int).Neg(n), 65537), fault.PublicKeyInvalid},
 		{"short modulus", rsaSPKI(big.NewInt(15), 65537), fault.AlgorithmUnsupported},
 		{"giant modulus", rsaSPKI(huge, 65537), fault.AlgorithmUnsupported},
-		{"P-224", p224DER, fault.AlgorithmUnsupported},
-		{"Ed25519", edDER, fault.AlgorithmUnsupported},
+		{"a short key of Ed25519", append(bytes.Clone(edDER[:1]), append([]byte{edDER[1] - 1, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x20, 0}, edDER[13:]...)...), fault.PublicKeyInvalid},
+		{"a GOST point off the curve", flip(gostDER, len(gostDER)-1), fault.PublicKeyInvalid},
+		{"a GOST key without its end", append([]byte{0x30, 0x20}, gostDER[3:35]...), fault.PublicKeyInvalid},
 		{"point off the curve", flip(p256DER, len(p256DER)-1), fault.PublicKeyInvalid},
 	}
 	for _, tt := range tests {
@@ -345,17 +446,25 @@ func TestAgainstOpenSSL(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := testKeys()
+	mixed, err := newPSS(SHA256, SHA1, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		s    *Signature
 		key  crypto.Signer
 		args []string
 	}{
-		{signatures[2], k.rsa, []string{"-sha256"}},
-		{signatures[4], k.rsa, []string{"-sha512"}},
-		{pssSignatures[2], k.rsa, []string{"-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}},
-		{signatures[7], k.p256, []string{"-sha256"}},
-		{signatures[8], k.p384, []string{"-sha384"}},
-		{signatures[9], k.p521, []string{"-sha512"}},
+		{named(t, "SHA-256 with RSA"), k.rsa, []string{"-sha256"}},
+		{named(t, "SHA-512 with RSA"), k.rsa, []string{"-sha512"}},
+		{named(t, "SHA-512/256 with RSA"), k.rsa, []string{"-sha512-256"}},
+		{named(t, "SHA3-256 with RSA"), k.rsa, []string{"-sha3-256"}},
+		{named(t, "SHA-256 with RSA-PSS"), k.rsa, []string{"-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}},
+		{mixed, k.rsa, []string{"-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:0", "-sigopt", "rsa_mgf1_md:sha1"}},
+		{named(t, "SHA-256 with ECDSA"), k.p256, []string{"-sha256"}},
+		{named(t, "SHA-384 with ECDSA"), k.p384, []string{"-sha384"}},
+		{named(t, "SHA-512 with ECDSA"), k.p521, []string{"-sha512"}},
+		{named(t, "SHA3-384 with ECDSA"), k.p384, []string{"-sha3-384"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.s.Name, func(t *testing.T) {
@@ -390,8 +499,13 @@ func FuzzParsePublicKey(f *testing.F) {
 		if (pub == nil) == (err == nil) {
 			t.Fatalf("key %v, error %v", pub, err)
 		}
-		if err == nil {
-			if _, err := x509.ParsePKIXPublicKey(der); err != nil {
+		if _, ours := pub.(*gost.PublicKey); err == nil && !ours {
+			k, known := KeyOf(pub)
+			if !known {
+				t.Errorf("a key of type %T", pub)
+			}
+			// crypto/x509 has neither brainpool nor the identifier of PSS.
+			if _, err := x509.ParsePKIXPublicKey(der); err != nil && !strings.HasPrefix(k.Curve, "brainpool") && k.Name != "RSA" {
 				t.Errorf("crypto/x509 refuses what we read: %v", err)
 			}
 		}
@@ -399,7 +513,7 @@ func FuzzParsePublicKey(f *testing.F) {
 }
 
 func FuzzSignatureByIdentifier(f *testing.F) {
-	for _, s := range []*Signature{signatures[2], signatures[7], pssSignatures[2]} {
+	for _, s := range []*Signature{signatures[0], pssSignatures[2], gostSignatures[0], ed25519Signatures[0]} {
 		var b cryptobyte.Builder
 		s.Identifier().AddTo(&b)
 		f.Add(b.BytesOrPanic())

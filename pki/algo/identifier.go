@@ -89,13 +89,25 @@ func indexNames() map[string]string {
 	index := make(map[string]string)
 	for _, d := range digests {
 		index[d.OID.String()] = d.Name
+		if d.gost != nil {
+			for _, oid := range d.gost.OIDs {
+				index[oid.String()] = d.Name
+			}
+		}
 	}
 	for _, s := range signatures {
 		index[s.OID.String()] = s.Name
+		if s.gost != nil {
+			index[s.gost.Key.OID.String()] = s.gost.Key.Name
+		}
+	}
+	for _, o := range obsolete {
+		index[o.oid.String()] = o.name
 	}
 	index[oidPSS.String()] = "RSASSA-PSS"
 	index[oidRSA.String()] = "RSA"
 	index[oidECPublicKey.String()] = "ECDSA"
+	index[oidDSA.String()] = "DSA"
 	for _, a := range strangers {
 		index[a.oid] = a.name
 	}

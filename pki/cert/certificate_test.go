@@ -2,10 +2,10 @@ package cert
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -208,9 +209,8 @@ func compare(t *testing.T, c *Certificate) {
 		}
 		same("path length", c.MaxPathLen == want)
 	}
-	if c.PublicKey != nil {
-		equal, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-		same("key", ok && equal.Equal(x.PublicKey))
+	if c.PublicKey != nil && x.PublicKey != nil { // crypto/x509 has no GOST
+		same("key", reflect.DeepEqual(c.PublicKey, x.PublicKey))
 	}
 	var policies []string
 	for _, p := range x.Policies {
@@ -308,7 +308,7 @@ func TestSharedFactsOfNUC(t *testing.T) {
 	for name := range all {
 		files[filepath.Base(name)] = name
 	}
-	count := 0
+	count, verified := 0, 0
 	for name, want := range all {
 		if want.Kind != "certificate" {
 			continue
@@ -324,26 +324,20 @@ func TestSharedFactsOfNUC(t *testing.T) {
 		if dotted(c.ExtKeyUsage) != strings.Join(want.EKU, " ") || dotted(c.Policies) != strings.Join(want.Policies, " ") {
 			t.Errorf("%s: usages %v, policies %v", name, c.ExtKeyUsage, c.Policies)
 		}
-		isRSA := want.KeyAlg == "1.2.840.113549.1.1.1"
-		if (c.PublicKey != nil) != isRSA || fault.Is(c.KeyError(), fault.AlgorithmUnsupported) == isRSA {
+		if _, isRSA := c.PublicKey.(*rsa.PublicKey); c.KeyError() != nil || isRSA != (want.KeyAlg == "1.2.840.113549.1.1.1") {
 			t.Errorf("%s: key %T, %v", name, c.PublicKey, c.KeyError())
 		}
 		var issuer string
 		if json.Unmarshal(want.IssuerFile, &issuer) != nil || issuer == "" {
 			continue // the issuer is not in the set, or is one of several
 		}
-		err := c.VerifySignedBy(read(files[issuer]))
-		switch {
-		case want.SigAlg == "1.2.840.113549.1.1.11":
-			if (err == nil) != want.SignatureValid {
-				t.Errorf("%s: signature: %v", name, err)
-			}
-		case !fault.Is(err, fault.AlgorithmUnsupported) || !strings.Contains(err.Error(), "GOST"):
-			t.Errorf("%s: GOST must be refused by name, got %v", name, err)
+		if err := c.VerifySignedBy(read(files[issuer])); (err == nil) != want.SignatureValid {
+			t.Errorf("%s: signature: %v", name, err)
 		}
+		verified++
 	}
-	if count < 20 {
-		t.Errorf("only %d certificates", count)
+	if count < 20 || verified < 15 {
+		t.Errorf("only %d certificates, %d signatures", count, verified)
 	}
 }
 

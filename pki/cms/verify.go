@@ -47,13 +47,12 @@ func (s *Signer) VerifySignature(pub crypto.PublicKey, contentDigest []byte) (Fo
 	if !s.HasSignedAttributes() {
 		return OverContent, algorithm.Verify(pub, contentDigest, s.Signature)
 	}
-	digest := algorithm.Digest
 	asSent := s.SignedAttributesAsSet()
-	err = algorithm.Verify(pub, digest.Sum(asSent), s.Signature)
+	err = algorithm.VerifyMessage(pub, asSent, s.Signature)
 	if err == nil || !fault.Is(err, fault.SignatureInvalid) {
 		return OverAsSent, err
 	}
-	if der := s.sortedAttributes(); !bytes.Equal(der, asSent) && algorithm.Verify(pub, digest.Sum(der), s.Signature) == nil {
+	if der := s.sortedAttributes(); !bytes.Equal(der, asSent) && algorithm.VerifyMessage(pub, der, s.Signature) == nil {
 		return OverDER, nil
 	}
 	return OverAsSent, err

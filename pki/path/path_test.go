@@ -355,7 +355,9 @@ func TestNUCChains(t *testing.T) {
 		{"tsa_rsa_2022_2025-2028.cer", "2029-01-01", 3, fault.CertificateExpired},
 		{"nca_rsa.pem", "2020-01-01", 2, ""},
 		{"nca_rsa.pem", "2026-01-01", 2, fault.CertificateExpired},
-		{"nca_gost_2022.pem", "2026-01-01", 2, fault.AlgorithmUnsupported},
+		{"nca_gost_2022.pem", "2026-01-01", 2, ""},
+		{"nca_gost.pem", "2020-01-01", 2, ""},
+		{"ucgo_gost.cer", "2026-01-01", 2, ""},
 	}
 	for _, tt := range tests {
 		at, _ := time.Parse(time.DateOnly, tt.at)

@@ -113,7 +113,7 @@ ess_cert_id_alg = sha256
 	}
 }
 
-// NUC RK's own token is signed with GOST: read, and refused by name.
+// NUC RK's own token is signed with GOST 34.310-2004.
 func TestNUCToken(t *testing.T) {
 	folder := filepath.Join(shared, "nuc-rk", "ncanode", "tsp")
 	raw, err := os.ReadFile(filepath.Join(folder, "tsp_token.bin"))
@@ -127,8 +127,8 @@ func TestNUCToken(t *testing.T) {
 	if token.Time.Format("20060102150405Z") != "20220918132014Z" || token.Policy.String() != "1.2.398.3.3.2.6.1" {
 		t.Errorf("%+v", token.Info)
 	}
-	if _, err := token.VerifySignature(); !fault.Is(err, fault.AlgorithmUnsupported) || !strings.Contains(err.Error(), "GOST 34.310-2004") {
-		t.Errorf("%v", err)
+	if _, err := token.VerifySignature(); err != nil {
+		t.Error(err)
 	}
 	reply, err := os.ReadFile(filepath.Join(folder, "tsp_response.bin"))
 	if err != nil {

@@ -153,7 +153,6 @@ func (s *signature) covered(d *Document, target *Element) ([]byte, error) {
 
 // findSigner looks for the certificate whose key made the signature.
 func (v *Verified) findSigner(candidates [][]byte) error {
-	digest := v.Algorithm.Digest.Sum(v.SignedInfo)
 	var refused error
 	for _, der := range candidates {
 		c, err := cert.Parse(der)
@@ -161,7 +160,7 @@ func (v *Verified) findSigner(candidates [][]byte) error {
 			return fault.Wrap(err, fault.XMLKeyMissing, "KeyInfo", "read the certificate")
 		}
 		if v.Certificate == nil {
-			if err = v.Algorithm.VerifyRaw(c.PublicKey, digest, v.Value); err == nil {
+			if err = v.Algorithm.VerifyRawMessage(c.PublicKey, v.SignedInfo, v.Value); err == nil {
 				v.Certificate = c
 				continue
 			}
