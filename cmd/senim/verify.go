@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,10 @@ func (p *program) verifyCommand() *cobra.Command {
 		Long: `Validates every signature in FILE by the process of ETSI EN 319 102-1.
 
 Exit status: 0 all signatures TOTAL-PASSED, 1 any TOTAL-FAILED, 2 otherwise
-INDETERMINATE, 64 wrong usage, 65 FILE unreadable or without a signature.`,
+INDETERMINATE, 64 wrong usage, 65 FILE unreadable or without a signature.
+
+Revocation information is fetched from NUC RK's hosts only, and from those in
+SENIM_TRUST_ALLOWED_HOSTS (host or host:port, separated by commas).`,
 		Args: func(_ *cobra.Command, args []string) error { return f.check(args) },
 		RunE: func(c *cobra.Command, args []string) error { return p.verify(c.Context(), f, args) },
 	}
@@ -182,6 +186,18 @@ func (p *program) trustFolder() string {
 	return ""
 }
 
+// outsideClient may go to NUC's hosts and to those that the environment names
+// as the service's configuration does. Only who names hosts may reach loopback
+// and private addresses: the sandbox, the state's closed network.
+func (p *program) outsideClient() (*fetch.Client, error) {
+	hosts := slices.Clone(nucHosts)
+	configured := environment(p.environ, "SENIM_TRUST_ALLOWED_HOSTS")
+	if configured != "" {
+		hosts = append(hosts, strings.Split(configured, ",")...)
+	}
+	return fetch.New(fetch.Config{AllowedHosts: hosts, AllowLoopback: configured != "", AllowPrivate: configured != ""})
+}
+
 // environment looks a variable up in what os.Environ gave.
 func environment(environ []string, name string) string {
 	for _, entry := range environ {
@@ -209,7 +225,7 @@ func (p *program) collect(ctx context.Context, f verifyFlags, file string, ancho
 		return nil, &exitError{exitUsage, err}
 	}
 	if !f.offline {
-		client, err := fetch.New(fetch.Config{AllowedHosts: nucHosts})
+		client, err := p.outsideClient()
 		if err != nil {
 			return nil, noVerdict(err)
 		}
