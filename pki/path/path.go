@@ -52,6 +52,10 @@ type Request struct {
 	// §6.1.1 d does. Without it, what the anchor's certificate says about what
 	// it may issue holds as well, as RFC 5937 asks.
 	BareAnchors bool
+
+	// Accept is one more condition on the path, such as a policy on algorithms;
+	// it is asked about paths that are valid. nil accepts.
+	Accept func(*Path) error
 }
 
 // PolicyDemand are the inputs c, e, f and g of RFC 5280 §6.1.1.
@@ -68,20 +72,15 @@ type PolicyDemand struct {
 // path_too_long or path_search_limit if the search was cut short. Reasons of
 // time (certificate_expired, certificate_not_yet_valid) are given only if
 // everything else about that path is right.
-func Build(r Request) (*Path, error) { return BuildAccepted(r, nil) }
-
-// BuildAccepted is Build with one more condition on the path, such as that
-// nothing on it is revoked; accept is asked about valid paths only, and for
-// Build's purposes its refusals count as the path's.
-func BuildAccepted(r Request, accept func(*Path) error) (*Path, error) {
+func Build(r Request) (*Path, error) {
 	var best *Path
 	var reason error
 	nearness, tried := -1, 0
 	cut, longest := r.search(func(p *Path) (stop bool) {
 		err := r.validate(p)
 		near := nearnessOf(err)
-		if err == nil && accept != nil {
-			err = accept(p)
+		if err == nil && r.Accept != nil {
+			err = r.Accept(p)
 		}
 		if err == nil || near > nearness {
 			best, reason, nearness = p, err, near

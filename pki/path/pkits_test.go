@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
@@ -102,10 +101,6 @@ func TestPKITSPaths(t *testing.T) {
 	exceptions := []string{"4.7.4", "4.7.5", "4.5.2", "4.5.5", "4.5.7"}
 	for _, tt := range tests {
 		p, err := Build(tt.request(t, folder))
-		if fault.Is(err, fault.AlgorithmUnsupported) && tt.Section == "4.1" {
-			t.Logf("%s %s: %v", tt.ID, tt.Title, err)
-			continue
-		}
 		if err == nil && tt.Valid {
 			var got []string
 			for _, oid := range p.Policies {
@@ -135,10 +130,6 @@ func TestPKITS(t *testing.T) {
 		}
 		_, _, err := BuildUnrevoked(t.Context(), tt.request(t, folder), checker, revocation.Rules{At: pkitsTime})
 		if (err == nil) != tt.Valid {
-			if fault.Is(err, fault.AlgorithmUnsupported) && tt.Section == "4.1" {
-				t.Logf("%s %s: %v", tt.ID, tt.Title, err)
-				continue
-			}
 			t.Errorf("%s %s: valid %v, got %v", tt.ID, tt.Title, tt.Valid, err)
 		}
 	}

@@ -22,10 +22,16 @@ func BuildUnrevoked(ctx context.Context, r Request, checker revocation.Checker, 
 	u := &unrevoked{request: r, checker: checker, rules: rules, signers: make(map[signer]error)}
 	u.request.Intermediates = slices.Concat(r.Intermediates, checker.Signers.Candidates)
 	results := make(map[*Path][]*revocation.Result)
-	p, err := BuildAccepted(r, func(p *Path) (err error) {
+	r.Accept = func(p *Path) (err error) {
+		if accept := u.request.Accept; accept != nil {
+			if err := accept(p); err != nil {
+				return err
+			}
+		}
 		results[p], err = u.check(ctx, p)
 		return err
-	})
+	}
+	p, err := Build(r)
 	return p, results[p], err
 }
 
@@ -104,10 +110,11 @@ func (u *unrevoked) trust(ctx context.Context, c, anchor *cert.Certificate) erro
 	anchors, err := trust.New(anchor)
 	if err == nil {
 		r := Request{Leaf: c, Intermediates: u.request.Intermediates, Anchors: anchors, At: u.request.At, BareAnchors: u.request.BareAnchors}
-		_, err = BuildAccepted(r, func(p *Path) error {
+		r.Accept = func(p *Path) error {
 			_, err := u.check(ctx, p)
 			return err
-		})
+		}
+		_, err = Build(r)
 	}
 	u.depth--
 	u.signers[key] = err

@@ -89,7 +89,7 @@ func (s *search) extend(chain []*cert.Certificate) {
 	}
 	top := chain[len(chain)-1]
 	if a, ok := s.request.Anchors.Anchor(top); ok {
-		s.done = s.visit(&Path{Certificates: slices.Clone(chain), Anchor: &a, checked: s.checked})
+		s.done = s.visit(&Path{Certificates: withInheritedKeys(chain), Anchor: &a, checked: s.checked})
 		return
 	}
 	if len(chain) == lengthMax {
@@ -107,6 +107,16 @@ func (s *search) extend(chain []*cert.Certificate) {
 		s.steps++
 		s.extend(append(chain, issuer))
 	}
+}
+
+// withInheritedKeys copies the chain and completes keys that lack their
+// parameters, from the anchor down (RFC 5280 §6.1.4 f).
+func withInheritedKeys(chain []*cert.Certificate) []*cert.Certificate {
+	chain = slices.Clone(chain)
+	for i := len(chain) - 2; i >= 0; i-- {
+		chain[i] = chain[i].Inheriting(chain[i+1])
+	}
+	return chain
 }
 
 // candidates lists who may have issued the top of the chain, best first.
