@@ -330,6 +330,49 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
+// Killed or stopped while initdb works: the next start makes the cluster, at
+// once and in the same folder.
+func TestInterruptedWhileMaking(t *testing.T) {
+	if _, err := findPrograms(t.Context(), 0, debianPrograms); fault.Is(err, fault.PostgresMissing) {
+		t.Skipf("needs PostgreSQL: %v", err)
+	}
+	underWay := func(dir string) func() bool {
+		return func() bool {
+			_, err := os.Stat(filepath.Join(dir, unbornName, "base", "1"))
+			return err == nil
+		}
+	}
+	t.Run("killed", func(t *testing.T) {
+		dir := filepath.Join(folder(t), "database")
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelperHoldsACluster$")
+		child.Env = append(os.Environ(), "SENIM_TEST_HOLD_CLUSTER="+dir)
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "initdb works", underWay(dir))
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait() // killed, as it should be
+		startForTest(t, t, ClusterConfig{Dir: dir, Unsafe: true, Throwaway: true})
+	})
+	t.Run("stopped", func(t *testing.T) {
+		dir := filepath.Join(folder(t), "database")
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := StartCluster(ctx, ClusterConfig{Dir: dir, Unsafe: true})
+			ended <- err
+		}()
+		eventually(t, "initdb works", underWay(dir))
+		stop()
+		if err := <-ended; !fault.Is(err, fault.Cancelled) {
+			t.Errorf("StartCluster = %v, want %s", err, fault.Cancelled)
+		}
+		startForTest(t, t, ClusterConfig{Dir: dir, Unsafe: true, Throwaway: true})
+	})
+}
+
 func TestFindPrograms(t *testing.T) {
 	t.Setenv("PATH", "/nonexistent")
 	if _, err := findPrograms(t.Context(), 0, "/nonexistent/*"); !fault.Is(err, fault.PostgresMissing) || !strings.Contains(err.Error(), "apt-get install postgresql") {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,21 +132,30 @@ func (c *Cluster) initialise(ctx context.Context) error {
 	return syncFolder(c.config.Dir)
 }
 
-// run runs a program to its end, or stops it when ctx ends.
+// run runs a program to its end, or stops it when ctx ends. The kernel stops
+// it if we are killed, so that no half-made cluster grows on beside the one
+// that the next start makes: initdb, whose children end when it does.
 func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
 	cmd := c.command(c.programs.path(program), args...)
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	// The signal is for the end of the thread that starts the program.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		return fault.Wrap(err, fault.ClusterFailed, c.config.Dir, "start %s", program)
 	}
 	unwatch := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	err := cmd.Wait()
 	unwatch()
-	if err != nil {
-		return fault.Wrap(err, fault.ClusterFailed, c.config.Dir, "%s failed: %s", program, lastOf(output.String()))
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fault.Wrap(ctx.Err(), fault.Cancelled, "", "%s was stopped", program)
 	}
-	return nil
+	return fault.Wrap(err, fault.ClusterFailed, c.config.Dir, "%s failed: %s", program, lastOf(output.String()))
 }
 
 func syncFolder(path string) error {
