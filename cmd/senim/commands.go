@@ -9,6 +9,7 @@ func (p *program) commands() []*cobra.Command {
 		p.upCommand(),
 		p.serveCommand(),
 		p.verifyCommand(),
+		p.certCommand(),
 		p.clientCommand(),
 		p.statementCommand(),
 		p.reconcileCommand(),
