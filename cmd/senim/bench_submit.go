@@ -99,7 +99,7 @@ func (s *submitBench) startService(ctx context.Context) error {
 		return err
 	}
 	s.onClose(closeLog)
-	if s.service, err = s.around.startService(ctx, "127.0.0.1:0", log); err != nil {
+	if s.service, err = s.around.startService(ctx, log); err != nil {
 		return err
 	}
 	s.onClose(s.service.close)

@@ -100,7 +100,7 @@ func (p *program) demo(ctx context.Context, asJSON bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.around.close()) }()
-	built, err := d.around.startService(ctx, "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	built, err := d.around.startService(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func startTrial(t *testing.T) *demo {
 	}
 	check(t, err)
 	t.Cleanup(func() { check(t, around.close()) })
-	built, err := around.startService(t.Context(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	built, err := around.startService(t.Context(), slog.New(slog.DiscardHandler))
 	check(t, err)
 	t.Cleanup(func() { check(t, built.close()) })
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/sandbox"
 )
 
@@ -52,9 +50,9 @@ type sandboxURLs struct {
 
 // sandbox runs until the context ends.
 func (p *program) sandbox(ctx context.Context, c surroundingsConfig, callback string, asJSON bool) (err error) {
-	dir, err := filepath.Abs(c.Dir)
+	dir, err := dataFolder(c.Dir)
 	if err != nil {
-		return fault.Wrap(err, fault.BadArgument, "--data", "not a folder's name")
+		return err
 	}
 	around := &surroundings{dir: dir, now: p.now}
 	defer func() { err = errors.Join(err, around.close()) }()

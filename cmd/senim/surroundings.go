@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -56,36 +57,51 @@ type surroundings struct {
 	now     func() time.Time
 	closers []func() error // in the order of opening
 
-	cluster *postgres.Cluster
-	module  *hsm.Module
-	sandbox *sandbox.Sandbox
-	config  *config.Config
+	listener net.Listener
+	cluster  *postgres.Cluster
+	module   *hsm.Module
+	sandbox  *sandbox.Sandbox
+	config   *config.Config
 }
 
 // surroundingsConfig says how to start them.
 type surroundingsConfig struct {
 	Dir    string
-	Unsafe bool // no fsync: for tests only
-	Bits   int  // of the sandbox's CA keys; 0 is 4096, as NUC RK has
+	Listen string // address of the API; empty is a free port on loopback
+	Unsafe bool   // no fsync: for tests only
+	Bits   int    // of the sandbox's CA keys; 0 is 4096, as NUC RK has
 	Now    func() time.Time
 }
 
 // startSurroundings starts all parts, or none. Started again on the same
 // folder they continue with what is there.
 func startSurroundings(ctx context.Context, c surroundingsConfig) (*surroundings, error) {
-	dir, err := filepath.Abs(c.Dir)
+	dir, err := dataFolder(c.Dir)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.BadArgument, "--data", "not a folder's name")
+		return nil, err
 	}
 	s := &surroundings{dir: dir, now: c.Now}
 	for _, part := range []func(context.Context, surroundingsConfig) error{
-		s.makeFolders, s.startCluster, s.startSandbox, s.prepareToken,
+		s.makeFolders, s.listen, s.startCluster, s.startSandbox, s.prepareToken,
 	} {
 		if err := part(ctx, c); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
 	}
 	return s, nil
+}
+
+// dataFolder makes the --data flag's folder absolute. An empty one is refused:
+// it comes from a variable that is not set, and would mean the working folder.
+func dataFolder(name string) (string, error) {
+	if name == "" {
+		return "", &exitError{code: exitUsage, err: fault.New(fault.BadArgument, "--data", "names no folder")}
+	}
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return "", fault.Wrap(err, fault.BadArgument, "--data", "not a folder's name")
+	}
+	return dir, nil
 }
 
 // close stops every part, last first, and keeps the data.
@@ -129,6 +145,33 @@ func (s *surroundings) makeFolders(_ context.Context, _ surroundingsConfig) erro
 	if err := os.Remove(s.path(urlsName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.Wrap(err, fault.BadArgument, s.dir, "remove old addresses")
 	}
+	return nil
+}
+
+// listen opens the API's address before anything is started, so that a port
+// that is taken shows at once.
+func (s *surroundings) listen(ctx context.Context, c surroundingsConfig) error {
+	address := c.Listen
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return &exitError{code: exitUsage, err: fault.New(fault.BadArgument, "--listen", "%q is not host:port", address)}
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fault.Wrap(err, fault.AddressTaken, "--listen", "listen on %s", address)
+	case err != nil:
+		return fault.Wrap(err, fault.BadArgument, "--listen", "listen on %s", address)
+	}
+	s.listener = listener
+	s.closers = append(s.closers, func() error {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) { // by the service that served on it
+			return err
+		}
+		return nil
+	})
 	return nil
 }
 
@@ -378,27 +421,33 @@ func (s *surroundings) clientKey(id string) (jose.JSONWebKey, error) {
 	return key, nil
 }
 
-// startService builds the service of these surroundings on a listen address
-// and registers the ready-made callers.
-func (s *surroundings) startService(ctx context.Context, listen string, log *slog.Logger) (*service, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.AddressTaken, "--listen", "listen on %s", listen)
-	}
+// startService builds the service of these surroundings and registers the
+// ready-made callers. The listener is the service's from then on.
+func (s *surroundings) startService(ctx context.Context, log *slog.Logger) (*service, error) {
 	c := *s.config
-	c.Listen = listener.Addr().String()
+	c.Listen = reachableAddress(s.listener.Addr())
 	c.PublicURL = "http://" + c.Listen
 	if err := s.sandbox.Connect(c.PublicURL + "/v1/gateway/callbacks"); err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, err
 	}
-	built, err := newService(ctx, &c, listener, s.now, log)
+	built, err := newService(ctx, &c, s.listener, s.now, log)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, err
 	}
 	if err := s.ensureClients(ctx, access.NewClients(built.pool, s.now)); err != nil {
-		return nil, errors.Join(err, built.close(), listener.Close())
+		return nil, errors.Join(err, built.close())
 	}
 	return built, nil
+}
+
+// reachableAddress is how everybody on this machine reaches a listener: one on
+// all addresses has none of its own to put into a URL.
+func reachableAddress(listening net.Addr) string {
+	address, err := netip.ParseAddrPort(listening.String())
+	if err != nil || !address.Addr().IsUnspecified() {
+		return listening.String()
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port()).String()
 }
 
 // urls of everything, for people and for urls.json.

@@ -54,7 +54,7 @@ func (p *program) upCommand() *cobra.Command {
 // up runs until the context ends, a part fails, or the database dies.
 func (p *program) up(ctx context.Context, data, listen string) (err error) {
 	fmt.Fprintf(p.stdout, sayPreparing.in(p.language)+"\n", data)
-	around, err := startSurroundings(ctx, surroundingsConfig{Dir: data, Now: p.now})
+	around, err := startSurroundings(ctx, surroundingsConfig{Dir: data, Listen: listen, Now: p.now})
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (p *program) up(ctx context.Context, data, listen string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	built, err := around.startService(ctx, listen, log)
+	built, err := around.startService(ctx, log)
 	if err != nil {
 		return err
 	}
