@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,29 +22,45 @@ import (
 // which make fewer names equal: code points are mapped to nothing by their
 // class (format and control) instead of by its list, and prohibited ones are
 // kept. Values that are not strings are compared as bytes.
-func (n Name) Key() string { return n.key }
+func (n Name) Key() string { return n.fold().key }
 
 // Equal compares two names by RFC 5280 §7.1.
-func (n Name) Equal(other Name) bool { return n.key == other.key }
+func (n Name) Equal(other Name) bool { return n.Key() == other.Key() }
 
 // Within reports whether the name lies in the subtree under base, as name
 // constraints ask (RFC 5280 §7.1): base is where it begins.
 func (n Name) Within(base Name) bool {
-	return len(n.keys) >= len(base.keys) && slices.Equal(n.keys[:len(base.keys)], base.keys)
+	own, above := n.fold().keys, base.fold().keys
+	return len(own) >= len(above) && slices.Equal(own[:len(above)], above)
 }
 
 // Below is the name with one more relative name, such as a distribution point
 // gives relative to its CRL issuer.
 func (n Name) Below(rdn []Attribute) Name {
-	below := Name{RDNs: slices.Clone(n.RDNs), keys: slices.Clone(n.keys)}
-	below.add(rdn)
-	below.key = strings.Join(below.keys, "")
-	return below
+	return Name{RDNs: append(slices.Clip(n.RDNs), rdn), folded: new(foldedName)}
 }
 
-func (n *Name) add(rdn []Attribute) {
-	n.RDNs = append(n.RDNs, rdn)
-	n.keys = append(n.keys, rdnKey(rdn))
+// foldedName is a name in the form of Key. It is made when it is first asked
+// for: folding takes longer than all other parsing, and most names are never
+// compared but by their bytes.
+type foldedName struct {
+	once sync.Once
+	keys []string // one for each relative name
+	key  string   // all of them
+}
+
+func (n Name) fold() *foldedName {
+	f := n.folded
+	if f == nil {
+		f = new(foldedName)
+	}
+	f.once.Do(func() {
+		for _, rdn := range n.RDNs {
+			f.keys = append(f.keys, rdnKey(rdn))
+		}
+		f.key = strings.Join(f.keys, "")
+	})
+	return f
 }
 
 // rdnKey writes attributes so that no two different sets give one key: every

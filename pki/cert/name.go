@@ -21,9 +21,8 @@ const (
 // Name is a distinguished name as it was written: a sequence of relative
 // names, each with one attribute or more.
 type Name struct {
-	RDNs [][]Attribute
-	keys []string // one for each of RDNs, see Key
-	key  string
+	RDNs   [][]Attribute
+	folded *foldedName // nil in a name that was not parsed
 }
 
 // Attribute is one attribute of a name.
@@ -72,9 +71,9 @@ func parseName(der []byte) (Name, bool) {
 		if !ok {
 			return Name{}, false
 		}
-		n.add(rdn)
+		n.RDNs = append(n.RDNs, rdn)
 	}
-	n.key = strings.Join(n.keys, "")
+	n.folded = new(foldedName)
 	return n, true
 }
 
