@@ -12,6 +12,7 @@ var rooms = [][]Entry{
 	coreEntries,
 	storeEntries,
 	pkiEntries,
+	pkcs12Entries,
 	verifyEntries,
 	xmlEntries,
 	paymentsEntries,
