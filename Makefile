@@ -30,6 +30,8 @@ demo: setup build ## runs one transaction from signature to reconciled payment
 .PHONY: test
 test: setup lint ## runs every test, and those of packages with goroutines with -race
 	$(GO) test ./...
+	@echo "without assembly:"
+	$(GO) test -tags purego ./pki/gost/...
 	@echo "with the race detector:"
 	@$(GO) test -race -short $$(./scripts/concurrent-packages.sh)
 
@@ -44,8 +46,11 @@ fuzz: ## runs each fuzz target for FUZZTIME
 	@./scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: setup build ## measures against the limits of this machine
+bench: setup build ## measures against peers and the limits of this machine
+	@./scripts/setup.sh bench
 	@./bin/senim bench $(BENCHFLAGS)
+	$(GO) run ./pki/gost/bench/gostbench
+	$(GO) run -tags purego ./pki/gost/bench/gostbench
 
 .PHONY: generate
 generate: ## writes generated code again

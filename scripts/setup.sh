@@ -2,7 +2,12 @@
 # Installs what Senim needs and is missing: PostgreSQL, SoftHSM and OpenSC to
 # run, and the programs that the tests take as counterparts. Does nothing, and
 # needs no rights, when all of it is there. Never changes what is installed.
+#
+#   setup.sh          to build, run and test
+#   setup.sh bench    the peers of the benchmarks as well
 set -eu
+
+for_what=${1:-}
 
 go_needed=1.26
 
@@ -19,6 +24,16 @@ missing_packages() {
 	has xmllint || printf 'libxml2-utils\n'
 	has gcc || printf 'gcc libc6-dev\n'
 	[ -s /etc/ssl/certs/ca-certificates.crt ] || printf 'ca-certificates\n'
+	[ "$for_what" = bench ] || return 0
+	[ -e /usr/include/openssl/evp.h ] || printf 'libssl-dev\n'
+	has_engine || printf 'libengine-gost-openssl\n'
+}
+
+has_engine() {
+	for found in /usr/lib/*/engines-3/gost.so; do
+		[ -e "$found" ] && return 0
+	done
+	return 1
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
