@@ -67,7 +67,9 @@ type question struct {
 
 func (j *judgement) certify(leaf *cert.Certificate, use usage, at time.Time) certification {
 	c := certification{block: &block{name: blockCertificate}}
-	found, err := path.Build(path.Request{Leaf: leaf, Intermediates: j.pool, Anchors: j.anchors, At: at})
+	request := j.session.request(leaf, j.pool, j.anchors)
+	request.At = at
+	found, err := path.Build(request)
 	code := fault.CodeOf(err)
 	outOfBounds := pathReasons[code] == OutOfBoundsNoPOE
 	if err != nil && !outOfBounds {

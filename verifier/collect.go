@@ -6,7 +6,6 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
-	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/verifier/cades"
@@ -49,7 +48,12 @@ type Input struct {
 // The errors are those of the document: unreadable, without signature, or with
 // a content that is not the one given.
 func Collect(ctx context.Context, in Input) (*facts.Facts, error) {
-	f, err := cades.Read(cades.Source{Name: in.Name, Data: in.Data, Content: in.Content, Certificates: in.Certificates})
+	return new(Session).Collect(ctx, in)
+}
+
+// Collect is the function of that name.
+func (s *Session) Collect(ctx context.Context, in Input) (*facts.Facts, error) {
+	f, err := cades.Read(cades.Source{Name: in.Name, Data: in.Data, Content: in.Content, Certificates: in.Certificates, Parse: s.parse})
 	if err != nil {
 		return nil, err
 	}
@@ -67,22 +71,24 @@ func Collect(ctx context.Context, in Input) (*facts.Facts, error) {
 	if in.Fetcher == nil {
 		return f, nil
 	}
-	return f, newGatherer(f, in).gather(ctx)
+	return f, s.newGatherer(f, in).gather(ctx)
 }
 
 // gatherer asks for what the facts lack.
 type gatherer struct {
-	facts *facts.Facts
-	in    Input
-	pool  []*cert.Certificate
-	given []facts.Revocation
-	asked map[string]bool // by certificate
+	session *Session
+	facts   *facts.Facts
+	in      Input
+	pool    []*cert.Certificate
+	given   []facts.Revocation
+	asked   map[string]bool // by certificate
+	known   map[string]bool // certificates that something given answers for
 }
 
-func newGatherer(f *facts.Facts, in Input) *gatherer {
-	g := &gatherer{facts: f, in: in, asked: map[string]bool{}}
+func (s *Session) newGatherer(f *facts.Facts, in Input) *gatherer {
+	g := &gatherer{session: s, facts: f, in: in, asked: map[string]bool{}, known: map[string]bool{}}
 	for _, c := range f.Certificates {
-		if parsed, err := cert.Parse(c.Raw); err == nil {
+		if parsed, err := s.parse(c.Raw); err == nil {
 			g.pool = append(g.pool, parsed)
 		}
 	}
@@ -120,11 +126,11 @@ func (g *gatherer) ofSignature(ctx context.Context, s *facts.Signature) error {
 	if candidate == nil {
 		return nil
 	}
-	leaf, err := cert.Parse(g.facts.Certificate(candidate.Certificate))
+	leaf, err := g.session.parse(g.facts.Certificate(candidate.Certificate))
 	if err != nil {
 		return nil // no candidate is a certificate that does not parse
 	}
-	for _, p := range path.Prospective(leaf, g.pool, g.in.Anchors) {
+	for _, p := range g.session.request(leaf, g.pool, g.in.Anchors).Prospective() {
 		if p.Anchor == nil {
 			continue // no status helps a path that leads nowhere
 		}
@@ -142,7 +148,11 @@ func (g *gatherer) ofSignature(ctx context.Context, s *facts.Signature) error {
 // Only the caller's own cancellation is an error.
 func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certificate) error {
 	id := facts.Digest(issued.Raw)
-	if g.asked[id] || len(g.asked) == questionsMax || g.isAnswered(issued, issuer) {
+	if g.asked[id] || g.known[id] || len(g.asked) == questionsMax {
+		return nil
+	}
+	if g.isAnswered(issued, issuer) {
+		g.known[id] = true
 		return nil
 	}
 	g.asked[id] = true

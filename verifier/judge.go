@@ -19,7 +19,12 @@ import (
 // signature time-stamp proves that the signature is older, once more at that
 // time (§5.5). Without a signature the report is INDETERMINATE.
 func Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *Report {
-	j := newJudgement(f, p, anchors, at.UTC().Truncate(time.Second)) // the report says seconds, and must give itself again
+	return new(Session).Judge(f, p, anchors, at)
+}
+
+// Judge is the function of that name.
+func (s *Session) Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *Report {
+	j := s.newJudgement(f, p, anchors, at.UTC().Truncate(time.Second)) // the report says seconds, and must give itself again
 	r := &Report{
 		File: f.Document.Name, Format: f.Document.Format, SHA256: f.Document.SHA256,
 		Policy: p.Name, ValidationTime: formatTime(j.at),
@@ -50,6 +55,7 @@ func overall(signatures []SignatureReport) (Indication, SubIndication) {
 
 // judgement is what the blocks of one validation share.
 type judgement struct {
+	session *Session
 	facts   *facts.Facts
 	policy  Policy
 	anchors *trust.Store
@@ -60,10 +66,10 @@ type judgement struct {
 	certified    map[question]certification
 }
 
-func newJudgement(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *judgement {
-	j := &judgement{facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{}, certified: map[question]certification{}}
+func (s *Session) newJudgement(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *judgement {
+	j := &judgement{session: s, facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{}, certified: map[question]certification{}}
 	for _, c := range f.Certificates {
-		if parsed, err := cert.Parse(c.Raw); err == nil {
+		if parsed, err := s.parse(c.Raw); err == nil {
 			j.certificates[c.ID] = parsed
 			j.pool = append(j.pool, parsed)
 		}

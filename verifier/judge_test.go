@@ -63,7 +63,25 @@ func verdict(t testing.TB, data []byte, change func(*hearing)) (*verifier.Report
 	if err != nil {
 		t.Fatal(err)
 	}
-	return verifier.Judge(found, policy, h.Anchors, h.at), found
+	report := verifier.Judge(found, policy, h.Anchors, h.at)
+	sameInSession(t, h, policy, report)
+	return report, found
+}
+
+// shared hears every document after all that went before.
+var shared verifier.Session
+
+// sameInSession makes sure that what a session remembers changes no verdict.
+func sameInSession(t testing.TB, h hearing, policy verifier.Policy, alone *verifier.Report) {
+	t.Helper()
+	found, err := shared.Collect(context.Background(), h.Input)
+	must(err)
+	var first, second bytes.Buffer
+	must(alone.WriteJSON(&first))
+	must(shared.Judge(found, policy, h.Anchors, h.at).WriteJSON(&second))
+	if first.String() != second.String() {
+		t.Errorf("two reports:\n%s\n%s", first.String(), second.String())
+	}
 }
 
 func under(policy string) func(*hearing)    { return func(h *hearing) { h.policy = policy } }

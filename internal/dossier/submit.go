@@ -68,6 +68,7 @@ func (s *Service) SubmitDocument(ctx context.Context, caller access.Caller, key 
 // examination is what checking a document yields; only examine fills it, and
 // accept takes nothing else.
 type examination struct {
+	verifier    verifier.Session
 	signed      []byte
 	message     *cms.Message
 	stamped     []byte // signed with our timestamp inside: CAdES level T
@@ -127,13 +128,13 @@ func (s *Service) judge(ctx context.Context, x *examination, document []byte) er
 		}
 	}
 	var err error
-	if x.facts, err = verifier.Collect(ctx, in); err != nil {
+	if x.facts, err = x.verifier.Collect(ctx, in); err != nil {
 		return fmt.Errorf("read signed document: %w", err)
 	}
 	if len(x.facts.Signatures) != 1 {
 		return fault.New(fault.OneSignatureRequired, "/signatures", "there are %d", len(x.facts.Signatures))
 	}
-	x.report = verifier.Judge(x.facts, s.policy, s.anchors, s.now())
+	x.report = x.verifier.Judge(x.facts, s.policy, s.anchors, s.now())
 	return RefusalOf(x.report)
 }
 

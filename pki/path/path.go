@@ -22,11 +22,12 @@ type Path struct {
 	// for none. Build and Validate set it.
 	Policies []asn1.ObjectIdentifier
 
-	checked checks // what the search that found the path knows; nil if none did
+	checks Checks // of the search that found the path; nil if none did
 }
 
-// checks are outcomes of signature checks, by issuer and issued.
-type checks map[[2]*cert.Certificate]error
+// Checks are outcomes of signature checks, by issuer and issued certificate.
+// Searches that share them, one after another, check no signature twice.
+type Checks map[[2]*cert.Certificate]error
 
 // Request is what a path is wanted for.
 type Request struct {
@@ -56,6 +57,10 @@ type Request struct {
 	// Accept is one more condition on the path, such as a policy on algorithms;
 	// it is asked about paths that are valid. nil accepts.
 	Accept func(*Path) error
+
+	// Checks are known from earlier searches and grow by those of this one; nil
+	// keeps none.
+	Checks Checks
 }
 
 // PolicyDemand are the inputs c, e, f and g of RFC 5280 §6.1.1.

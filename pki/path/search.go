@@ -29,8 +29,13 @@ const (
 // Who collects evidence learns from it which certificates need revocation
 // information.
 func Prospective(leaf *cert.Certificate, intermediates []*cert.Certificate, anchors *trust.Store) []*Path {
+	return Request{Leaf: leaf, Intermediates: intermediates, Anchors: anchors}.Prospective()
+}
+
+// Prospective lists the paths that the request's certificates make.
+func (r Request) Prospective() []*Path {
 	var found []*Path
-	_, longest := Request{Leaf: leaf, Intermediates: intermediates, Anchors: anchors}.search(func(p *Path) bool {
+	_, longest := r.search(func(p *Path) bool {
 		found = append(found, p)
 		return len(found) == pathsListed
 	})
@@ -47,7 +52,10 @@ func (r Request) search(visit func(*Path) (stop bool)) (cut error, longest []*ce
 		request: r, visit: visit,
 		issuers: make(map[string][]*cert.Certificate),
 		offered: make(map[string]bool),
-		checked: make(checks),
+		checks:  r.Checks,
+	}
+	if s.checks == nil {
+		s.checks = make(Checks)
 	}
 	for _, a := range r.Anchors.Anchors() {
 		s.offer(a.Certificate)
@@ -67,8 +75,9 @@ type search struct {
 	visit   func(*Path) bool
 	issuers map[string][]*cert.Certificate // by subject, anchors first
 	offered map[string]bool                // by bytes
-	checked checks
+	checks  Checks
 
+	checked int // signatures, by this search
 	steps   int
 	done    bool
 	cut     error
@@ -89,7 +98,7 @@ func (s *search) extend(chain []*cert.Certificate) {
 	}
 	top := chain[len(chain)-1]
 	if a, ok := s.request.Anchors.Anchor(top); ok {
-		s.done = s.visit(&Path{Certificates: withInheritedKeys(chain), Anchor: &a, checked: s.checked})
+		s.done = s.visit(&Path{Certificates: withInheritedKeys(chain), Anchor: &a, checks: s.checks})
 		return
 	}
 	if len(chain) == lengthMax {
@@ -182,15 +191,16 @@ func holds(chain []*cert.Certificate, c *cert.Certificate) bool {
 // check verifies one signature once, within the limit of the search.
 func (s *search) check(issuer, c *cert.Certificate) error {
 	pair := [2]*cert.Certificate{issuer, c}
-	err, done := s.checked[pair]
+	err, done := s.checks[pair]
 	if done {
 		return err
 	}
-	if len(s.checked) == signaturesMax {
+	if s.checked == signaturesMax {
 		s.cut = fault.New(fault.PathSearchLimit, place(0), "more than %d signatures to check", signaturesMax)
 		return s.cut
 	}
+	s.checked++
 	err = c.VerifySignedBy(issuer)
-	s.checked[pair] = err
+	s.checks[pair] = err
 	return err
 }

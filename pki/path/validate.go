@@ -121,7 +121,7 @@ func (p *Path) checkIssued(i int) error {
 	if !c.IssuedInNameOf(issuer) {
 		return fault.New(fault.ChainBroken, place(i), "its issuer is not the subject above it")
 	}
-	err, known := p.checked[[2]*cert.Certificate{issuer, c}]
+	err, known := p.checks[[2]*cert.Certificate{issuer, c}]
 	if !known {
 		err = c.VerifySignedBy(issuer)
 	}

@@ -23,6 +23,8 @@ type Source struct {
 	Content []byte
 	// Certificates may hold signers' certificates that the message lacks.
 	Certificates []*cert.Certificate
+	// Parse reads the certificates in the message; nil means cert.Parse.
+	Parse func(der []byte) (*cert.Certificate, error)
 }
 
 // Read gives the facts of a CMS message in DER, BER, PEM or base64. A message

@@ -25,15 +25,20 @@ type reader struct {
 	message      *cms.Message
 	certificates []*cert.Certificate // those that parse, the message's own first
 	digests      map[*algo.Digest][]byte
+	parse        func(der []byte) (*cert.Certificate, error)
 }
 
 func newReader(src Source, m *cms.Message) *reader {
 	r := &reader{
+		parse: src.Parse,
 		facts: &facts.Facts{
 			Version:    facts.Version,
 			Document:   facts.Document{Name: src.Name, Format: Format, Bytes: int64(len(src.Data)), SHA256: facts.Digest(src.Data)},
 			Signatures: []facts.Signature{}, Certificates: []facts.Certificate{}, Revocations: []facts.Revocation{}, Gaps: []facts.Gap{},
 		},
+	}
+	if r.parse == nil {
+		r.parse = cert.Parse
 	}
 	r.adopt(m, facts.FromMessage)
 	for _, c := range src.Certificates {
@@ -48,7 +53,7 @@ func (r *reader) adopt(m *cms.Message, origin string) {
 	r.message, r.digests, r.certificates = m, map[*algo.Digest][]byte{}, nil
 	for _, raw := range m.Certificates {
 		r.facts.AddCertificate(raw, origin)
-		if c, err := cert.Parse(raw); err == nil { // an odd one stays raw and is nobody's candidate
+		if c, err := r.parse(raw); err == nil { // an odd one stays raw and is nobody's candidate
 			r.certificates = append(r.certificates, c)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
-	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/pki/tsp"
 	"github.com/senim-kz/senim/verifier/facts"
@@ -50,7 +49,7 @@ func (r *reader) timestamp(raw, over []byte) facts.Timestamp {
 		f.ImprintComputed = digest.Sum(over)
 		f.ImprintIntact = bytes.Equal(f.ImprintComputed, f.ImprintDeclared)
 	}
-	inner := &reader{facts: r.facts}
+	inner := &reader{facts: r.facts, parse: r.parse}
 	inner.adopt(token.Message, facts.FromTimestamp)
 	inner.certificates = append(inner.certificates, r.certificates...)
 	signature := inner.signature(0, token.Signer, token.Message.Content)
@@ -62,7 +61,7 @@ func (r *reader) timestamp(raw, over []byte) facts.Timestamp {
 // isVerifiedBy reports whether a certificate of that subject made the value.
 func (r *reader) isVerifiedBy(candidates []facts.Candidate, subject []byte) bool {
 	for _, c := range candidates {
-		holder, err := cert.Parse(r.facts.Certificate(c.Certificate))
+		holder, err := r.parse(r.facts.Certificate(c.Certificate))
 		if c.Verified && err == nil && bytes.Equal(holder.RawSubject, subject) {
 			return true
 		}
