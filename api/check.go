@@ -170,6 +170,8 @@ func readBody(g *gin.Context, most int64) ([]byte, error) {
 	switch {
 	case errors.As(err, &large):
 		return nil, tooLarge(most)
+	case errors.Is(err, io.ErrUnexpectedEOF): // first: the same end of the connection ends the context
+		return nil, fault.Wrap(err, fault.BodyTruncated, "", "read request body")
 	case err != nil && g.Request.Context().Err() != nil:
 		return nil, fault.Wrap(err, fault.Cancelled, "", "read request body")
 	case err != nil:
