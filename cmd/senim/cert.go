@@ -9,6 +9,6 @@ func (p *program) certCommand() *cobra.Command {
 		Short: "Look at certificates and validate them",
 		Args:  cobra.NoArgs,
 	}
-	c.AddCommand(p.certVerifyCommand())
+	c.AddCommand(p.certShowCommand(), p.certVerifyCommand())
 	return c
 }

@@ -244,3 +244,32 @@ func TestVerifyRealMessages(t *testing.T) {
 		})
 	}
 }
+
+// GOST judged whole: Kazakhstan's of 2015 by its list of the time, and Russia's,
+// which is right and yet not allowed.
+func TestVerifyGOST(t *testing.T) {
+	data := filepath.Join("..", "..", "..", "shared", "data")
+	if _, err := os.Stat(data); err != nil {
+		t.Skip("the real messages are not here: " + data)
+	}
+	nuc, russia := filepath.Join(data, "nuc-rk", "ncanode"), filepath.Join(data, "gost", "openssl-gost-engine", "gost2012_512-tc26-A")
+	kazakh := []string{"--anchors", filepath.Join(nuc, "ca", "nca_gost2015_test.cer"), "--crls", filepath.Join(nuc, "crl"), "--at", "2022-09-27T21:18:00Z"}
+	for _, tt := range []struct {
+		name      string
+		arguments []string
+		want      string // of the first signature
+	}{
+		{"Kazakhstan", append(kazakh, filepath.Join(nuc, "cms", "SIGNED_CMS.der")), "TOTAL-PASSED/"},
+		{"Kazakhstan, a policy without GOST", append(kazakh, "--policy", "etsi-basic", filepath.Join(nuc, "cms", "SIGNED_CMS.der")), "INDETERMINATE/TRY_LATER"},
+		{"Russia", []string{"--anchors", filepath.Join(russia, "ca.cer"), filepath.Join(russia, "cms_attached.p7s")}, "INDETERMINATE/CRYPTO_CONSTRAINTS_FAILURE_NO_POE"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, stdout, stderr := senimVerify(t, fault.English, append([]string{"--json"}, tt.arguments...)...)
+			var report verifier.Report
+			check(t, json.Unmarshal([]byte(stdout), &report))
+			if s := report.Signatures[0]; string(s.Indication)+"/"+string(s.SubIndication) != tt.want {
+				t.Errorf("%s/%s, want %s\n%s%s", s.Indication, s.SubIndication, tt.want, stdout, stderr)
+			}
+		})
+	}
+}

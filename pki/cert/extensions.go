@@ -122,6 +122,23 @@ const (
 	KeyUsageDecipherOnly
 )
 
+// keyUsageNames are RFC 5280's names, bit 0 first.
+var keyUsageNames = [...]string{
+	"digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
+	"keyCertSign", "cRLSign", "encipherOnly", "decipherOnly",
+}
+
+// Names lists the usages by RFC 5280's names.
+func (k KeyUsage) Names() []string {
+	names := []string{}
+	for i, name := range keyUsageNames {
+		if k&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Allows reports whether the key may be used so: the extension lists every bit
 // of use, or is absent.
 func (c *Certificate) Allows(use KeyUsage) bool {

@@ -68,6 +68,25 @@ var roleNames = map[string]string{
 	"1.2.398.3.2.3.4":      "CIVIL_SERVANT",
 }
 
+// policyNames names NUC RK's certificate policies.
+var policyNames = map[string]string{
+	"1.2.398.3.1.2":     "ROOT_CA",
+	"1.2.398.3.3.2":     "NUC_RK",
+	"1.2.398.3.3.2.1":   "LEGAL_ENTITY_SIGNATURE",
+	"1.2.398.3.3.2.2":   "LEGAL_ENTITY_AUTHENTICATION",
+	"1.2.398.3.3.2.3":   "INDIVIDUAL_SIGNATURE",
+	"1.2.398.3.3.2.4":   "INDIVIDUAL_AUTHENTICATION",
+	"1.2.398.3.3.2.5":   "SSL",
+	"1.2.398.3.3.2.6.1": "TSA_GOST_2004",
+	"1.2.398.3.3.2.6.2": "TSA_RSA_SHA256",
+	"1.2.398.3.3.2.6.3": "TSA_GOSTGT",
+	"1.2.398.3.3.2.6.4": "TSA_GOST_2015_512",
+	"2.5.29.32.0":       "ANY_POLICY",
+}
+
+// PolicyName names a certificate policy, "" if it is not one of NUC RK's.
+func PolicyName(oid asn1.ObjectIdentifier) string { return policyNames[oid.String()] }
+
 // rolesOf keeps the extended key usages that are roles: those of the register,
 // and any information system by its number.
 func rolesOf(usages []asn1.ObjectIdentifier) []Role {
