@@ -64,10 +64,14 @@ type judgement struct {
 	certificates map[string]*cert.Certificate // by ID; those that parse
 	pool         []*cert.Certificate          // the same, in the order of the facts
 	certified    map[question]certification
+	statuses     map[statusQuestion]certificateStatus
 }
 
 func (s *Session) newJudgement(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *judgement {
-	j := &judgement{session: s, facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{}, certified: map[question]certification{}}
+	j := &judgement{
+		session: s, facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{},
+		certified: map[question]certification{}, statuses: map[statusQuestion]certificateStatus{},
+	}
 	for _, c := range f.Certificates {
 		if parsed, err := s.parse(c.Raw); err == nil {
 			j.certificates[c.ID] = parsed

@@ -26,9 +26,27 @@ type certificateStatus struct {
 	evidence string // the ID of what decides
 }
 
-// statusOf finds the status of a certificate at a time. Of several usable
-// answers a revocation for good decides, then the newest: a hold may be lifted.
+// statusOf finds the status of a certificate at a time, once per judgement:
+// signer and time-stamping authority often share their CAs.
 func (j *judgement) statusOf(issued, issuer *cert.Certificate, at time.Time) certificateStatus {
+	key := statusQuestion{issued, issuer, at}
+	status, known := j.statuses[key]
+	if !known {
+		status = j.findStatus(issued, issuer, at)
+		j.statuses[key] = status
+	}
+	return status
+}
+
+// statusQuestion is what findStatus depends on besides the judgement.
+type statusQuestion struct {
+	issued, issuer *cert.Certificate
+	at             time.Time
+}
+
+// findStatus looks through the revocation information. Of several usable
+// answers a revocation for good decides, then the newest: a hold may be lifted.
+func (j *judgement) findStatus(issued, issuer *cert.Certificate, at time.Time) certificateStatus {
 	subject := revocation.Subject{Certificate: issued, Issuer: issuer}
 	rules := revocation.Rules{At: at, Now: j.at, MaxAge: j.policy.RevocationAge, Skew: clockSkew}
 	var best *revocation.Evidence
