@@ -52,6 +52,12 @@ bench: setup build ## measures against peers and the limits of this machine
 	$(GO) run ./pki/gost/bench/gostbench
 	$(GO) run -tags purego ./pki/gost/bench/gostbench
 
+CONFORMANCE_DATA := ../shared/data
+
+.PHONY: conformance
+conformance: ## runs the public conformance sets found in CONFORMANCE_DATA
+	@$(GO) run ./internal/conformance -data $(CONFORMANCE_DATA) -docs docs/conformance.md
+
 .PHONY: generate
 generate: ## writes generated code again
 	$(GO) generate ./...

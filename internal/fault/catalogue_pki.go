@@ -29,6 +29,7 @@ const (
 	NameConstraintsNotSupported Code = "name_constraints_not_supported"
 	NameConstraintsTooMany      Code = "name_constraints_too_many"
 	PathSearchLimit             Code = "path_search_limit"
+	ProfileBroken               Code = "certificate_profile_broken"
 
 	RevocationUnknown          Code = "revocation_unknown"
 	CertificateRevoked         Code = "certificate_revoked"
@@ -80,6 +81,7 @@ var pkiEntries = []Entry{
 	{NameForbidden, Refused, "Сертификаттағы атауға жоғары тұрған орталық рұқсат бермейді.", "Имя в сертификате запрещено вышестоящим центром.", "A name in the certificate is not one that a CA above it allows."},
 	{NameConstraintsNotSupported, Refused, "Атау шектеулерінің бұл түріне қолдау жоқ.", "Ограничения имён такого вида не поддерживаются.", "Name constraints of this kind are not supported."},
 	{NameConstraintsTooMany, TooLarge, "Атаулар мен оларға қойылған шектеулер тым көп.", "Слишком много имён и ограничений на них.", "There are too many names and constraints on them."},
+	{ProfileBroken, Refused, "Сертификат RFC 5280 талаптарына сай шығарылмаған.", "Сертификат выпущен с нарушением требований RFC 5280.", "The certificate was not issued as RFC 5280 demands."},
 	{PathSearchLimit, TooLarge, "Тізбекке үміткер сертификаттар тым көп.", "Слишком много сертификатов-кандидатов для цепочки.", "There are too many candidate certificates to search for a chain."},
 
 	{RevocationUnknown, Refused, "Сертификаттың қайтарылған-қайтарылмағаны белгісіз.", "Статус отзыва сертификата неизвестен.", "The revocation status of the certificate is unknown."},

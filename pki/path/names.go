@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -13,7 +14,7 @@ import (
 
 // comparisonsMax bounds how often names of a path are held against subtrees: a
 // thousand names under a thousand constraints are an attack.
-const comparisonsMax = 1 << 18
+const comparisonsMax = 1 << 20
 
 // nameRules are the name constraints of the CAs above a certificate (RFC 5280
 // §6.1.4 g). Every CA's permitted subtrees must hold by themselves, which is
@@ -29,7 +30,10 @@ func (r *nameRules) add(c *cert.Certificate) {
 	}
 }
 
-var oidEmailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
+var (
+	oidEmailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
+	oidCommonName   = asn1.ObjectIdentifier{2, 5, 4, 3}
+)
 
 // check holds all names of certificate i against the rules (§6.1.3 b, c).
 func (r *nameRules) check(c *cert.Certificate, i int) error {
@@ -47,20 +51,23 @@ func (r *nameRules) check(c *cert.Certificate, i int) error {
 }
 
 // namesOf lists the names that constraints apply to: the subject, the
-// alternative names and, where there are none of these, mailboxes in the
-// subject (§4.2.1.10).
+// alternative names, and what others read as such in the subject: mailboxes,
+// which §4.2.1.10 asks for only where there are no alternative names, and where
+// no DNS names are, a common name that is a host, which it does not mention.
+// Both can only refuse more.
 func namesOf(c *cert.Certificate) []cert.GeneralName {
 	names := c.AltNames
 	if len(c.Subject.RDNs) > 0 {
 		names = append([]cert.GeneralName{{Kind: cert.DirectoryName, Value: c.RawSubject, Name: c.Subject}}, names...)
 	}
-	if _, present := c.Extension(cert.OIDSubjectAltName); present {
-		return names
-	}
+	hasDNS := slices.ContainsFunc(c.AltNames, func(n cert.GeneralName) bool { return n.Kind == cert.DNSName })
 	for _, rdn := range c.Subject.RDNs {
 		for _, a := range rdn {
-			if a.Type.Equal(oidEmailAddress) {
+			switch {
+			case a.Type.Equal(oidEmailAddress):
 				names = append(names, cert.GeneralName{Kind: cert.EmailName, Value: []byte(a.Value)})
+			case a.Type.Equal(oidCommonName) && !hasDNS && !c.IsCA && strings.Contains(a.Value, ".") && isHost(strings.TrimPrefix(a.Value, "*.")):
+				names = append(names, cert.GeneralName{Kind: cert.DNSName, Value: []byte(a.Value)})
 			}
 		}
 	}
@@ -185,7 +192,7 @@ func matchDNS(name, base []byte, excluded bool) (inside, ok bool) {
 // its case (§7.5), except for exclusion.
 func matchEmail(name, base []byte, excluded bool) (inside, ok bool) {
 	at := bytes.LastIndexByte(name, '@')
-	if at <= 0 {
+	if at <= 0 || name[0] != '"' && bytes.IndexByte(name, '@') != at { // only a quoted part may hold another @
 		return false, false
 	}
 	local, host := string(name[:at]), strings.ToLower(string(name[at+1:]))

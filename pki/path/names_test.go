@@ -56,6 +56,7 @@ func TestNamesInSubtrees(t *testing.T) {
 		{cert.EmailName, text("a@example.kz"), text(".example.kz"), false, false, false},
 		{cert.EmailName, text(`"a@b"@example.kz`), text("example.kz"), true, true, false},
 		{cert.EmailName, text("example.kz"), text("example.kz"), false, false, true},
+		{cert.EmailName, text("a@b@example.kz"), text("example.kz"), false, false, true},
 		{cert.EmailName, text("a@"), text("example.kz"), false, false, true},
 
 		{cert.URIName, text("http://example.kz/x"), text("example.kz"), true, true, false},
@@ -111,6 +112,7 @@ func TestNameConstraintsOfPaths(t *testing.T) {
 	emailInSubject := func(c *x509.Certificate) {
 		c.Subject.ExtraNames = append(c.Subject.ExtraNames, attribute(oidEmailAddress, "a@other.kz"))
 	}
+	named := func(name string) change { return func(c *x509.Certificate) { c.Subject.CommonName = name } }
 	leafName := issue(t, nil, "leaf", 0).RawSubject
 	kz := general(cert.DNSName, "kz")
 	other := general(cert.OtherName, "\x06\x02\x2a\x03\xa0\x02\x05\x00")
@@ -132,7 +134,10 @@ func TestNameConstraintsOfPaths(t *testing.T) {
 		{"of the CA itself", line(t, c(subtrees(t, general(cert.DirectoryName, string(leafName)), nil)), c()), ""},
 		{"a CA outside", line(t, c(subtrees(t, general(cert.DirectoryName, string(leafName)), nil)), c(), c()), fault.NameForbidden},
 		{"mailbox in the subject", line(t, c(subtrees(t, general(cert.EmailName, "example.kz"), nil)), c(emailInSubject)), fault.NameForbidden},
-		{"mailbox in the subject beside others", line(t, c(subtrees(t, general(cert.EmailName, "example.kz"), nil)), c(emailInSubject, dns("a.kz"))), ""},
+		{"mailbox in the subject beside others", line(t, c(subtrees(t, general(cert.EmailName, "example.kz"), nil)), c(emailInSubject, dns("a.kz"))), fault.NameForbidden},
+		{"host for a common name", line(t, c(subtrees(t, kz, nil)), c(named("a.org"))), fault.NameForbidden},
+		{"host for a common name beside others", line(t, c(subtrees(t, kz, nil)), c(named("a.org"), dns("a.kz"))), ""},
+		{"person for a common name", line(t, c(subtrees(t, kz, nil)), c(named("A. B"))), ""},
 		{"unknown kind, no such name", line(t, c(subtrees(t, nil, other)), c()), ""},
 		{"unknown kind", line(t, c(subtrees(t, nil, other)), c(san(other))), fault.NameConstraintsNotSupported},
 	}

@@ -45,6 +45,19 @@ type Request struct {
 	// RFC 5280 leaves that chaining open; everybody does it.
 	Purpose asn1.ObjectIdentifier
 
+	// StrictPurpose demands that the leaf list Purpose itself: neither silence
+	// nor anyExtendedKeyUsage will do, the latter not in CAs either.
+	StrictPurpose bool
+
+	// Host is a DNS name or an address that the leaf must be for; "" demands
+	// none.
+	Host string
+
+	// Strict holds every certificate, the anchor's and its dates too, also
+	// against what RFC 5280 §4 demands of those who issue it, though no rule of
+	// §6 does.
+	Strict bool
+
 	leaf func(*cert.Certificate) error // what a usage by name demands besides
 
 	Policies PolicyDemand
@@ -53,6 +66,11 @@ type Request struct {
 	// §6.1.1 d does. Without it, what the anchor's certificate says about what
 	// it may issue holds as well, as RFC 5937 asks.
 	BareAnchors bool
+
+	// AnchorPolicies takes policies and constraints on them from an anchor's
+	// certificate, too (RFC 5937 §3.2), as if it were the first of the path.
+	// NUC RK's roots name a policy that nothing below them has.
+	AnchorPolicies bool
 
 	// Accept is one more condition on the path, such as a policy on algorithms;
 	// it is asked about paths that are valid. nil accepts.

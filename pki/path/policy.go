@@ -69,6 +69,15 @@ func (g *policyGraph) add(level policyLevel, policy asn1.ObjectIdentifier, paren
 	return n
 }
 
+// anchor processes the anchor's certificate. One without policies limits none.
+func (g *policyGraph) anchor(c *cert.Certificate, i int) error {
+	if len(c.Policies) > 0 {
+		return g.certificate(c, i)
+	}
+	g.constrain(c)
+	return nil
+}
+
 // certificate processes certificate i of the path, 0 being the leaf: §6.1.3 d-f
 // and, for a CA, §6.1.4 a-b and h-j.
 func (g *policyGraph) certificate(c *cert.Certificate, i int) error {
@@ -89,10 +98,14 @@ func (g *policyGraph) certificate(c *cert.Certificate, i int) error {
 			*counter = max(*counter-1, 0)
 		}
 	}
+	g.constrain(c)
+	return nil
+}
+
+func (g *policyGraph) constrain(c *cert.Certificate) {
 	lower(&g.explicit, c.RequireExplicitPolicy)
 	lower(&g.mapping, c.InhibitPolicyMapping)
 	lower(&g.inhibitAny, c.InhibitAnyPolicy)
-	return nil
 }
 
 func lower(counter *int, to cert.SkipCerts) {

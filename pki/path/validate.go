@@ -40,11 +40,21 @@ func (r Request) validate(p *Path) error {
 				return err
 			}
 		}
-		if err := checkCritical(c, i); err != nil && (i < last || i == 0) {
+		if r.Strict {
+			if err := checkProfile(c, i); err != nil {
+				return err
+			}
+		}
+		if err := checkCritical(c, i); err != nil && (i < last || i == 0 || r.Strict) {
 			return err
 		}
 		if i == 0 {
 			break
+		}
+		if i == last && r.AnchorPolicies {
+			if err := policies.anchor(c, i); err != nil {
+				return err
+			}
 		}
 		if i == last && r.BareAnchors {
 			continue
@@ -58,8 +68,13 @@ func (r Request) validate(p *Path) error {
 	if r.Usage != 0 && !allowsAny(leaf, r.Usage) {
 		return fault.New(fault.KeyUsageForbidden, place(0), "none of the usages wanted")
 	}
-	if err := p.checkPurpose(r.Purpose); err != nil {
+	if err := r.checkPurpose(p); err != nil {
 		return err
+	}
+	if r.Host != "" {
+		if err := checkHost(leaf, r.Host); err != nil {
+			return err
+		}
 	}
 	if r.leaf != nil {
 		if err := r.leaf(leaf); err != nil {
@@ -70,7 +85,7 @@ func (r Request) validate(p *Path) error {
 	if err != nil {
 		return err
 	}
-	if err := p.checkTimes(r.At); err != nil {
+	if err := p.checkTimes(r.At, r.Strict); err != nil {
 		return err
 	}
 	p.Policies = set
@@ -142,23 +157,33 @@ func checkCritical(c *cert.Certificate, i int) error {
 
 var oidAnyUsage = asn1.ObjectIdentifier{2, 5, 29, 37, 0}
 
-// checkPurpose holds every certificate below the anchor that limits its
-// purposes against the one wanted.
-func (p *Path) checkPurpose(purpose asn1.ObjectIdentifier) error {
-	if purpose == nil {
+// checkPurpose holds every certificate that limits its purposes against the
+// one wanted, the anchor too unless it is bare.
+func (r Request) checkPurpose(p *Path) error {
+	if r.Purpose == nil {
 		return nil
 	}
-	for i, c := range p.Certificates[:max(len(p.Certificates)-1, 1)] {
-		if len(c.ExtKeyUsage) > 0 && !c.HasExtKeyUsage(purpose) && !c.HasExtKeyUsage(oidAnyUsage) {
-			return fault.New(fault.PurposeForbidden, place(i), "extended key usage %s is not listed", purpose)
+	for i, c := range p.Certificates {
+		if i > 0 && i == len(p.Certificates)-1 && r.BareAnchors {
+			break
+		}
+		silent := len(c.ExtKeyUsage) == 0 && !(r.StrictPurpose && i == 0)
+		if !silent && !c.HasExtKeyUsage(r.Purpose) && (r.StrictPurpose || !c.HasExtKeyUsage(oidAnyUsage)) {
+			return fault.New(fault.PurposeForbidden, place(i), "extended key usage %s is not listed", r.Purpose)
 		}
 	}
 	return nil
 }
 
-// checkTimes checks the validity periods of all but the anchor (§6.1.3 a 2).
-func (p *Path) checkTimes(at time.Time) error {
-	for i := max(len(p.Certificates)-2, 0); i >= 0; i-- {
+// checkTimes checks the validity periods of all but the anchor (§6.1.3 a 2), or
+// of the anchor as well. They are in whole seconds, and so is the time.
+func (p *Path) checkTimes(at time.Time, anchorToo bool) error {
+	at = at.Truncate(time.Second)
+	last := max(len(p.Certificates)-2, 0)
+	if anchorToo {
+		last = len(p.Certificates) - 1
+	}
+	for i := last; i >= 0; i-- {
 		c := p.Certificates[i]
 		if at.Before(c.NotBefore) {
 			return fault.New(fault.CertificateNotYetValid, place(i), "valid from %s", c.NotBefore.Format(time.RFC3339))

@@ -103,6 +103,9 @@ type Rules struct {
 	// Skew is how far the clocks of others may be off, both ways. Zero
 	// allows nothing.
 	Skew time.Duration
+	// Strict refuses CRLs that were not issued as RFC 5280 §5.2.3 demands: with
+	// a number, in an extension that is not critical.
+	Strict bool
 }
 
 // MaxAgeDefault is for information that does not say when the next is due. An

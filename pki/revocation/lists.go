@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -44,6 +45,9 @@ func CheckCRLs(ctx context.Context, infos []Information, s Subject, signers Sign
 		l := &crlInput{info: info}
 		if l.list, l.err = ParseList(info.Raw); l.err == nil {
 			l.err = refuseCritical(l.list.Extensions, processed)
+		}
+		if l.err == nil && rules.Strict && !l.list.hasPlainNumber() {
+			l.err = fault.New(fault.ProfileBroken, "", "no CRL number, or a critical one (RFC 5280 §5.2.3)")
 		}
 		p.inputs = append(p.inputs, l)
 	}
@@ -247,6 +251,10 @@ func (l *List) verify(signer *cert.Certificate) error {
 		return fault.Wrap(err, fault.CodeOf(err), "", "check the CRL's signature")
 	}
 	return nil
+}
+
+func (l *List) hasPlainNumber() bool {
+	return slices.ContainsFunc(l.Extensions, func(e cert.Extension) bool { return e.OID.Equal(oidCRLNumber) && !e.Critical })
 }
 
 // attempts says of every list that did not help why.

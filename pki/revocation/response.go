@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/asn1"
+	"math/big"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -55,6 +56,15 @@ type single struct {
 	thisUpdate, nextUpdate time.Time
 	revokedAt              time.Time
 	reason                 Reason
+}
+
+// Serials lists the serial numbers of the certificates that it is about.
+func (r *Response) Serials() []*big.Int {
+	var out []*big.Int
+	for _, s := range r.singles {
+		out = append(out, s.id.serial)
+	}
+	return out
 }
 
 func ocspUnreadable(format string, args ...any) error {
