@@ -6,10 +6,8 @@ import (
 	"math/bits"
 )
 
-// BitsMax is the largest modulus. It keeps the numbers on the stack.
+// BitsMax is the largest modulus. It bounds time and memory.
 const BitsMax = 16384
-
-const limbsMax = BitsMax / 64
 
 // Public computes sig^e mod n as a number of as many bytes as n has. ok is
 // false for a signature that is not such a number below n (RFC 8017 §5.2.2 step
@@ -29,28 +27,30 @@ func Public(n *big.Int, e uint32, sig []byte) (em []byte, ok bool) {
 		return nil, false
 	}
 	k := (n.BitLen() + 63) / 64
-	var modulus, factor, x, plain [limbsMax]uint64
-	m := modulus[:k]
-	fill(m, n)
-	fill(plain[:k], s)
+	limbs := make([]uint64, 6*k+1)
+	take := func(size int) (part []uint64) { part, limbs = limbs[:size], limbs[size:]; return part }
+	factor, x, plain := take(k), take(k), take(k)
+	r := reducer{m: take(k), t: take(2*k + 1)}
+	fill(r.m, n)
+	fill(plain, s)
 	// One division brings s into Montgomery's form.
 	s.Lsh(s, uint(64*k))
 	s.Rem(s, n)
-	fill(factor[:k], s)
-	copy(x[:k], factor[:k])
+	fill(factor, s)
+	copy(x, factor)
 
-	inverse := negativeInverse(m[0])
+	r.inverse = negativeInverse(r.m[0])
 	for bit := bits.Len32(e) - 2; bit >= 0; bit-- {
-		square(x[:k], m, inverse)
+		r.square(x)
 		switch {
 		case bit == 0:
-			multiply(x[:k], plain[:k], m, inverse)
+			r.multiply(x, plain)
 		case e>>bit&1 == 1:
-			multiply(x[:k], factor[:k], m, inverse)
+			r.multiply(x, factor)
 		}
 	}
 	em = make([]byte, 8*k)
-	for i, limb := range x[:k] {
+	for i, limb := range x {
 		binary.BigEndian.PutUint64(em[8*(k-1-i):], limb)
 	}
 	return em[8*k-size:], true
@@ -58,8 +58,7 @@ func Public(n *big.Int, e uint32, sig []byte) (em []byte, ok bool) {
 
 // fill writes v into limbs, the least significant first.
 func fill(limbs []uint64, v *big.Int) {
-	var buffer [8 * limbsMax]byte
-	b := v.FillBytes(buffer[:8*len(limbs)])
+	b := v.FillBytes(make([]byte, 8*len(limbs)))
 	for i := range limbs {
 		limbs[i] = binary.BigEndian.Uint64(b[8*(len(limbs)-1-i):])
 	}
@@ -75,52 +74,52 @@ func negativeInverse(m uint64) uint64 {
 	return -x
 }
 
-// square sets x to x²/R mod m.
-func square(x, m []uint64, inverse uint64) {
-	var t [2*limbsMax + 1]uint64
-	k := len(m)
-	squareWide(t[:2*k], x)
-	reduce(x, t[:2*k+1], m, inverse)
+// reducer holds a modulus and room for a product.
+type reducer struct {
+	m       []uint64
+	t       []uint64 // twice as long, and a limb for the last carry
+	inverse uint64   // −1/m[0] modulo 2^64
 }
 
-// multiply sets x to x·y/R mod m.
-func multiply(x, y, m []uint64, inverse uint64) {
-	var t [2*limbsMax + 1]uint64
-	k := len(m)
-	for i, limb := range x {
-		t[i+k] = addMul(t[i:i+k], y, limb)
-	}
-	reduce(x, t[:2*k+1], m, inverse)
-}
-
-// squareWide sets t to x². Products of different limbs occur twice, so they are
-// computed once and doubled.
-func squareWide(t, x []uint64) {
-	k := len(x)
+// square sets x to x²/R mod m. Products of different limbs occur twice in a
+// square, so they are computed once and doubled.
+func (r *reducer) square(x []uint64) {
+	t := r.t
 	clear(t)
+	k := len(x)
 	for i := 0; i < k-1; i++ {
 		t[i+k] = addMul(t[2*i+1:i+k], x[i+1:], x[i])
 	}
-	var shifted, carry uint64
+	var shifted, carry, c uint64
 	for i, limb := range x {
 		hi, lo := bits.Mul64(limb, limb)
 		a, b := t[2*i], t[2*i+1]
-		var c uint64
 		t[2*i], c = bits.Add64(a<<1|shifted, lo, carry)
 		t[2*i+1], carry = bits.Add64(b<<1|a>>63, hi, c)
 		shifted = b >> 63
 	}
+	r.reduce(x)
+}
+
+// multiply sets x to x·y/R mod m.
+func (r *reducer) multiply(x, y []uint64) {
+	clear(r.t)
+	k := len(x)
+	for i, limb := range x {
+		r.t[i+k] = addMul(r.t[i:i+k], y, limb)
+	}
+	r.reduce(x)
 }
 
 // reduce sets x to t/R mod m, for t below m·R: in each step a multiple of m is
 // added that makes the lowest limb zero, which is then dropped. The sum stays
-// below 2·m·R, so at most one subtraction is left. t has a limb more than the
-// product for its carry and is overwritten.
-func reduce(x, t, m []uint64, inverse uint64) {
+// below 2·m·R, so at most one subtraction is left. t is overwritten.
+func (r *reducer) reduce(x []uint64) {
+	t, m := r.t, r.m
 	k := len(m)
 	var carry uint64
 	for i := range k {
-		c := addMul(t[i:i+k], m, t[i]*inverse)
+		c := addMul(t[i:i+k], m, t[i]*r.inverse)
 		t[i+k], carry = bits.Add64(t[i+k], c, carry)
 	}
 	var borrow uint64
@@ -133,10 +132,10 @@ func reduce(x, t, m []uint64, inverse uint64) {
 	}
 }
 
-// addMul adds x·y to z and returns the limb that is carried out. The slices are
-// of one length. A carry is added to zero at once, which the compiler turns into
+// addMulGo adds x·y and a carry to z and returns the limb that is carried out. The
+// slices are of one length. A carry is added to zero at once, which the compiler turns into
 // one instruction; kept in a variable it would cost three.
-func addMul(z, x []uint64, y uint64) (carry uint64) {
+func addMulGo(z, x []uint64, y, carry uint64) uint64 {
 	var h, l, c uint64
 	for len(x) >= 8 && len(z) >= 8 {
 		a, s := (*[8]uint64)(x), (*[8]uint64)(z)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -113,4 +114,24 @@ func FuzzPublic(f *testing.F) {
 			t.Fatalf("%x^%d mod %x is not %x", s, e, n, em)
 		}
 	})
+}
+
+// The assembly, where there is any, against Go.
+func TestAddMul(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 71))
+	limb := func() uint64 { return []uint64{0, 1, ^uint64(0), 1 << 63, r.Uint64(), r.Uint64()}[r.IntN(6)] }
+	for size := range 40 {
+		for range 200 {
+			z, x, y := make([]uint64, size+1), make([]uint64, size), limb()
+			for i := range x {
+				z[i], x[i] = limb(), limb()
+			}
+			z[size] = 0xfeed // beyond the end
+			want := slices.Clone(z)
+			wantCarry := addMulGo(want[:size], x, y, 0)
+			if carry := addMul(z[:size], x, y); carry != wantCarry || !slices.Equal(z, want) {
+				t.Fatalf("%d limbs: %x, carry %x, want %x, %x", size, z, carry, want, wantCarry)
+			}
+		}
+	}
 }
