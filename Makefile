@@ -56,7 +56,7 @@ CONFORMANCE_DATA := ../shared/data
 
 .PHONY: conformance
 conformance: ## runs the public conformance sets found in CONFORMANCE_DATA
-	@$(GO) run ./internal/conformance -data $(CONFORMANCE_DATA) -docs docs/conformance.md
+	@$(GO) run ./internal/conformance -data $(CONFORMANCE_DATA) -docs docs/conformance.md -fetch
 
 .PHONY: generate
 generate: ## writes generated code again

@@ -16,8 +16,8 @@ import (
 var boringDefault = time.Date(2021, 10, 5, 12, 0, 0, 0, time.UTC)
 
 // runBoringSSLChains runs chains whose last certificate is trusted in some way.
-func runBoringSSLChains(data string) ([]outcome, error) {
-	folder := filepath.Join(data, "validation", "path")
+func runBoringSSLChains(o options) ([]outcome, error) {
+	folder := filepath.Join(o.data, "validation", "path")
 	rows, err := table(filepath.Join(folder, "boringssl_chains.tsv"))
 	if err != nil {
 		return nil, err
@@ -136,12 +136,12 @@ func statusWord(e *revocation.Evidence, err error) string {
 	return map[revocation.Status]string{revocation.Good: "GOOD", revocation.Revoked: "REVOKED", revocation.Unknown: "UNKNOWN"}[e.Status]
 }
 
-func runBoringSSLOCSP(data string) ([]outcome, error) {
-	return runBoringSSLStatus(data, "ocsp", "boringssl_ocsp.tsv", "expected_cert_status", "OCSP RESPONSE", revocation.OCSP)
+func runBoringSSLOCSP(o options) ([]outcome, error) {
+	return runBoringSSLStatus(o.data, "ocsp", "boringssl_ocsp.tsv", "expected_cert_status", "OCSP RESPONSE", revocation.OCSP)
 }
 
-func runBoringSSLCRL(data string) ([]outcome, error) {
-	return runBoringSSLStatus(data, "crl", "boringssl_crl.tsv", "expected", "CRL", revocation.CRL)
+func runBoringSSLCRL(o options) ([]outcome, error) {
+	return runBoringSSLStatus(o.data, "crl", "boringssl_crl.tsv", "expected", "CRL", revocation.CRL)
 }
 
 func runBoringSSLStatus(data, folder, list, column, label string, kind revocation.Kind) ([]outcome, error) {

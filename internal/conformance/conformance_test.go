@@ -16,7 +16,7 @@ func TestSets(t *testing.T) {
 	}
 	var out strings.Builder
 	file := filepath.Join(t.TempDir(), "differences")
-	ok, err := run(shared, "../../docs/conformance.md", file, "", &out)
+	ok, err := run(options{data: shared, docs: "../../docs/conformance.md", out: file}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestSets(t *testing.T) {
 }
 
 func TestNothingThere(t *testing.T) {
-	if _, err := run(t.TempDir(), "../../docs/conformance.md", filepath.Join(t.TempDir(), "x"), "", new(strings.Builder)); err == nil {
+	if _, err := run(options{data: t.TempDir(), docs: "../../docs/conformance.md", out: filepath.Join(t.TempDir(), "x")}, new(strings.Builder)); err == nil {
 		t.Error("no set, and no error")
 	}
 }

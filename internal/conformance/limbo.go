@@ -33,8 +33,8 @@ type limboTest struct {
 
 type peer struct{ Kind, Value string }
 
-func runLimbo(data string) ([]outcome, error) {
-	raw, err := os.ReadFile(filepath.Join(data, "validation", "path", "limbo.json"))
+func runLimbo(o options) ([]outcome, error) {
+	raw, err := os.ReadFile(filepath.Join(o.data, "validation", "path", "limbo.json"))
 	if err != nil {
 		return nil, err
 	}

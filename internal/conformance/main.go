@@ -1,19 +1,23 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
 func main() {
-	data := flag.String("data", "../shared/data", "folder of the sets")
-	docs := flag.String("docs", "docs/conformance.md", "page that explains differences")
-	out := flag.String("out", "", "file that differences are listed in (default: a new one in the temporary folder)")
-	only := flag.String("only", "", "run this set alone")
+	var o options
+	flag.StringVar(&o.data, "data", "../shared/data", "folder of the sets")
+	flag.StringVar(&o.docs, "docs", "docs/conformance.md", "page that explains differences")
+	flag.StringVar(&o.out, "out", "", "file that differences are listed in (default: a new one in the temporary folder)")
+	flag.StringVar(&o.only, "only", "", "run this set alone")
+	flag.BoolVar(&o.fetch, "fetch", false, "let BetterTLS export its suite where it is not among the data (go run)")
 	flag.Parse()
-	ok, err := run(*data, *docs, *out, *only, os.Stdout)
+	ok, err := run(o, os.Stdout)
 	switch {
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "conformance: %v\n", err)
@@ -24,23 +28,23 @@ func main() {
 }
 
 // run runs the sets and reports whether all is as it must be.
-func run(data, docs, out, only string, w io.Writer) (bool, error) {
-	explained, err := readExplanations(docs)
+func run(o options, w io.Writer) (bool, error) {
+	explained, err := readExplanations(o.docs)
 	if err != nil {
 		return false, err
 	}
-	file, err := create(out)
+	file, err := create(o.out)
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
 	ran, bad := 0, 0
 	for _, s := range sets {
-		if only != "" && s.name != only {
+		if o.only != "" && s.name != o.only {
 			continue
 		}
-		outcomes, err := s.run(data)
-		if os.IsNotExist(err) {
+		outcomes, err := s.run(o)
+		if errors.Is(err, fs.ErrNotExist) {
 			fmt.Fprintf(w, "%s not there\n", s.name)
 			continue
 		}
@@ -49,26 +53,26 @@ func run(data, docs, out, only string, w io.Writer) (bool, error) {
 		}
 		ran++
 		agree := 0
-		for _, o := range outcomes {
-			if o.got == o.want {
+		for _, result := range outcomes {
+			if result.got == result.want {
 				agree++
 				continue
 			}
-			why, known := explained.find(s.name, o)
+			why, known := explained.find(s.name, result)
 			if !known {
 				bad++
 				why = "NOT EXPLAINED"
 			}
-			fmt.Fprintf(file, "%s\t%s\twant %s\tgot %s\t%s\t%s\n", s.name, o.id, o.want, o.got, o.detail, why)
+			fmt.Fprintf(file, "%s\t%s\twant %s\tgot %s\t%s\t%s\n", s.name, result.id, result.want, result.got, result.detail, why)
 		}
 		fmt.Fprintf(w, "%s %d/%d\n", s.name, agree, len(outcomes))
 	}
 	if ran == 0 {
-		return false, fmt.Errorf("no set in %s", data)
+		return false, fmt.Errorf("no set in %s", o.data)
 	}
 	fmt.Fprintf(w, "differences are listed in %s\n", file.Name())
 	if bad > 0 {
-		fmt.Fprintf(w, "%d differences are not explained in %s\n", bad, docs)
+		fmt.Fprintf(w, "%d differences are not explained in %s\n", bad, o.docs)
 	}
 	return bad == 0, file.Close()
 }

@@ -33,8 +33,8 @@ type opensslTrusted struct {
 }
 
 // runOpenSSLVerify runs the table of test/recipes/25-test_verify.t.
-func runOpenSSLVerify(data string) ([]outcome, error) {
-	folder := filepath.Join(data, "validation", "path")
+func runOpenSSLVerify(o options) ([]outcome, error) {
+	folder := filepath.Join(o.data, "validation", "path")
 	rows, err := table(filepath.Join(folder, "openssl_verify.tsv"))
 	if err != nil {
 		return nil, err
@@ -248,8 +248,8 @@ func mustOID(s string) asn1.ObjectIdentifier {
 // of stands in, so that all but that is tested. The answers had run out at the
 // suite's time, which is for the certificates; they are held against the time
 // when they were made.
-func runOpenSSLOCSP(data string) ([]outcome, error) {
-	folder := filepath.Join(data, "validation", "ocsp")
+func runOpenSSLOCSP(o options) ([]outcome, error) {
+	folder := filepath.Join(o.data, "validation", "ocsp")
 	rows, err := table(filepath.Join(folder, "openssl_ocsp.tsv"))
 	if err != nil {
 		return nil, err

@@ -19,8 +19,8 @@ import (
 
 // runPKITS runs NIST's Public Key Interoperability Test Suite, 1.0.1: paths,
 // CRLs and the policies of every valid path.
-func runPKITS(data string) ([]outcome, error) {
-	folder := filepath.Join(data, "validation", "pkits")
+func runPKITS(o options) ([]outcome, error) {
+	folder := filepath.Join(o.data, "validation", "pkits")
 	raw, err := os.ReadFile(filepath.Join(folder, "pkits.json"))
 	if err != nil {
 		return nil, err
@@ -32,11 +32,11 @@ func runPKITS(data string) ([]outcome, error) {
 	var out []outcome
 	for _, tt := range suite.Tests {
 		p, err := tt.judge(folder)
-		o := outcome{id: tt.ID, want: tt.expectation(), got: verdict(err), detail: detail(err)}
+		result := outcome{id: tt.ID, want: tt.expectation(), got: verdict(err), detail: detail(err)}
 		if err == nil && len(tt.Policies) > 0 {
-			o.got = valid + " " + dotted(p.Policies)
+			result.got = valid + " " + dotted(p.Policies)
 		}
-		out = append(out, o)
+		out = append(out, result)
 	}
 	return out, nil
 }

@@ -17,7 +17,13 @@ import (
 // set is one conformance set.
 type set struct {
 	name string
-	run  func(data string) ([]outcome, error) // fs.ErrNotExist: the set is not there
+	run  func(options) ([]outcome, error) // fs.ErrNotExist: the set is not there
+}
+
+// options are where the sets and their explanations are.
+type options struct {
+	data, docs, out, only string
+	fetch                 bool // sets that are not there may be fetched
 }
 
 var sets = []set{

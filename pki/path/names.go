@@ -56,22 +56,29 @@ func (r *nameRules) check(c *cert.Certificate, i int) error {
 // no DNS names are, a common name that is a host, which it does not mention.
 // Both can only refuse more.
 func namesOf(c *cert.Certificate) []cert.GeneralName {
-	names := c.AltNames
+	names := slices.Clone(c.AltNames)
 	if len(c.Subject.RDNs) > 0 {
 		names = append([]cert.GeneralName{{Kind: cert.DirectoryName, Value: c.RawSubject, Name: c.Subject}}, names...)
 	}
-	hasDNS := slices.ContainsFunc(c.AltNames, func(n cert.GeneralName) bool { return n.Kind == cert.DNSName })
+	hasDNS := slices.ContainsFunc(names, func(n cert.GeneralName) bool { return n.Kind == cert.DNSName })
 	for _, rdn := range c.Subject.RDNs {
 		for _, a := range rdn {
 			switch {
 			case a.Type.Equal(oidEmailAddress):
 				names = append(names, cert.GeneralName{Kind: cert.EmailName, Value: []byte(a.Value)})
-			case a.Type.Equal(oidCommonName) && !hasDNS && !c.IsCA && strings.Contains(a.Value, ".") && isHost(strings.TrimPrefix(a.Value, "*.")):
+			case a.Type.Equal(oidCommonName) && !hasDNS && !c.IsCA && looksLikeHost(a.Value):
 				names = append(names, cert.GeneralName{Kind: cert.DNSName, Value: []byte(a.Value)})
 			}
 		}
 	}
 	return names
+}
+
+// looksLikeHost reports whether a common name is a host of several labels, or
+// a wildcard, and no address.
+func looksLikeHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err != nil && strings.Contains(s, ".") && isHost(strings.TrimPrefix(s, "*."))
 }
 
 func (r *nameRules) checkName(name cert.GeneralName, nc *cert.NameConstraints) error {
