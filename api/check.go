@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -23,8 +22,9 @@ import (
 
 const (
 	// bodyBudget is the memory that all request bodies under way may take
-	// together; a request that does not fit is told to come again.
-	bodyBudget = 256 << 20
+	// together; a request that does not fit is told to come again. A document
+	// takes some ten times its size while it is read, judged and kept.
+	bodyBudget = 128 << 20
 
 	// smallBody needs no share of it: what the open routes take at most.
 	smallBody = 64 << 10
@@ -199,8 +199,10 @@ func checkSchema(ctx context.Context, input *openapi3filter.RequestValidationInp
 			}
 		}
 	}
-	if c.operation.body.Content[jsonType] != nil && !json.Valid(c.body) {
-		return fault.New(fault.BodyInvalid, "", "not one JSON value") // more after the first would be passed over
+	if c.operation.body.Content[jsonType] != nil {
+		if err := checkJSON(c.body); err != nil {
+			return err
+		}
 	}
 	if err := openapi3filter.ValidateRequestBody(ctx, input, c.operation.body); err != nil {
 		return bodyFault(err)

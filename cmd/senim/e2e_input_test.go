@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"encoding/asn1"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/senim-kz/senim/api"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/sandbox"
 )
@@ -173,8 +175,191 @@ func (w *world) raw(t *testing.T, c call, length int64, body []byte, end bool) r
 	return reply{res.StatusCode, res.Header, answer}
 }
 
+// hostileDocuments are contents that somebody with a good key signs.
+func (w *world) hostileDocuments(t *testing.T) {
+	inside := func(what string) []byte {
+		return bytes.Replace(w.declaration, []byte("</Declaration>"), []byte(what+"</Declaration>"), 1)
+	}
+	item := w.declaration[bytes.Index(w.declaration, []byte("<GovernmentAgencyGoodsItem")):]
+	item = item[:bytes.Index(item, []byte("</GovernmentAgencyGoodsItem>"))+len("</GovernmentAgencyGoodsItem>")]
+	for name, row := range map[string]struct {
+		content []byte
+		status  int
+		code    fault.Code
+	}{
+		"nothing":              {nil, 400, fault.InputEmpty},
+		"text":                 {[]byte("I owe nothing."), 400, fault.DeclarationMalformed},
+		"another document":     {[]byte("<Invoice/>"), 400, fault.DeclarationUnknown},
+		"entities in entities": {billionLaughs, 400, fault.DeclarationMalformed},
+		"a file by an entity":  {[]byte(`<!DOCTYPE D [<!ENTITY x SYSTEM "file:///etc/passwd">]><Declaration>&x;</Declaration>`), 400, fault.DeclarationMalformed},
+		"100 000 levels":       {[]byte(strings.Repeat("<a>", 100_000)), 400, fault.DeclarationUnknown},
+		"levels inside":        {inside(strings.Repeat("<GoodsShipment>", 50_000)), 400, fault.DeclarationUnknown},
+		"items without number": {bytes.Replace(w.declaration, item, bytes.Repeat(item, 800), 1), 400, fault.DeclarationValue},
+		"30 MiB of blanks":     {inside(strings.Repeat(" ", 30<<20)), 413, fault.InputTooBig},
+		"an attribute twice":   {[]byte(`<Declaration xmlns="urn:senim:single-document:1" a="" a=""/>`), 400, fault.DeclarationUnknown},
+		"UTF-16":               {append([]byte{0xff, 0xfe}, "<\x00D\x00/\x00>\x00"...), 400, fault.DeclarationMalformed},
+		"a NUL":                {inside("\x00"), 400, fault.DeclarationMalformed},
+		"a comment":            {inside("<!-- -->"), 400, fault.DeclarationMalformed},
+		"an instruction":       {inside("<?php ?>"), 400, fault.DeclarationMalformed},
+		"an unknown element":   {inside("<Discount>1</Discount>"), 400, fault.DeclarationUnknown},
+		"two documents":        {append(bytes.Clone(w.declaration), w.declaration...), 400, fault.DeclarationMalformed},
+		"a cut document":       {w.declaration[:len(w.declaration)-20], 400, fault.DeclarationMalformed},
+		"a wrong sum":          {bytes.Replace(w.declaration, []byte("20000.00"), []byte("19999.99"), 1), 422, fault.ChargeMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transaction := w.opened(t, "HOSTILE")
+			c := w.documents(transaction, w.signedBy(t, sandbox.Head, row.content))
+			w.refuses(t, c, row.status, row.code)
+			w.untouched(t, transaction)
+		})
+	}
+	w.goesOn(t)
+}
+
+var billionLaughs = func() []byte {
+	var b bytes.Buffer
+	b.WriteString(`<?xml version="1.0"?><!DOCTYPE D [<!ENTITY l0 "ha">`)
+	for i := range 12 {
+		fmt.Fprintf(&b, `<!ENTITY l%d "%s">`, i+1, strings.Repeat(fmt.Sprintf("&l%d;", i), 10))
+	}
+	b.WriteString(`]><Declaration>&l12;</Declaration>`)
+	return b.Bytes()
+}()
+
+// hostileMessages are no signatures, or too much of one.
+func (w *world) hostileMessages(t *testing.T) {
+	nested := func(head string, levels int) []byte {
+		return append(append([]byte(head), bytes.Repeat([]byte{0x30, 0x80}, levels)...), make([]byte, 2*levels)...)
+	}
+	const signedData = "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80"
+	for name, row := range map[string]struct {
+		message []byte
+		status  int
+		code    fault.Code
+	}{
+		"cut":                         {w.signed[:len(w.signed)-1], 400, fault.CMSMalformed},
+		"cut in the middle":           {w.signed[:len(w.signed)/2], 400, fault.CMSMalformed},
+		"more after it":               {append(bytes.Clone(w.signed), 0), 400, fault.CMSMalformed},
+		"one byte":                    {[]byte{0x30}, 400, fault.CMSMalformed},
+		"a length beyond the message": {[]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff, 6}, 400, fault.CMSMalformed},
+		"a length beyond all memory":  {[]byte{0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 400, fault.CMSMalformed},
+		"BER of 100 000 levels":       {nested("", 100_000), 413, fault.EncodingTooDeep},
+		"the same in SignedData":      {nested(signedData, 100_000), 413, fault.EncodingTooDeep},
+		"a string of strings":         {append([]byte(signedData), bytes.Repeat([]byte{0x24, 0x80}, 100_000)...), 413, fault.EncodingTooDeep},
+		"15 million elements":         {append([]byte(signedData), bytes.Repeat([]byte{5, 0}, 15<<20)...), 413, fault.InputTooBig},
+		"3000 certificates":           {w.withCertificates(t, 3000), 413, fault.CMSLimit},
+		"300 certificates":            {w.withCertificates(t, 300), 413, fault.EvidenceTooBig},
+		"text in PEM":                 {[]byte("-----BEGIN CMS-----\nAAAA\n-----END CMS-----\n"), 400, fault.CMSMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transaction := w.opened(t, "HOSTILE")
+			w.refuses(t, w.documents(transaction, row.message), row.status, row.code)
+			w.untouched(t, transaction)
+		})
+	}
+	w.goesOn(t)
+}
+
+// withCertificates puts more certificates into the signed document, each of
+// another key.
+func (w *world) withCertificates(t *testing.T, n int) []byte {
+	t.Helper()
+	type content struct {
+		Type asn1.ObjectIdentifier
+		Data struct {
+			Version      int
+			Digests      asn1.RawValue
+			Content      asn1.RawValue
+			Certificates asn1.RawValue `asn1:"tag:0"`
+			Signers      asn1.RawValue
+		} `asn1:"explicit,tag:0"`
+	}
+	var message content
+	_, err := asn1.Unmarshal(w.signed, &message)
+	check(t, err)
+	certificates := bytes.Clone(message.Data.Certificates.Bytes)
+	for i := range n {
+		other := bytes.Clone(w.people[sandbox.Employee].certificate.Raw)
+		other[len(other)-1-i%200] ^= byte(1 + i/200) // its signature
+		certificates = append(certificates, other...)
+	}
+	message.Data.Certificates = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: certificates}
+	raw, err := asn1.Marshal(message)
+	check(t, err)
+	return raw
+}
+
+// goesOn looks that the service still does its work.
+func (w *world) goesOn(t *testing.T) {
+	t.Helper()
+	if r := w.do(t, call{method: http.MethodGet, path: "/healthz"}); r.status != http.StatusOK {
+		t.Errorf("/healthz answers %d %s", r.status, r.body)
+	}
+	answered[api.Document](t, w.do(t, w.documents(w.opened(t, "AFTER"), w.signed)), http.StatusCreated)
+}
+
+// badJSON holds the JSON routes against what is nearly right.
+func (w *world) badJSON(t *testing.T) {
+	open := func(body string) call {
+		return call{method: http.MethodPost, path: "/v1/transactions", bearer: w.window.bearer, contentType: "application/json", key: uuid.NewString(), body: []byte(body)}
+	}
+	const good = `"reference":"J-1","declarant_bin":"190640017419"`
+	for name, row := range map[string]struct {
+		body   string
+		status int
+		code   fault.Code
+	}{
+		"an unknown member":     {`{` + good + `,"discount":1}`, 400, fault.BodyInvalid},
+		"a missing member":      {`{"reference":"J-1"}`, 400, fault.BodyInvalid},
+		"null":                  {`null`, 400, fault.BodyInvalid},
+		"a list":                {`[{` + good + `}]`, 400, fault.BodyInvalid},
+		"two values":            {`{` + good + `}{` + good + `}`, 400, fault.BodyInvalid},
+		"a number for a text":   {`{"reference":1,"declarant_bin":"190640017419"}`, 400, fault.BodyInvalid},
+		"nesting":               {strings.Repeat("[", 8000) + strings.Repeat("]", 8000), 400, fault.BodyInvalid},
+		"a long reference":      {`{"reference":"` + strings.Repeat("r", 65) + `","declarant_bin":"190640017419"}`, 400, fault.BodyInvalid},
+		"a control character":   {`{"reference":"a\u0007b","declarant_bin":"190640017419"}`, 400, fault.BadArgument},
+		"a wrong control digit": {`{"reference":"J-1","declarant_bin":"190640017418"}`, 400, fault.BINInvalid},
+		"not UTF-8":             {"{\"reference\":\"\xff\",\"declarant_bin\":\"190640017419\"}", 400, fault.BodyInvalid},
+		"the same member twice": {`{"reference":"J-0",` + good + `}`, 400, fault.BodyInvalid},
+		"a lone surrogate":      {`{"reference":"\ud800","declarant_bin":"190640017419"}`, 400, fault.BodyInvalid},
+	} {
+		t.Run(name, func(t *testing.T) { w.refuses(t, open(row.body), row.status, row.code) })
+	}
+	reconcile := func(body string) call {
+		return call{method: http.MethodPost, path: "/v1/reconciliations", bearer: w.treasury.bearer, contentType: "application/json", body: []byte(body)}
+	}
+	for _, body := range []string{`{"day":"2026-02-30"}`, `{"day":"yesterday"}`, `{"day":20261121}`, `{"day":"2026-11-21","force":true}`, `{}`} {
+		w.refuses(t, reconcile(body), 400, fault.BodyInvalid)
+	}
+}
+
+// noSuchTransaction asks about transactions that are not there.
+func (w *world) noSuchTransaction(t *testing.T) {
+	for id, row := range map[string]struct {
+		status int
+		code   fault.Code
+	}{
+		uuid.Must(uuid.NewV7()).String():        {404, fault.TransactionNotFound},
+		uuid.NewString():                        {404, fault.TransactionNotFound},
+		uuid.Nil.String():                       {404, fault.TransactionNotFound},
+		"42":                                    {400, fault.ParameterInvalid},
+		strings.Repeat("0", 36):                 {400, fault.ParameterInvalid},
+		"..%2f..%2fetc%2fpasswd":                {404, fault.RouteUnknown},
+		strings.ToUpper(uuid.NewString()) + "0": {400, fault.ParameterInvalid},
+	} {
+		path := "/v1/transactions/" + id
+		w.refuses(t, call{method: http.MethodGet, path: path, bearer: w.window.bearer}, row.status, row.code)
+		w.refuses(t, call{method: http.MethodPost, path: path + "/orders", bearer: w.window.bearer, key: uuid.NewString()}, row.status, row.code)
+		w.refuses(t, call{method: http.MethodPost, path: path + "/documents", bearer: w.window.bearer, contentType: cmsType, key: uuid.NewString(), body: w.signed}, row.status, row.code)
+	}
+	w.refuses(t, w.orders(w.opened(t, "EMPTY")), 409, fault.DocumentMissing)
+}
+
 func TestEndToEnd(t *testing.T) {
 	w := newWorld(t)
 	t.Run("bad bodies", w.badBodies)
-	_ = sandbox.Head
+	t.Run("hostile documents", w.hostileDocuments)
+	t.Run("hostile messages", w.hostileMessages)
+	t.Run("bad JSON", w.badJSON)
+	t.Run("no such transaction", w.noSuchTransaction)
 }

@@ -84,10 +84,10 @@ func (s *Service) Open(ctx context.Context, caller access.Caller, key Key, r Ope
 		return nil, fault.New(fault.DeclarantMismatch, "/declarant_bin", "is not the caller's own")
 	}
 	return once(ctx, s, caller, key, "open transaction", func(ctx context.Context, c *claim) (*Transaction, error) {
-		now := s.now()
+		id := postgres.NewID(s.now())
 		t := &Transaction{
-			ID: postgres.NewID(now), Reference: r.Reference, DeclarantBIN: bin, OpenedBy: caller.ID,
-			OpenedAt: now, State: StateOpen, Documents: []Document{}, Orders: []Order{}, Events: []Event{},
+			ID: id, Reference: r.Reference, DeclarantBIN: bin, OpenedBy: caller.ID,
+			OpenedAt: recordedAt(id), State: StateOpen, Documents: []Document{}, Orders: []Order{}, Events: []Event{},
 		}
 		err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, `insert into dossier (id, recorded_at, reference, declarant_bin, opened_by)

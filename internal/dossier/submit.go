@@ -40,6 +40,10 @@ const (
 	evidenceToken       = "timestamp-token"
 )
 
+// materialMax bounds the certificates and revocation answers of one document, so
+// that all of its evidence fits one entry. A chain with its answers has ten.
+const materialMax = evidence.ObjectsMax - 32
+
 // SubmitDocument verifies a signed document, timestamps its signature, finds
 // out on what ground its signer may act, and keeps it all with a receipt. A
 // document is accepted whole or leaves nothing but the record of the refusal.
@@ -99,6 +103,9 @@ func (s *Service) examine(ctx context.Context, x *examination, t *Transaction, s
 func (s *Service) verify(ctx context.Context, x *examination, _ *Transaction) error {
 	if err := s.judge(ctx, x, x.signed); err != nil {
 		return err
+	}
+	if n := len(x.facts.Certificates) + len(x.facts.Revocations); n > materialMax {
+		return fault.New(fault.EvidenceTooBig, "/certificates", "%d certificates and revocation answers; at most %d are kept", n, materialMax)
 	}
 	var err error
 	if x.signer, err = cert.Parse(x.facts.Certificate(x.report.Signatures[0].Signer.Certificate)); err != nil {
