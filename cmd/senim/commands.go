@@ -10,6 +10,7 @@ func (p *program) commands() []*cobra.Command {
 		p.serveCommand(),
 		p.verifyCommand(),
 		p.certCommand(),
+		p.trustCommand(),
 		p.clientCommand(),
 		p.statementCommand(),
 		p.reconcileCommand(),

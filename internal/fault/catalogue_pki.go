@@ -14,6 +14,7 @@ const (
 	PublicKeyInvalid           Code = "public_key_invalid"
 
 	AnchorProfilesMixed         Code = "anchor_profiles_mixed"
+	TrustNotPinned              Code = "trust_not_pinned"
 	ChainNotFound               Code = "chain_not_found"
 	ChainBroken                 Code = "chain_broken"
 	CertificateExpired          Code = "certificate_expired"
@@ -67,6 +68,7 @@ var pkiEntries = []Entry{
 	{PublicKeyInvalid, BadInput, "Ашық кілт қате.", "Неверный открытый ключ.", "The public key is invalid."},
 
 	{AnchorProfilesMixed, Refused, "Әртүрлі ортаның сенім сертификаттары араласқан.", "Смешаны доверенные сертификаты разных сред.", "Trust anchors of different environments are mixed."},
+	{TrustNotPinned, Refused, "Бағдарлама бұл сертификатты танымайды.", "Программа не узнаёт этот сертификат.", "The program does not recognise this certificate."},
 	{ChainNotFound, Refused, "Сенімді сертификатқа дейінгі тізбек табылмады.", "Цепочка до доверенного сертификата не найдена.", "No chain to a trust anchor was found."},
 	{ChainBroken, Refused, "Сертификаттар тізбегі үзілген.", "Цепочка сертификатов разорвана.", "The certificates do not form a chain."},
 	{CertificateExpired, Refused, "Сертификаттың мерзімі өткен.", "Срок действия сертификата истёк.", "The certificate has expired."},
