@@ -135,3 +135,25 @@ func TestAddMul(t *testing.T) {
 		}
 	}
 }
+
+// Two rows at once against one after the other.
+func TestAddPair(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 41))
+	limb := func() uint64 { return []uint64{0, 1, ^uint64(0), 1 << 63, r.Uint64(), r.Uint64()}[r.IntN(6)] }
+	for size := 1; size < 60; size++ {
+		for range 100 {
+			z, x, y0, y1 := make([]uint64, size+2), make([]uint64, size), limb(), limb()
+			for i := range x {
+				z[i], x[i] = limb(), limb()
+			}
+			c0 := limb() >> 1
+			want := slices.Clone(z)
+			want[size] = addMulGo(want[:size], x, y0, c0)
+			want[size+1] = addMulGo(want[1:size+1], x, y1, 0)
+			z[size], z[size+1] = addPair(z[:size], x, y0, y1, c0)
+			if !slices.Equal(z, want) {
+				t.Fatalf("%d limbs: %x, want %x", size, z, want)
+			}
+		}
+	}
+}
