@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -52,18 +53,37 @@ func (j *judgement) findStatus(issued, issuer *cert.Certificate, at time.Time) c
 	var best *revocation.Evidence
 	var bestID string
 	var reason error
-	for _, r := range j.facts.Revocations {
-		e, err := revocation.Check(information(r), subject, rules)
-		if err == nil {
-			err = j.usable(e, issued)
+	consider := func(e *revocation.Evidence, id string) {
+		if err := j.usable(e, issued); err != nil {
+			reason = weightier(reason, err)
+		} else if best == nil || outweighs(e, best) {
+			best, bestID = e, id
 		}
+	}
+	// CRLs are taken together: a delta, or a list of some reasons, tells nothing
+	// alone, and what it tells besides another must not be missed.
+	var lists []revocation.Information
+	ids := make(map[*byte]string)
+	for _, r := range j.facts.Revocations {
+		info := information(r)
+		if info.Kind == revocation.CRL && len(info.Raw) > 0 {
+			lists = append(lists, info)
+			ids[&info.Raw[0]] = r.ID
+			continue
+		}
+		e, err := revocation.Check(info, subject, rules)
 		if err != nil {
 			reason = weightier(reason, err)
 			continue
 		}
-		if best == nil || outweighs(e, best) {
-			best, bestID = e, r.ID
-		}
+		consider(e, r.ID)
+	}
+	e, failed := revocation.CheckCRLs(context.Background(), lists, subject, revocation.Signers{}, rules)
+	for _, f := range failed {
+		reason = weightier(reason, f.Err)
+	}
+	if e != nil {
+		consider(e, ids[&e.Raw[0]])
 	}
 	if best == nil {
 		return certificateStatus{unknown: j.whyUnknown(issued, reason)}

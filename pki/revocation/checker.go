@@ -130,12 +130,14 @@ func (r *Result) fail(info Information, err error) {
 	r.Attempts = append(r.Attempts, Attempt{Kind: info.Kind, Source: info.Source, Err: err})
 }
 
+// final reports whether the certificate was revoked for good.
+func (e *Evidence) final() bool { return e.Status == Revoked && e.Reason != CertificateHold }
+
 // outweighs reports whether e decides against other: a revocation for good
 // over everything, then the newer one, because a hold may be lifted.
 func (e *Evidence) outweighs(other *Evidence) bool {
-	final := func(e *Evidence) bool { return e.Status == Revoked && e.Reason != CertificateHold }
-	if final(e) != final(other) {
-		return final(e)
+	if e.final() != other.final() {
+		return e.final()
 	}
 	return e.ThisUpdate.After(other.ThisUpdate)
 }

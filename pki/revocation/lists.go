@@ -61,6 +61,9 @@ type crlInput struct {
 	err    error             // why it is of no use, whatever the distribution point
 	signer *cert.Certificate // who signed it, once verified
 
+	looked   bool
+	evidence *Evidence // what look found, nil with err
+
 	used    bool
 	outside error // why it is not in scope, or not needed
 }
@@ -76,33 +79,47 @@ type crlProcess struct {
 	result  *Evidence
 }
 
+// run looks at every list that is in scope. A revocation for good in any of
+// them decides, whatever others say: CAs drop certificates from their lists once
+// they have expired. Else of two lists for the same reasons the newer counts,
+// for a hold may be lifted.
 func (p *crlProcess) run() (*Evidence, []Attempt) {
+	bases := slices.DeleteFunc(slices.Clone(p.inputs), func(in *crlInput) bool { return in.err != nil || in.list.Base != nil })
+	slices.SortStableFunc(bases, func(a, b *crlInput) int { return b.list.ThisUpdate.Compare(a.list.ThisUpdate) })
 	for _, point := range pointsOf(p.subject.Certificate) {
-		for _, in := range p.inputs {
-			if in.err != nil || in.list.Base != nil {
-				continue
-			}
+		for _, in := range bases {
 			reasons, err := in.list.covers(point, p.subject.Certificate)
 			if err != nil {
 				in.outside = moreTelling(in.outside, err)
 				continue
 			}
+			e := p.look(in)
+			if e == nil {
+				continue
+			}
+			if e.final() {
+				p.result, in.used = e, true
+				return p.result, p.attempts()
+			}
 			if reasons&^p.covered == 0 {
 				in.outside = moreTelling(in.outside, fault.New(fault.CRLOutOfScope, "", "the list adds no reason to what others cover"))
 				continue
 			}
-			if e := p.look(in); e != nil {
-				p.covered |= reasons
-				if p.merge(e); e.Status == Revoked {
-					return p.result, p.attempts()
-				}
-			}
+			in.used = true
+			p.covered |= reasons
+			p.merge(e)
 		}
 	}
-	if p.covered&cert.AllReasons == cert.AllReasons {
+	if p.decided() {
 		return p.result, p.attempts()
 	}
 	return nil, p.attempts()
+}
+
+// decided reports whether the lists tell: of a hold one does, of none all
+// reasons must be covered.
+func (p *crlProcess) decided() bool {
+	return p.result != nil && (p.result.Status == Revoked || p.covered&cert.AllReasons == cert.AllReasons)
 }
 
 // moreTelling prefers the reason that is about the subject.
@@ -114,8 +131,16 @@ func moreTelling(kept, next error) error {
 }
 
 // look verifies a list and finds the subject in it and in the newest delta that
-// completes it.
+// completes it, once.
 func (p *crlProcess) look(in *crlInput) *Evidence {
+	if !in.looked {
+		in.looked = true
+		in.evidence = p.find(in)
+	}
+	return in.evidence
+}
+
+func (p *crlProcess) find(in *crlInput) *Evidence {
 	if in.err = p.verify(in); in.err != nil {
 		return nil
 	}
@@ -127,7 +152,7 @@ func (p *crlProcess) look(in *crlInput) *Evidence {
 	}
 	if best != nil {
 		if e := p.lookInDelta(in, best); e != nil {
-			in.used, best.used = true, true
+			best.used = true
 			return e
 		}
 	}
@@ -138,7 +163,6 @@ func (p *crlProcess) look(in *crlInput) *Evidence {
 	if in.err = err; err != nil {
 		return nil
 	}
-	in.used = true
 	return e
 }
 
@@ -189,12 +213,14 @@ func (p *crlProcess) evidence(base *crlInput, dates *List) (*Evidence, error) {
 	return e, nil
 }
 
-// merge adds what one list says to what those before it said: a revocation
-// decides; else all together are good, as of the oldest.
+// merge adds what one list says to what those before it said: a hold stays, for
+// whichever reasons it is; else all together are good, as of the oldest.
 func (p *crlProcess) merge(e *Evidence) {
 	switch {
 	case p.result == nil || e.Status == Revoked:
 		p.result = e
+		return
+	case p.result.Status == Revoked:
 		return
 	case e.ThisUpdate.Before(p.result.ThisUpdate):
 		p.result.ThisUpdate = e.ThisUpdate
@@ -260,7 +286,7 @@ func (l *List) hasPlainNumber() bool {
 // attempts says of every list that did not help why.
 func (p *crlProcess) attempts() []Attempt {
 	var out []Attempt
-	decided := p.result != nil && (p.result.Status == Revoked || p.covered&cert.AllReasons == cert.AllReasons)
+	decided := p.decided()
 	for _, in := range p.inputs {
 		err := in.err
 		switch {

@@ -88,6 +88,7 @@ func TestLists(t *testing.T) {
 		return l
 	}
 	stale := func(l *list) *list { l.this, l.next = now.Add(-3*time.Hour), now.Add(-2*time.Hour); return l }
+	older := func(l *list) *list { l.this = now.Add(-90 * time.Minute); return l }
 	of := func(e *entity) pkix.Extension {
 		return pkix.Extension{Id: oidCertificateIssuer, Critical: true, Value: tlv(0x30, tlv(0xa4, e.RawSubject))}
 	}
@@ -117,6 +118,10 @@ func TestLists(t *testing.T) {
 		{"some reasons", plain, []*list{ca(point(otherReasons...))}, "", fault.CRLIncomplete},
 		{"revoked, some reasons", plain, []*list{listing(ca(point(keyCompromise...)))}, Revoked, ""},
 
+		{"revoked for good in an older list", plain, []*list{older(listing(ca())), ca()}, Revoked, ""},
+		{"on hold in an older list", plain, []*list{older(listing(ca(), reason(6)...)), ca()}, Good, ""},
+		{"on hold in the newer list", plain, []*list{older(ca()), listing(ca(), reason(6)...)}, Revoked, ""},
+		{"on hold, and for good in an older list", plain, []*list{older(listing(ca(), reason(1)...)), listing(ca(), reason(6)...)}, Revoked, ""},
 		{"its distribution point", leaf(pointA), []*list{ca(point(pointA...))}, Good, ""},
 		{"another distribution point", leaf(pointA), []*list{ca(point(pointB...))}, "", fault.CRLOutOfScope},
 		{"one of two points", leaf(pointA, pointB), []*list{ca(point(pointB...))}, Good, ""},
