@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,6 +36,7 @@ import (
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/order"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/pki/jws"
@@ -107,11 +109,17 @@ func newService(ctx context.Context, c *config.Config, listener net.Listener, no
 	return s, nil
 }
 
-// run serves until the context ends, then drains.
+// run serves until the context ends, then drains. Meanwhile the keys that stand
+// behind every signature get their tables.
 func (s *service) run(ctx context.Context) error {
 	if err := s.jobs.Start(ctx); err != nil {
 		return err
 	}
+	var tables sync.WaitGroup
+	serving, stopTables := context.WithCancel(ctx)
+	tables.Go(func() { algo.BuildTables(serving) })
+	defer tables.Wait()
+	defer stopTables()
 	err := s.api.Run(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()

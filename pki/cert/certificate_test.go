@@ -341,6 +341,51 @@ func TestSharedFactsOfNUC(t *testing.T) {
 	}
 }
 
+// The certificates of Russia's parameters: each set's authority, RFC 9215's
+// examples (one of them under the Test S-box that its key names), a leaf of 256
+// bits under an authority of 512.
+func TestSharedGOST(t *testing.T) {
+	folder := filepath.Join(shared, "gost")
+	if _, err := os.Stat(folder); err != nil {
+		t.Skip("no ../shared/data here")
+	}
+	read := func(path string) *Certificate {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certs, err := ParseBundle(data)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return certs[0]
+	}
+	verified := 0
+	expect := func(issued, issuer string, right bool) {
+		if err := read(issued).VerifySignedBy(read(issuer)); (err == nil) != right {
+			t.Errorf("%s by %s: %v", issued, issuer, err)
+		}
+		verified++
+	}
+	sets, err := filepath.Glob(filepath.Join(folder, "openssl-gost-engine", "gost20*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, set := range sets {
+		for _, name := range []string{"ca", "leaf", "ocsp", "tsa"} {
+			expect(filepath.Join(set, name+".cer"), filepath.Join(set, "ca.cer"), true)
+			expect(filepath.Join(set, name+".cer"), filepath.Join(sets[(i+1)%len(sets)], "ca.cer"), false)
+		}
+	}
+	for _, name := range []string{"D.1.2.cer", "D.2.2.cer", "D.3.2.cer"} {
+		expect(filepath.Join(folder, "rfc", "rfc9215", name), filepath.Join(folder, "rfc", "rfc9215", name), true)
+	}
+	expect(filepath.Join(folder, "bigbes-x509gost", "leaf256_signedby512.crt"), filepath.Join(folder, "bigbes-x509gost", "ca512.crt"), true)
+	if verified < 60 {
+		t.Errorf("only %d signatures", verified)
+	}
+}
+
 func hexOf(b []byte) string { return serialHex(new(big.Int).SetBytes(b)) }
 
 func dotted(oids []asn1.ObjectIdentifier) string {

@@ -53,6 +53,47 @@ func TestRealMessages(t *testing.T) {
 	}
 }
 
+// What openssl's gost-engine signed, in each of its forms and for each set of
+// parameters: the layout of Russia, the key's identifier for the signature's.
+func TestGOSTEngineMessages(t *testing.T) {
+	folder := filepath.Join(sharedData, "gost", "openssl-gost-engine")
+	document, err := os.ReadFile(filepath.Join(folder, "document.txt"))
+	if err != nil {
+		t.Skip("the real messages are not here")
+	}
+	sets, err := filepath.Glob(filepath.Join(folder, "gost20*"))
+	if err != nil || len(sets) < 7 {
+		t.Fatalf("%d sets, %v", len(sets), err)
+	}
+	for _, set := range sets {
+		raw, err := os.ReadFile(filepath.Join(set, "leaf.cer"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := cert.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"cms_attached.p7s", "cms_detached.p7s", "cms_detached_noattr.p7s", "cms_cades_bes_detached.p7s"} {
+			raw, err := os.ReadFile(filepath.Join(set, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := parsed(t, raw)
+			content := m.Content
+			if m.Detached {
+				content = document
+			}
+			if _, err := m.Verify(m.Signers[0], leaf.PublicKey, content); err != nil {
+				t.Errorf("%s/%s: %v", filepath.Base(set), name, err)
+			}
+			if _, err := m.Verify(m.Signers[0], leaf.PublicKey, content[1:]); err == nil {
+				t.Errorf("%s/%s: another content passes", filepath.Base(set), name)
+			}
+		}
+	}
+}
+
 func named(t *testing.T, m *cms.Message, s *cms.Signer) *cert.Certificate {
 	t.Helper()
 	for _, raw := range m.Certificates {

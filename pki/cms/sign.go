@@ -28,7 +28,8 @@ type Template struct {
 	// without certReq must not send its own (RFC 3161 §2.4.1).
 	OmitCertificates bool
 
-	// Digest is for the content and the attributes; nil means SHA-256.
+	// Digest is for the content and the attributes; nil means the one of a GOST
+	// key, and SHA-256 for any other.
 	Digest *algo.Digest
 	// SigningTime is claimed in an attribute; the zero time claims none.
 	SigningTime time.Time
@@ -52,7 +53,7 @@ func Sign(t Template, key crypto.Signer) ([]byte, error) {
 		t.Random = rand.Reader
 	}
 	if t.Digest == nil {
-		t.Digest = algo.SHA256
+		t.Digest = algo.DigestFor(key.Public())
 	}
 	certificate, err := cert.Parse(t.Certificate)
 	if err != nil {

@@ -29,6 +29,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/pki/gost"
 )
 
@@ -86,18 +87,17 @@ func TestAgainstOpenSSL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, options := range map[string][]string{
-		"AES-256, SHA-256":   nil,
-		"AES-128, SHA-512":   {"-certpbe", "AES-128-CBC", "-keypbe", "AES-192-CBC", "-macalg", "sha512"},
-		"3DES in PBES2":      {"-certpbe", "DES-EDE3-CBC", "-keypbe", "DES-EDE3-CBC"},
-		"3DES":               {"-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"},
-		"two-key 3DES":       {"-certpbe", "PBE-SHA1-2DES", "-keypbe", "PBE-SHA1-2DES"},
-		"RC2-40 as NUC RK":   {"-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-iter", "1024"},
-		"RC2-128":            {"-legacy", "-certpbe", "PBE-SHA1-RC2-128", "-keypbe", "PBE-SHA1-RC2-128"},
-		"no encryption":      {"-certpbe", "NONE", "-keypbe", "NONE"},
-		"one iteration":      {"-noiter", "-nomaciter"},
-		"no MAC":             {"-nomac"},
-		"RC4":                {"-legacy", "-certpbe", "PBE-SHA1-RC4-128", "-keypbe", "PBE-SHA1-3DES"},
-		"too many iteration": {"-iter", "3000000"},
+		"AES-256, SHA-256": nil,
+		"AES-128, SHA-512": {"-certpbe", "AES-128-CBC", "-keypbe", "AES-192-CBC", "-macalg", "sha512"},
+		"3DES in PBES2":    {"-certpbe", "DES-EDE3-CBC", "-keypbe", "DES-EDE3-CBC"},
+		"3DES":             {"-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"},
+		"two-key 3DES":     {"-certpbe", "PBE-SHA1-2DES", "-keypbe", "PBE-SHA1-2DES"},
+		"RC2-40 as NUC RK": {"-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-iter", "1024"},
+		"RC2-128":          {"-legacy", "-certpbe", "PBE-SHA1-RC2-128", "-keypbe", "PBE-SHA1-RC2-128"},
+		"no encryption":    {"-certpbe", "NONE", "-keypbe", "NONE"},
+		"one iteration":    {"-noiter", "-nomaciter"},
+		"no MAC":           {"-nomac"},
+		"RC4":              {"-legacy", "-certpbe", "PBE-SHA1-RC4-128", "-keypbe", "PBE-SHA1-3DES"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, password := range []string{"Qwerty12", "пароль 𝄞", ""} {
@@ -113,11 +113,6 @@ func TestAgainstOpenSSL(t *testing.T) {
 				switch name {
 				case "no MAC", "RC4":
 					if !fault.Is(err, fault.AlgorithmUnsupported) {
-						t.Errorf("%v", err)
-					}
-					return
-				case "too many iteration":
-					if !fault.Is(err, fault.InputTooBig) {
 						t.Errorf("%v", err)
 					}
 					return
@@ -195,6 +190,16 @@ func TestSharedFilesOfNUC(t *testing.T) {
 		sig, err := key.Signer.Sign(rand.Reader, digest, s.SignerOpts())
 		if err != nil || s.Verify(c.PublicKey, digest, sig) != nil {
 			t.Errorf("%s: the key does not sign for its certificate: %v", want.File, err)
+		}
+		// CMS takes the digest that goes with the key.
+		message, err := cms.Sign(cms.Template{Content: []byte("declaration"), Certificate: c.Raw}, key.Signer)
+		if err != nil {
+			t.Fatalf("%s: %v", want.File, err)
+		}
+		if m, err := cms.Parse(message); err != nil {
+			t.Errorf("%s: %v", want.File, err)
+		} else if _, err := m.Verify(m.Signers[0], c.PublicKey, m.Content); err != nil {
+			t.Errorf("%s: %v", want.File, err)
 		}
 		if _, err := Decode(data, want.Password+"x"); !fault.Is(err, fault.PKCS12PasswordWrong) {
 			t.Errorf("%s: wrong password: %v", want.File, err)
