@@ -354,12 +354,3 @@ func (w *world) noSuchTransaction(t *testing.T) {
 	}
 	w.refuses(t, w.orders(w.opened(t, "EMPTY")), 409, fault.DocumentMissing)
 }
-
-func TestEndToEnd(t *testing.T) {
-	w := newWorld(t)
-	t.Run("bad bodies", w.badBodies)
-	t.Run("hostile documents", w.hostileDocuments)
-	t.Run("hostile messages", w.hostileMessages)
-	t.Run("bad JSON", w.badJSON)
-	t.Run("no such transaction", w.noSuchTransaction)
-}

@@ -30,6 +30,19 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"senim": main})
 }
 
+// TestEndToEnd is one installation under everything that may come to it. The
+// parts follow each other and share it; none needs another's outcome.
+func TestEndToEnd(t *testing.T) {
+	w := newWorld(t)
+	t.Run("the demo's transaction", w.flow)
+	t.Run("signed by openssl", w.signedByOpenSSL)
+	t.Run("bad bodies", w.badBodies)
+	t.Run("hostile documents", w.hostileDocuments)
+	t.Run("hostile messages", w.hostileMessages)
+	t.Run("bad JSON", w.badJSON)
+	t.Run("no such transaction", w.noSuchTransaction)
+}
+
 // world is a service in surroundings of its own, with everybody who plays in
 // the demo, and with its log in a file. It is reached as the demo reaches it:
 // over HTTP.
