@@ -41,6 +41,8 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("hostile messages", w.hostileMessages)
 	t.Run("bad JSON", w.badJSON)
 	t.Run("no such transaction", w.noSuchTransaction)
+	t.Run("repeats", w.repeats)
+	t.Run("at once", w.atOnce)
 }
 
 // world is a service in surroundings of its own, with everybody who plays in
