@@ -177,7 +177,7 @@ func (c *Cluster) endLeftover(ctx context.Context) error {
 	path := filepath.Join(c.dataDir(), "postmaster.pid")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return c.awaitBackends(ctx)
 	}
 	if err != nil {
 		return fault.Wrap(err, fault.ClusterFailed, path, "read the left-over pid file")
@@ -185,12 +185,54 @@ func (c *Cluster) endLeftover(ctx context.Context) error {
 	line, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || pid <= 1 || !serves(pid, c.dataDir()) {
+		// The file also guards the shared memory: it goes last.
+		if err := c.awaitBackends(ctx); err != nil {
+			return err
+		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fault.Wrap(err, fault.ClusterFailed, path, "remove the stale pid file")
 		}
 		return nil
 	}
-	return c.endServer(ctx, pid)
+	if err := c.endServer(ctx, pid); err != nil {
+		return err
+	}
+	return c.awaitBackends(ctx)
+}
+
+// awaitBackends waits until no process of a killed server is left in the data
+// folder. Each ends when it notices that the server is gone; until then it
+// could still write.
+func (c *Cluster) awaitBackends(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		pid, err := anyServer(c.dataDir())
+		if err != nil || pid == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fault.New(fault.ClusterInUse, c.config.Dir, "the process %d of a killed server does not end", pid)
+		case <-poll.C:
+		}
+	}
+}
+
+// anyServer finds a living PostgreSQL process of the data folder; 0 is none.
+func anyServer(dataDir string) (int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, fault.Wrap(err, fault.ClusterFailed, "/proc", "look for the processes of a killed server")
+	}
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && serves(pid, dataDir) {
+			return pid, nil
+		}
+	}
+	return 0, nil
 }
 
 func (c *Cluster) endServer(ctx context.Context, pid int) error {
