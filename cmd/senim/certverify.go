@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/senim-kz/senim/internal/fault"
-	"github.com/senim-kz/senim/internal/fetch"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
@@ -109,9 +108,9 @@ func (p *program) certVerify(ctx context.Context, f certVerifyFlags, file string
 		return &exitError{exitUsage, err}
 	}
 	if !f.offline {
-		client, err := fetch.New(fetch.Config{AllowedHosts: nucHosts})
+		client, err := p.outsideClient()
 		if err != nil {
-			return err
+			return &exitError{exitUsage, err}
 		}
 		defer client.Close()
 		checker.Fetcher, checker.Random = client, rand.Reader

@@ -72,6 +72,7 @@ type service struct {
 	policy  verifier.Policy
 	control kz.Control
 	outside *fetch.Client // addresses that certificates name
+	lists   *revocation.Store
 	peers   *fetch.Client // addresses that the configuration names
 
 	receipts, accessKey *jws.Key
@@ -226,7 +227,11 @@ func (s *service) openPeers(context.Context) (err error) {
 	s.outside, err = fetch.New(fetch.Config{
 		AllowedHosts: s.config.Trust.AllowedHosts, AllowLoopback: loopback, AllowPrivate: private, Timeout: s.config.Timestamp.Timeout,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.lists = revocation.NewStore(s.outside, s.now)
+	return nil
 }
 
 func (s *service) openDatabase(ctx context.Context) error {
@@ -247,7 +252,7 @@ func (s *service) openDatabase(ctx context.Context) error {
 // notRevoked asks the OCSP responder of every certificate on a peer's path,
 // the anchor excepted. What cannot be determined is not good.
 func (s *service) notRevoked(ctx context.Context, p *path.Path, at time.Time) error {
-	checker := revocation.Checker{Fetcher: s.outside, Random: rand.Reader}
+	checker := revocation.Checker{Fetcher: s.outside, Random: rand.Reader, Lists: s.lists}
 	for i := 0; i+1 < len(p.Certificates); i++ {
 		subject := revocation.Subject{Certificate: p.Certificates[i], Issuer: p.Certificates[i+1]}
 		result := checker.Check(ctx, subject, revocation.Rules{At: at, Now: s.now(), Skew: peerSkew})

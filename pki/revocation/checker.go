@@ -60,6 +60,9 @@ type Checker struct {
 	// is passed over.
 	Given []Information
 
+	// Lists holds CRLs between checks; nil downloads each anew.
+	Lists *Store
+
 	// Signers may sign CRLs besides the issuers on the path.
 	Signers Signers
 }
@@ -167,7 +170,7 @@ func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Informatio
 	// A delta is small, and worth nothing without its base: it comes first, so
 	// that the first base that arrives is judged with it.
 	for _, url := range append(deltas, points...) {
-		info, err := Download(ctx, c.Fetcher, url)
+		info, err := c.download(ctx, url)
 		if err != nil {
 			r.fail(Information{Kind: CRL, Source: url}, err)
 			continue
@@ -184,6 +187,13 @@ func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Informatio
 			}
 		}
 	}
+}
+
+func (c *Checker) download(ctx context.Context, url string) (Information, error) {
+	if c.Lists != nil {
+		return c.Lists.Download(ctx, url)
+	}
+	return Download(ctx, c.Fetcher, url)
 }
 
 // askResponders tries responders until the status is known, and reports whether

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"math/big"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -46,6 +47,9 @@ type List struct {
 	keyID    []byte // the authority key identifier's extension, undecoded
 	version  int
 	entries  cryptobyte.String
+
+	index      *Index                           // of the entries, where a Store made one
+	verifiedBy atomic.Pointer[cert.Certificate] // whose key made the signature, once known
 }
 
 func crlUnreadable(format string, args ...any) error {
@@ -169,6 +173,10 @@ func (l *List) Find(serial *big.Int) (Entry, bool, error) { return l.find(l.Issu
 // extension that it cannot process, in any of them, forbids to use the list at
 // all (RFC 5280 §5.3).
 func (l *List) find(issuer cert.Name, serial *big.Int) (Entry, bool, error) {
+	if l.index != nil && l.Issuer.Equal(issuer) { // made of direct lists only
+		e, found := l.index.Find(serial)
+		return e, found, nil
+	}
 	var found *Entry
 	var wanted cryptobyte.Builder
 	wanted.AddASN1BigInt(serial)

@@ -28,6 +28,8 @@ type Information struct {
 	Raw    []byte
 	Source string // the URL it was fetched from, or Given
 	Nonce  []byte // what our request asked the answer to repeat; nil if it was not ours
+
+	list *List // Raw as a Store has parsed it; nil otherwise
 }
 
 // Given is the source of information that the caller had already.

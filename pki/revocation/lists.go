@@ -43,7 +43,10 @@ func CheckCRLs(ctx context.Context, infos []Information, s Subject, signers Sign
 	p := &crlProcess{ctx: ctx, subject: s, signers: signers, rules: rules}
 	for _, info := range infos {
 		l := &crlInput{info: info}
-		if l.list, l.err = ParseList(info.Raw); l.err == nil {
+		if l.list = info.list; l.list == nil {
+			l.list, l.err = ParseList(info.Raw)
+		}
+		if l.err == nil {
 			l.err = refuseCritical(l.list.Extensions, processed)
 		}
 		if l.err == nil && rules.Strict && !l.list.hasPlainNumber() {
@@ -273,9 +276,13 @@ func (l *List) verify(signer *cert.Certificate) error {
 	if !signer.Allows(cert.KeyUsageCRLSign) {
 		return fault.New(fault.KeyUsageForbidden, "", "the key may not sign CRLs")
 	}
+	if known := l.verifiedBy.Load(); known != nil && known.Equal(signer) {
+		return nil
+	}
 	if err := signer.Verify(l.SignatureAlgorithm, l.RawTBS, l.Signature); err != nil {
 		return fault.Wrap(err, fault.CodeOf(err), "", "check the CRL's signature")
 	}
+	l.verifiedBy.Store(signer)
 	return nil
 }
 
