@@ -43,6 +43,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("no such transaction", w.noSuchTransaction)
 	t.Run("repeats", w.repeats)
 	t.Run("at once", w.atOnce)
+	t.Run("access", w.access)
 }
 
 // world is a service in surroundings of its own, with everybody who plays in
