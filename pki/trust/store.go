@@ -3,6 +3,7 @@ package trust
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
@@ -20,14 +21,40 @@ type Anchor struct {
 type Store struct {
 	anchors       []Anchor
 	intermediates []*cert.Certificate
+
+	members map[*cert.Certificate]bool
+	checked sync.Map // [2]*cert.Certificate, issuer and issued, to outcome
+}
+
+// outcome of a signature check; nil is one, too.
+type outcome struct{ err error }
+
+// CheckIssued checks the signature of c with the key of issuer. Where both are
+// the store's own, once: their signatures do not change, and every path leads
+// through them. Others are not remembered, so what is depends on no message.
+func (s *Store) CheckIssued(issuer, c *cert.Certificate) error {
+	if s == nil || !s.members[issuer] || !s.members[c] {
+		return c.VerifySignedBy(issuer)
+	}
+	key := [2]*cert.Certificate{issuer, c}
+	if known, ok := s.checked.Load(key); ok {
+		return known.(outcome).err
+	}
+	err := c.VerifySignedBy(issuer)
+	s.checked.Store(key, outcome{err})
+	return err
 }
 
 // New makes a store of certificates that an operator trusts. One that another
 // of them issued becomes an intermediate, which helps to build paths and is
 // itself validated like any other; all others are anchors.
 func New(certs ...*cert.Certificate) (*Store, error) {
-	s := &Store{}
-	anchors, intermediates := split(withoutDuplicates(certs))
+	s := &Store{members: make(map[*cert.Certificate]bool)}
+	certs = withoutDuplicates(certs)
+	for _, c := range certs {
+		s.members[c] = true
+	}
+	anchors, intermediates := split(certs)
 	s.intermediates = intermediates
 	for _, c := range anchors {
 		s.anchors = append(s.anchors, Anchor{Certificate: c, Profile: ProfileOf(c)})

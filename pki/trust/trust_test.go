@@ -228,3 +228,36 @@ func TestLoad(t *testing.T) {
 		t.Errorf("a text file by name: %v", err)
 	}
 }
+
+// What the store's own certificates are signed with is checked once; nothing of
+// others is remembered.
+func TestSignaturesOfMembersAreRemembered(t *testing.T) {
+	root := issue(t, nil, "root", "")
+	sub := issue(t, root, "sub", "")
+	stranger := issue(t, root, "stranger", "")
+	s, err := New(root.cert, sub.cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func() (n int) {
+		s.checked.Range(func(any, any) bool { n++; return true })
+		return n
+	}
+	for range 2 {
+		if err := s.CheckIssued(root.cert, sub.cert); err != nil || count() != 1 {
+			t.Errorf("%d remembered, %v", count(), err)
+		}
+		if err := s.CheckIssued(root.cert, stranger.cert); err != nil || count() != 1 {
+			t.Errorf("%d remembered, %v", count(), err)
+		}
+	}
+	for range 2 {
+		if err := s.CheckIssued(sub.cert, root.cert); !fault.Is(err, fault.SignatureInvalid) || count() != 2 {
+			t.Errorf("%d remembered, %v", count(), err)
+		}
+	}
+	var none *Store
+	if err := none.CheckIssued(root.cert, sub.cert); err != nil {
+		t.Error(err)
+	}
+}
