@@ -44,6 +44,9 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("repeats", w.repeats)
 	t.Run("at once", w.atOnce)
 	t.Run("access", w.access)
+	t.Run("peers that fail", w.peersThatFail)
+	t.Run("what the register says", w.whatTheRegisterSays)
+	t.Run("payments that fail", w.paymentsThatFail)
 }
 
 // world is a service in surroundings of its own, with everybody who plays in
