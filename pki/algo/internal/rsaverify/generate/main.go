@@ -60,7 +60,7 @@ func assembly() string {
 // zero at once, which the compiler turns into one instruction; kept in a variable
 // it would cost three.
 func pair() string {
-	const block = 16
+	blocks := []int{16, 4}
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	column := func(z, x, before string) {
@@ -85,18 +85,21 @@ func pair() string {
 	line("// belongs to the two limbs above z is returned.")
 	line("func addPair(z, x []uint64, y0, y1, c0 uint64) (low, high uint64) {")
 	line("\tvar h, l, v, c, c1, before uint64")
-	line("\tfor len(x) >= %d && len(z) >= %d {", block, block)
-	line("\t\ta, s := (*[%d]uint64)(x), (*[%d]uint64)(z)", block, block)
-	for i := range block {
-		last := "before"
-		if i > 0 {
-			last = fmt.Sprintf("a[%d]", i-1)
+	for _, block := range blocks {
+		line("\tfor len(x) >= %d && len(z) >= %d {", block, block)
+		line("\t\ta, s := (*[%d]uint64)(x), (*[%d]uint64)(z)", block, block)
+		for i := range block {
+			last := "before"
+			if i > 0 {
+				last = fmt.Sprintf("a[%d]", i-1)
+			}
+			column(fmt.Sprintf("s[%d]", i), fmt.Sprintf("a[%d]", i), last)
 		}
-		column(fmt.Sprintf("s[%d]", i), fmt.Sprintf("a[%d]", i), last)
+		line("\t\tbefore = a[%d]", block-1)
+		line("\t\tx, z = x[%d:], z[%d:]", block, block)
+		line("\t}")
 	}
-	line("\t\tbefore = a[%d]", block-1)
-	line("\t\tx, z = x[%d:], z[%d:]", block, block)
-	line("\t}")
+	line("\tz = z[:len(x)]")
 	line("\tfor i := range x {")
 	column("z[i]", "x[i]", "before")
 	line("\t\tbefore = x[i]")
