@@ -3,7 +3,7 @@
 //
 // It parses DER with limits on size, counts and depth and keeps the original
 // bytes of everything that is compared, hashed or signed. Certificates whose
-// key algorithm the table of pki/algo lacks (GOST) parse too: their PublicKey
+// key algorithm the table of pki/algo lacks parse too: their PublicKey
 // is nil and nothing verifies with it. What a certificate says is reported,
 // not judged: validity, trust, path and revocation belong to pki/path,
 // pki/trust and pki/revocation.
