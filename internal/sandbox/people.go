@@ -1,6 +1,10 @@
 package sandbox
 
 import (
+	"encoding/pem"
+	"io"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -74,6 +78,45 @@ func (s *Sandbox) IssuePerson(p Person, csr []byte) (*nca.Issued, error) {
 		err = s.nca.Revoke(issued.Serial, nca.ReasonAffiliation)
 	}
 	return issued, err
+}
+
+// pathPeople is where a key is certified for one of the people, by name.
+const pathPeople = pathControl + "people/"
+
+// requestBytesMax bounds a PKCS#10 request; one for RSA-4096 takes 2 KiB as PEM.
+const requestBytesMax = 16 << 10
+
+// certifying takes PKCS#10 requests (DER or PEM) at POST /control/people/NAME and
+// answers with the certificate as PEM: a trader's way to a signature that the
+// service accepts, without the demo. Everything else goes to the NCA.
+func (s *Sandbox) certifying(others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Not a ServeMux, which would clean the paths of OCSP's GET requests.
+		name, ours := strings.CutPrefix(r.URL.Path, pathPeople)
+		if !ours || r.Method != http.MethodPost {
+			others.ServeHTTP(w, r)
+			return
+		}
+		csr, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestBytesMax))
+		if err != nil {
+			http.Error(w, "the request cannot be read", http.StatusRequestEntityTooLarge)
+			return
+		}
+		if block, _ := pem.Decode(csr); block != nil {
+			csr = block.Bytes
+		}
+		issued, err := s.IssuePerson(Person(name), csr)
+		if err != nil {
+			status := http.StatusInternalServerError
+			if fault.CodeOf(err).Class() == fault.BadInput {
+				status = http.StatusBadRequest
+			}
+			http.Error(w, err.Error(), status)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-pem-file")
+		_ = pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: issued.Certificate}) // whoever left gets no answer
+	})
 }
 
 // IssueSingleWindow certifies the key with which the service signs its messages

@@ -146,7 +146,7 @@ func (s *Sandbox) startNCA(ctx context.Context, c Config) error {
 		return errors.Join(fmt.Errorf("start the NCA: %w", err), listener.Close())
 	}
 	s.urls.NCA, s.urls.Control.NCA = s.nca.URLs(), base+pathControl
-	s.serve(listener, s.nca.Handler())
+	s.serve(listener, s.certifying(s.nca.Handler()))
 	return nil
 }
 

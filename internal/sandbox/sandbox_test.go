@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -330,5 +334,53 @@ func TestStartRefuses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	if _, err := sandbox.Start(cancelled, sandbox.Config{Dir: dir, Bits: 2048, Now: time.Now, GenerateKey: keyRing()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// A key is certified for one of the people over HTTP.
+func TestPeopleAreCertified(t *testing.T) {
+	s := start(t, t.TempDir())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := s.URLs().Control.NCA + "people/"
+	ask := func(name, body string) (int, []byte) {
+		t.Helper()
+		res, err := http.Post(people+name, "application/pkcs10", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		raw, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, raw
+	}
+	status, answer := ask("head", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})))
+	block, _ := pem.Decode(answer)
+	if status != http.StatusOK || block == nil {
+		t.Fatalf("%d %s", status, answer)
+	}
+	c, err := cert.Parse(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := sandbox.HolderOf(sandbox.Head); err != nil || c.Holder().IIN != want.IIN || !key.PublicKey.Equal(c.PublicKey) {
+		t.Errorf("certified is %+v", c.Holder())
+	}
+	for name, row := range map[string]struct{ who, body string }{
+		"nobody":         {"king", string(csr)},
+		"no request":     {"head", "please"},
+		"a long request": {"head", strings.Repeat("x", 17<<10)},
+	} {
+		if status, answer := ask(row.who, row.body); status < 400 || status >= 500 {
+			t.Errorf("%s: %d %s", name, status, answer)
+		}
 	}
 }
