@@ -47,6 +47,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("peers that fail", w.peersThatFail)
 	t.Run("what the register says", w.whatTheRegisterSays)
 	t.Run("payments that fail", w.paymentsThatFail)
+	t.Run("silent logs", w.silentLogs) // last: it reads what all others left
 }
 
 // world is a service in surroundings of its own, with everybody who plays in
