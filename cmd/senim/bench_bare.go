@@ -18,9 +18,10 @@ import (
 	"github.com/senim-kz/senim/pki/algo"
 )
 
-// bareSubmit does what no submission can go without, and nothing else: its
-// signatures, made and checked over digests that are there, and one durable
-// commit of the bytes that it leaves in the database.
+// bareSubmit does what a submission consists of when nothing is remembered from
+// an earlier one, and nothing else: its signatures, made and checked over
+// digests that are there, and one durable commit of the bytes that it leaves in
+// the database.
 type bareSubmit struct {
 	scheme *algo.Signature // RSA PKCS #1 v1.5 with SHA-256, which everybody here signs with
 	digest [sha256.Size]byte
