@@ -6,18 +6,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
-	"math/big"
 
 	"github.com/go-jose/go-jose/v4"
 
-	// The digests that the algorithms below name.
-	_ "crypto/sha256"
-	_ "crypto/sha512"
-
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 )
 
 // compactSizeMax bounds a compact JWS before it is parsed: a receipt has
@@ -29,28 +24,38 @@ type Key struct {
 	signer    crypto.Signer
 	public    jose.JSONWebKey
 	algorithm jose.SignatureAlgorithm
-	hash      crypto.Hash
+	digest    *algo.Digest
+}
+
+// digestOf is the digest that JWS ties to a key (RFC 7518 §3.3, §3.4).
+func digestOf(pub crypto.PublicKey) (*algo.Digest, bool) {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		switch pub.Curve {
+		case elliptic.P256():
+			return algo.SHA256, true
+		case elliptic.P384():
+			return algo.SHA384, true
+		}
+	case *rsa.PublicKey:
+		return algo.SHA256, true
+	}
+	return nil, false
 }
 
 // NewKey wraps a signer. Its identifier is the RFC 7638 thumbprint of the
 // public key, so the same key has the same identifier on every node. Errors:
 // algorithm_unsupported for a key other than P-256, P-384 or RSA.
 func NewKey(signer crypto.Signer) (*Key, error) {
-	k := &Key{signer: signer}
-	switch pub := signer.Public().(type) {
-	case *ecdsa.PublicKey:
-		switch pub.Curve {
-		case elliptic.P256():
-			k.algorithm, k.hash = jose.ES256, crypto.SHA256
-		case elliptic.P384():
-			k.algorithm, k.hash = jose.ES384, crypto.SHA384
-		}
-	case *rsa.PublicKey:
-		k.algorithm, k.hash = jose.RS256, crypto.SHA256
-	}
-	if k.algorithm == "" {
+	digest, ok := digestOf(signer.Public())
+	if !ok {
 		return nil, fault.New(fault.AlgorithmUnsupported, "", "no JWS algorithm for a %T", signer.Public())
 	}
+	algorithm, err := algo.SignatureFor(signer.Public(), digest)
+	if err != nil {
+		return nil, fmt.Errorf("choose JWS algorithm: %w", err)
+	}
+	k := &Key{signer: signer, algorithm: jose.SignatureAlgorithm(algorithm.JWA), digest: digest}
 	k.public = jose.JSONWebKey{Key: signer.Public(), Algorithm: string(k.algorithm), Use: "sig"}
 	thumbprint, err := k.public.Thumbprint(crypto.SHA256)
 	if err != nil {
@@ -119,31 +124,12 @@ func (o opaque) Algs() []jose.SignatureAlgorithm {
 }
 
 func (o opaque) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
-	h := o.key.hash.New()
-	h.Write(payload)
-	signature, err := o.key.signer.Sign(rand.Reader, h.Sum(nil), o.key.hash)
+	signature, err := o.key.signer.Sign(rand.Reader, o.key.digest.Sum(payload), o.key.digest.Hash)
 	if err != nil {
 		return nil, err
 	}
-	pub, isEC := o.key.signer.Public().(*ecdsa.PublicKey)
-	if !isEC {
-		return signature, nil
+	if pub, isEC := o.key.signer.Public().(*ecdsa.PublicKey); isEC {
+		return algo.RawECDSA(pub, signature) // r ‖ s (RFC 7518 §3.4)
 	}
-	return fixedWidth(signature, (pub.Curve.Params().BitSize+7)/8)
-}
-
-// fixedWidth turns the ASN.1 form that a crypto.Signer gives into r ‖ s, each
-// of the curve's size (RFC 7518 §3.4).
-func fixedWidth(signature []byte, size int) ([]byte, error) {
-	var rs struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(signature, &rs); err != nil || len(rest) != 0 {
-		return nil, fmt.Errorf("signer gave no ECDSA-Sig-Value")
-	}
-	if rs.R.Sign() <= 0 || rs.S.Sign() <= 0 || rs.R.BitLen() > size*8 || rs.S.BitLen() > size*8 {
-		return nil, fmt.Errorf("signer gave an ECDSA-Sig-Value out of range")
-	}
-	out := make([]byte, 2*size)
-	rs.R.FillBytes(out[:size])
-	rs.S.FillBytes(out[size:])
-	return out, nil
+	return signature, nil
 }
