@@ -142,6 +142,10 @@ func (s *surroundings) makeFolders(_ context.Context, _ surroundingsConfig) erro
 	}
 	s.closers = append(s.closers, lock.Close)
 	// A former run that was killed may have left its addresses.
+	return s.removeURLs()
+}
+
+func (s *surroundings) removeURLs() error {
 	if err := os.Remove(s.path(urlsName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.Wrap(err, fault.BadArgument, s.dir, "remove old addresses")
 	}

@@ -52,11 +52,24 @@ func (p *program) upCommand() *cobra.Command {
 }
 
 // up runs until the context ends, a part fails, or the database dies.
-func (p *program) up(ctx context.Context, data, listen string) (err error) {
-	fmt.Fprintf(p.stdout, sayPreparing.in(p.language)+"\n", data)
-	around, err := startSurroundings(ctx, surroundingsConfig{Dir: data, Listen: listen, Now: p.now})
+func (p *program) up(ctx context.Context, data, listen string) error {
+	dir, err := dataFolder(data)
 	if err != nil {
 		return err
+	}
+	fmt.Fprintf(p.stdout, sayPreparing.in(p.language)+"\n", data)
+	if err := p.keepUp(ctx, surroundingsConfig{Dir: dir, Listen: listen, Now: p.now}); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, sayStopped.in(p.language)+"\n", dir)
+	return nil
+}
+
+// keepUp returns when everything it started has ended.
+func (p *program) keepUp(ctx context.Context, c surroundingsConfig) (err error) {
+	around, err := startSurroundings(ctx, c)
+	if err != nil {
+		return stoppedAtStart(ctx, err)
 	}
 	defer func() { err = errors.Join(err, around.close()) }()
 	log, closeLog, err := openLog(around.path(logName))
@@ -66,7 +79,7 @@ func (p *program) up(ctx context.Context, data, listen string) (err error) {
 	defer func() { err = errors.Join(err, closeLog()) }()
 	built, err := around.startService(ctx, log)
 	if err != nil {
-		return err
+		return stoppedAtStart(ctx, err)
 	}
 	defer func() { err = errors.Join(err, built.close()) }()
 
@@ -76,9 +89,11 @@ func (p *program) up(ctx context.Context, data, listen string) (err error) {
 	go func() { ended <- built.run(ctx) }()
 	u := around.urls(built.config.PublicURL)
 	if err := p.announce(ctx, around, u); err != nil {
+		err = stoppedAtStart(ctx, err)
 		stop()
 		return errors.Join(err, <-ended)
 	}
+	defer func() { err = errors.Join(err, around.removeURLs()) }()
 	select {
 	case err = <-ended:
 		return err
@@ -88,9 +103,16 @@ func (p *program) up(ctx context.Context, data, listen string) (err error) {
 	}
 	fmt.Fprintln(p.stdout, sayStopping.in(p.language))
 	stop()
-	err = errors.Join(err, <-ended, os.Remove(around.path(urlsName)))
-	fmt.Fprintf(p.stdout, sayStopped.in(p.language)+"\n", around.dir)
-	return err
+	return errors.Join(err, <-ended)
+}
+
+// stoppedAtStart gives a start that failed because it was told to stop that
+// reason, whatever it was doing.
+func stoppedAtStart(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fault.Wrap(err, fault.Cancelled, "", "stopped before it was ready")
 }
 
 // announce waits until everything answers, then writes urls.json and prints

@@ -237,8 +237,8 @@ func (c *Cluster) openLog() (*os.File, error) {
 }
 
 // awaitReady waits until the server answers and has our database.
-func (c *Cluster) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+func (c *Cluster) awaitReady(outer context.Context) error {
+	ctx, cancel := context.WithTimeout(outer, startTimeout)
 	defer cancel()
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
@@ -251,6 +251,9 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 		case <-c.ended:
 			return fault.Wrap(c.endError, fault.ClusterFailed, c.config.Dir, "the database server ended at its start; see %s: %s", c.logPath(), lastLine(c.logPath()))
 		case <-ctx.Done():
+			if outer.Err() != nil {
+				return fault.Wrap(outer.Err(), fault.Cancelled, "", "waiting for the database server")
+			}
 			return fault.Wrap(err, fault.ClusterFailed, c.config.Dir, "the database server does not answer; see %s", c.logPath())
 		case <-retry.C:
 		}
