@@ -17,6 +17,8 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,8 +78,14 @@ func launch(t, owner *testing.T, change func(*exec.Cmd), args ...string) *proces
 		close(p.ended)
 	}()
 	owner.Cleanup(func() {
+		started := descendants(p.cmd.Process.Pid)
 		_ = p.cmd.Process.Kill()
 		<-p.ended
+		for range time.Tick(10 * time.Millisecond) { // or they write where the test cleans up
+			if len(alive(started)) == 0 {
+				return
+			}
+		}
 	})
 	return p
 }
@@ -387,7 +395,7 @@ func TestUp(t *testing.T) {
 		{"killed while a callback is stored", func(t *testing.T) { i = i.killedAt(t, head, "gateway_reference", "payment_order_once") }},
 		{"killed between the callback and the ledger", func(t *testing.T) { i = i.killedAt(t, head, "ledger_key", "gateway_reference") }},
 		{"the database dies", func(t *testing.T) { i = i.losesItsDatabase(t) }},
-		{"SIGTERM", func(t *testing.T) { i.stops(t, syscall.SIGTERM) }},
+		{"SIGTERM while a request is at work", func(t *testing.T) { i.drains(t, head) }},
 	} {
 		if !t.Run(part.name, part.run) {
 			return
@@ -449,9 +457,10 @@ func TestUpAsAnybody(t *testing.T) {
 			launch(t, t, as, "up", "--data", row.data, "--listen", row.listen).says(t, row.exit, row.code)
 		})
 	}
-	data := filepath.Join(room, "data")
-	for _, moment := range []string{"postgres/data.new/base/1", "postgres/data/PG_VERSION", "private/sandbox"} {
+	var data string
+	for n, moment := range []string{"postgres/data.new/base/1", "postgres/data/PG_VERSION", "private/sandbox"} {
 		t.Run("Ctrl-C at "+moment, func(t *testing.T) {
+			data = filepath.Join(room, fmt.Sprint("data", n))
 			p := launch(t, t, as, "up", "--data", data, "--listen", "127.0.0.1:0")
 			eventually(t, moment, readyWithin, func() bool {
 				_, err := os.Stat(filepath.Join(data, moment))
@@ -466,7 +475,7 @@ func TestUpAsAnybody(t *testing.T) {
 			}
 		})
 	}
-	up(t, t, data, as).stops(t, os.Interrupt)
+	up(t, t, data, as).stops(t, os.Interrupt) // goes on with what the last one left
 }
 
 // unprivilegedPortStart is the first port that anybody may listen on.
@@ -559,10 +568,41 @@ func (i *instance) losesItsDatabase(t *testing.T) *instance {
 	return up(t, i.owner, i.dir, nil)
 }
 
+// drains tells senim up to stop while a document is being examined: it is
+// answered first.
+func (i *instance) drains(t *testing.T, head *person) {
+	transaction, err := i.open(t.Context(), i.window, "DRAIN")
+	check(t, err)
+	signed, err := i.signWith(t.Context(), head)
+	check(t, err)
+	check(t, i.window.call(t.Context(), request{method: http.MethodPost, path: i.urls.Sandbox.Control.SHEP + "faults", contentType: "application/json",
+		body: []byte(`{"fault":"slow","delay_ms":2000}`)}, nil))
+	c := (&world{demo: i.demo}).documents(transaction, signed)
+	answer := make(chan error, 1)
+	go func() {
+		answer <- i.window.call(t.Context(), request{method: c.method, path: c.path, contentType: c.contentType, body: c.body, idempotencyKey: c.key}, new(api.Document))
+	}()
+	conn := i.connect(t)
+	eventually(t, "the request is at work", settledWithin, func() (atWork bool) {
+		check(t, conn.QueryRow(t.Context(), `select exists (select from idempotency where key = $1)`, c.key).Scan(&atWork))
+		return atWork
+	})
+	check(t, conn.Close(t.Context()))
+	i.stops(t, syscall.SIGTERM)
+	check(t, <-answer)
+}
+
 // residentMax is what the process may take while gigabytes come in: it takes
 // some 100 MiB idle, and bodies under way share 128 MiB, each up to three times
 // while its buffer grows.
 const residentMax = 768 << 20
+
+// raced reports whether the race detector is built in, whose shadow of the
+// memory is several times the memory.
+func raced() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
 
 // staysSmall streams gigabytes at the routes that take the largest bodies.
 func (i *instance) staysSmall(t *testing.T) {
@@ -602,7 +642,7 @@ func (i *instance) staysSmall(t *testing.T) {
 		}
 	}
 	t.Logf("the peak was %d MiB", peak>>10)
-	if peak == 0 || peak<<10 > residentMax {
+	if peak == 0 || peak<<10 > residentMax && !raced() {
 		t.Errorf("the process took %d MiB, at most %d are allowed", peak>>10, residentMax>>20)
 	}
 	i.everythingAnswers(t)
