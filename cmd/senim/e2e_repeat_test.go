@@ -19,6 +19,10 @@ import (
 func (w *world) repeats(t *testing.T) {
 	transaction, other := w.opened(t, "REPEAT"), w.opened(t, "REPEAT-OTHER")
 	statement := []byte(`<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"/>`) // refused; a refusal frees its key
+	statementOf := func(day string) (raw []byte) {
+		check(t, w.treasury.call(t.Context(), request{method: http.MethodGet, path: w.around.sandbox.URLs().Statements + day + ".xml"}, &raw))
+		return raw
+	}
 	for _, row := range []struct {
 		name    string
 		first   call
@@ -33,6 +37,10 @@ func (w *world) repeats(t *testing.T) {
 		}},
 		{"submit to another transaction", w.documents(transaction, w.signedBy(t, sandbox.Head, append(bytes.Clone(w.declaration), '\n'))),
 			func(c call) call { c.path = w.documents(other, nil).path; return c }},
+		{"import", call{method: http.MethodPost, path: "/v1/statements?name=day.xml", bearer: w.treasury.bearer, contentType: "application/xml", key: uuid.NewString(),
+			body: statementOf("2020-01-02")}, func(c call) call { c.body = statementOf("2020-01-03"); return c }},
+		{"import under another name", call{method: http.MethodPost, path: "/v1/statements?name=day.xml", bearer: w.treasury.bearer, contentType: "application/xml", key: uuid.NewString(),
+			body: statementOf("2020-01-04")}, func(c call) call { c.path = "/v1/statements?name=other.xml"; return c }},
 		{"order", w.orders(transaction), func(c call) call { c.path = w.orders(other).path; return c }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -43,7 +51,9 @@ func (w *world) repeats(t *testing.T) {
 			w.refuses(t, row.another(row.first), http.StatusUnprocessableEntity, fault.IdempotencyKeyReused)
 			// Keys are each caller's own: that of another says nothing.
 			stranger := row.first
-			stranger.bearer = w.treasury.bearer
+			if stranger.bearer = w.treasury.bearer; stranger.bearer == row.first.bearer {
+				stranger.bearer = w.window.bearer
+			}
 			w.refuses(t, stranger, http.StatusForbidden, fault.RoleDenied)
 		})
 	}
