@@ -359,7 +359,10 @@ func TestUp(t *testing.T) {
 	needsPrograms(t)
 	t.Parallel()
 	dir := filepath.Join(openFolder(t), "data")
-	i := up(t, t, dir, nil)
+	// A careful administrator's umask: PostgreSQL's user must pass all the same.
+	i := up(t, t, dir, func(c *exec.Cmd) {
+		c.Path, c.Args = "/bin/sh", append([]string{"sh", "-c", `umask 077; exec senim "$@"`}, c.Args...)
+	})
 	first := i.urls
 	head := i.headOf(t)
 	transaction, document := i.submitted(t, head)
@@ -475,7 +478,13 @@ func TestUpAsAnybody(t *testing.T) {
 			}
 		})
 	}
-	up(t, t, data, as).stops(t, os.Interrupt) // goes on with what the last one left
+	i := up(t, t, data, as) // goes on with what the last one left
+	misled := func(c *exec.Cmd) {
+		as(c)
+		c.Env = append(c.Env, "PGSERVICE=elsewhere", "PGOPTIONS=-c default_transaction_read_only=on")
+	}
+	launch(t, t, misled, "client", "disable", "support", "--data", data).exits(t, exitOK)
+	i.stops(t, os.Interrupt)
 }
 
 // unprivilegedPortStart is the first port that anybody may listen on.

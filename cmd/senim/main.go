@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // business days are in Asia/Almaty, also where no zone files are installed
@@ -35,11 +36,23 @@ type program struct {
 }
 
 func main() {
+	forgetPGVariables()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), language: localeLanguage(os.Getenv), now: time.Now}
 	code := p.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// forgetPGVariables drops libpq's variables (PGSERVICE, PGOPTIONS, …) from the
+// environment. The database is the one that its address names, whole; what a
+// shell says of another one would be mixed into that.
+func forgetPGVariables() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") {
+			_ = os.Unsetenv(name) // it fails for names that cannot be in an environment
+		}
+	}
 }
 
 // localeLanguage follows POSIX: LC_ALL, then LC_MESSAGES, then LANG.

@@ -125,7 +125,7 @@ func (s *surroundings) private(names ...string) string {
 // makeFolders makes the folder and locks it: two processes on one folder
 // would sign with one token and stop each other's database.
 func (s *surroundings) makeFolders(_ context.Context, _ surroundingsConfig) error {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+	if err := makeOpenFolder(s.dir); err != nil {
 		return fault.Wrap(err, fault.BadArgument, s.dir, "make the data folder")
 	}
 	for _, name := range []string{privateName, privateName + "/" + clientsName} {
@@ -143,6 +143,19 @@ func (s *surroundings) makeFolders(_ context.Context, _ surroundingsConfig) erro
 	s.closers = append(s.closers, lock.Close)
 	// A former run that was killed may have left its addresses.
 	return s.removeURLs()
+}
+
+// makeOpenFolder makes a folder that everybody may enter, whatever the umask:
+// the user that PostgreSQL runs as must pass it. One that is there stays as it
+// is.
+func makeOpenFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil // or it is no folder, and the next step says so
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 func (s *surroundings) removeURLs() error {
