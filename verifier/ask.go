@@ -50,7 +50,7 @@ func (g *gatherer) ask(ctx context.Context, from source, issued, issuer *cert.Ce
 	}
 	at := g.in.Now().UTC()
 	return &facts.Revocation{
-		Kind: from.kind, Origin: facts.FromFetched, Source: from.url, Fetched: &at, Nonce: answer.Nonce, Raw: answer.Raw,
+		Kind: from.kind, Source: from.url, Fetched: &at, Nonce: answer.Nonce, Raw: answer.Raw,
 	}, nil
 }
 

@@ -63,10 +63,10 @@ func (s *Session) Collect(ctx context.Context, in Input) (*facts.Facts, error) {
 		}
 	}
 	for _, raw := range in.OCSPs {
-		f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Origin: facts.FromGiven, Raw: raw})
+		f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Raw: raw}, facts.FromGiven)
 	}
 	for _, raw := range in.CRLs {
-		f.AddRevocation(facts.Revocation{Kind: facts.CRL, Origin: facts.FromGiven, Raw: raw})
+		f.AddRevocation(facts.Revocation{Kind: facts.CRL, Raw: raw}, facts.FromGiven)
 	}
 	if in.Fetcher == nil {
 		return f, nil
@@ -93,7 +93,7 @@ func (s *Session) newGatherer(f *facts.Facts, in Input) *gatherer {
 		}
 	}
 	for _, r := range f.Revocations {
-		if r.Origin == facts.FromGiven {
+		if r.From(facts.FromGiven) {
 			g.given = append(g.given, r)
 		}
 	}
@@ -167,7 +167,7 @@ func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certi
 			return fault.Wrap(ctx.Err(), fault.Cancelled, "", "gather revocation information")
 		}
 		if err == nil {
-			g.facts.AddRevocation(*answer)
+			g.facts.AddRevocation(*answer, facts.FromFetched)
 			return nil
 		}
 		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(from.kind), Source: from.url, Code: fault.CodeOf(err)})

@@ -66,7 +66,7 @@ func TestCollectAsksAboutThePath(t *testing.T) {
 		t.Errorf("asked %d times, gaps %v, %d answers", fetcher.asked, found.Gaps, len(found.Revocations))
 	}
 	for _, r := range found.Revocations {
-		if r.Kind == facts.OCSP && (r.Origin != facts.FromFetched || r.Source == "" || r.Fetched == nil || len(r.Nonce) == 0) {
+		if r.Kind == facts.OCSP && (!r.From(facts.FromFetched) || r.Source == "" || r.Fetched == nil || len(r.Nonce) == 0) {
 			t.Errorf("an answer without its origin: %+v", r)
 		}
 	}

@@ -34,7 +34,7 @@ func newReader(src Source, m *cms.Message) *reader {
 		facts: &facts.Facts{
 			Version:    facts.Version,
 			Document:   facts.Document{Name: src.Name, Format: Format, Bytes: int64(len(src.Data)), SHA256: facts.Digest(src.Data)},
-			Signatures: []facts.Signature{}, Certificates: []facts.Certificate{}, Revocations: []facts.Revocation{}, Gaps: []facts.Gap{},
+			Signatures: []facts.Signature{}, Certificates: []facts.Certificate{}, Revocations: []facts.Revocation{}, Gaps: []facts.Gap{}, Findings: []facts.Finding{},
 		},
 	}
 	if r.parse == nil {
@@ -58,10 +58,10 @@ func (r *reader) adopt(m *cms.Message, origin string) {
 		}
 	}
 	for _, raw := range m.CRLs {
-		r.facts.AddRevocation(facts.Revocation{Kind: facts.CRL, Origin: origin, Raw: raw})
+		r.facts.AddRevocation(facts.Revocation{Kind: facts.CRL, Raw: raw}, origin)
 	}
 	for _, raw := range m.OCSPs {
-		r.facts.AddRevocation(facts.Revocation{Kind: facts.OCSP, Origin: origin, Raw: raw})
+		r.facts.AddRevocation(facts.Revocation{Kind: facts.OCSP, Raw: raw}, origin)
 	}
 }
 

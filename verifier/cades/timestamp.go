@@ -36,7 +36,7 @@ func (r *reader) timestamps(f *facts.Signature, s *cms.Signer) {
 // path, and the token's complete the document's.
 func (r *reader) timestamp(raw, over []byte) facts.Timestamp {
 	sum := sha256.Sum256(raw)
-	f := facts.Timestamp{ID: "T-" + hex.EncodeToString(sum[:16]), Kind: facts.SignatureTimestamp, Raw: raw, Defects: []facts.Finding{}}
+	f := facts.Timestamp{ID: "T-" + hex.EncodeToString(sum[:16]), Kind: facts.SignatureTimestamp, Raw: raw, Covers: []facts.Object{}, Defects: []facts.Finding{}}
 	token, err := tsp.ParseToken(raw)
 	if err != nil {
 		f.Defects = append(f.Defects, facts.FindingOf(err))

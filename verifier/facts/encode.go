@@ -59,31 +59,43 @@ func (f *Facts) check() error {
 			return fault.New(fault.FactsUnreadable, "/revocations", "%q is not the digest of its bytes", r.ID)
 		}
 	}
-	for _, s := range f.Signatures {
-		if err := f.checkSignature(s); err != nil {
-			return err
-		}
+	known := make(map[string]bool, len(f.Certificates))
+	for _, c := range f.Certificates {
+		known[c.ID] = true
 	}
-	return nil
+	return checkSignatures(f.Signatures, known, 0)
 }
 
-func (f *Facts) checkSignature(s Signature) error {
-	for _, list := range s.References {
-		if len(list) == 0 {
-			return fault.New(fault.FactsUnreadable, "/signatures", "%s has a reference attribute without references", s.ID)
-		}
+// nestingMax bounds signatures inside signatures: a counter-signature of a
+// counter-signature with a time-stamp is three.
+const nestingMax = 8
+
+func checkSignatures(list []Signature, certificates map[string]bool, depth int) error {
+	if depth == nestingMax {
+		return fault.New(fault.FactsUnreadable, "/signatures", "nested more than %d deep", nestingMax)
 	}
-	for _, c := range s.Candidates {
-		if f.Certificate(c.Certificate) == nil {
-			return fault.New(fault.FactsUnreadable, "/signatures", "%s names a certificate that is not here", s.ID)
+	for i := range list {
+		s := &list[i]
+		for _, references := range s.References {
+			if len(references) == 0 {
+				return fault.New(fault.FactsUnreadable, "/signatures", "%s has a reference attribute without references", s.ID)
+			}
 		}
-	}
-	for _, t := range s.Timestamps {
-		if t.Token == nil {
-			continue
+		for _, c := range s.Candidates {
+			if !certificates[c.Certificate] {
+				return fault.New(fault.FactsUnreadable, "/signatures", "%s names a certificate that is not here", s.ID)
+			}
 		}
-		if err := f.checkSignature(*t.Token); err != nil {
+		if err := checkSignatures(s.CounterSignatures, certificates, depth+1); err != nil {
 			return err
+		}
+		for _, t := range s.Timestamps {
+			if t.Token == nil {
+				continue
+			}
+			if err := checkSignatures([]Signature{*t.Token}, certificates, depth+1); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -20,9 +20,10 @@ func sample() *facts.Facts {
 		Gaps:     []facts.Gap{{Certificate: "c", Kind: "ocsp", Source: "http://ocsp.example/", Code: fault.PeerDown}},
 	}
 	id := f.AddCertificate([]byte("certificate"), facts.FromMessage)
-	f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Origin: facts.FromFetched, Fetched: &at, Nonce: []byte{1}, Raw: []byte("answer")})
+	f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Fetched: &at, Nonce: []byte{1}, Raw: []byte("answer")}, facts.FromFetched)
 	f.Signatures = []facts.Signature{{
-		ID: "S-1", Value: []byte{1, 2}, ClaimedTime: &at,
+		CounterSignatures: []facts.Signature{{ID: "S-3"}},
+		ID:                "S-1", Value: []byte{1, 2}, ClaimedTime: &at,
 		Covers:     []facts.Covered{{Name: "content", Algorithm: "SHA-256", Found: true, Intact: true}},
 		Candidates: []facts.Candidate{{Certificate: id, Named: true, Verified: true}},
 		Timestamps: []facts.Timestamp{{ID: "T-1", Kind: facts.SignatureTimestamp, Raw: []byte{5}, Time: &at, Token: &facts.Signature{ID: "S-2"}}},
@@ -58,8 +59,8 @@ func TestObjectsAreKeptOnce(t *testing.T) {
 	f := sample()
 	f.AddCertificate([]byte("certificate"), facts.FromGiven)
 	f.AddCertificate([]byte("certificate"), facts.FromGiven)
-	f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Origin: facts.FromGiven, Raw: []byte("answer")})
-	if len(f.Certificates) != 1 || len(f.Revocations) != 1 || f.Revocations[0].Origin != facts.FromFetched {
+	f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Raw: []byte("answer")}, facts.FromGiven)
+	if len(f.Certificates) != 1 || len(f.Revocations) != 1 || f.Revocations[0].Fetched == nil {
 		t.Errorf("%d certificates, revocations %+v", len(f.Certificates), f.Revocations)
 	}
 	if diff := cmp.Diff([]string{facts.FromMessage, facts.FromGiven}, f.Certificates[0].Origins); diff != "" {
@@ -75,14 +76,14 @@ func TestDecodeRefuses(t *testing.T) {
 	}{
 		"empty":              {"", fault.FactsUnreadable},
 		"not JSON":           {"<facts/>", fault.FactsUnreadable},
-		"another version":    {strings.Replace(good, `"version": 1`, `"version": 2`, 1), fault.FactsUnreadable},
+		"another version":    {strings.Replace(good, `"version": 2`, `"version": 1`, 1), fault.FactsUnreadable},
 		"an unknown key":     {strings.Replace(good, `"version"`, `"verdict": "TOTAL-PASSED", "version"`, 1), fault.FactsUnreadable},
 		"two objects":        {good + good, fault.FactsUnreadable},
 		"a swapped object":   {strings.Replace(good, `"raw": "Y2VydGlmaWNhdGU="`, `"raw": "Z2VydGlmaWNhdGU="`, 1), fault.FactsUnreadable},
 		"a swapped answer":   {strings.Replace(good, `"raw": "YW5zd2Vy"`, `"raw": "YW5zd2Vx"`, 1), fault.FactsUnreadable},
 		"a certificate lost": {strings.Replace(good, `"candidates": [`, `"candidates": [{"certificate": "00"},`, 1), fault.FactsUnreadable},
 		"an empty reference": {strings.Replace(good, `"references": null`, `"references": [[]]`, 1), fault.FactsUnreadable},
-		"no signature":       {`{"version":1}`, fault.NoSignature},
+		"no signature":       {`{"version":2}`, fault.NoSignature},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := facts.Decode(strings.NewReader(tt.in)); !fault.Is(err, tt.code) {
@@ -94,7 +95,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(encoded(f, sample()))
-	f.Add([]byte(`{"version":1}`))
+	f.Add([]byte(`{"version":2}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		got, err := facts.Decode(bytes.NewReader(in))
 		if err != nil {
@@ -108,4 +109,14 @@ func FuzzDecode(f *testing.F) {
 			t.Error("written again, the bytes differ")
 		}
 	})
+}
+
+func TestDecodeBoundsNesting(t *testing.T) {
+	f := sample()
+	for range 8 {
+		f.Signatures = []facts.Signature{{ID: "S", CounterSignatures: f.Signatures}}
+	}
+	if _, err := facts.Decode(bytes.NewReader(encoded(t, f))); !fault.Is(err, fault.FactsUnreadable) {
+		t.Errorf("%v, want %s", err, fault.FactsUnreadable)
+	}
 }
