@@ -23,24 +23,35 @@ const (
 // SubIndication is the standard's reason for an indication, verbatim.
 type SubIndication string
 
-// The sub-indications that the blocks here can give.
+// The sub-indications of EN 319 102-1 §5.1.3, table 5 and 6: first the six of
+// TOTAL-FAILED, then those of INDETERMINATE.
 const (
-	FormatFailure           SubIndication = "FORMAT_FAILURE"
-	HashFailure             SubIndication = "HASH_FAILURE"
-	SigCryptoFailure        SubIndication = "SIG_CRYPTO_FAILURE"
-	NotYetValid             SubIndication = "NOT_YET_VALID"
-	SigConstraintsFailure   SubIndication = "SIG_CONSTRAINTS_FAILURE"
-	ChainConstraintsFailure SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
-	CertificateChainFailure SubIndication = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
-	CryptoConstraintsNoPOE  SubIndication = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
-	NoSigningCertificate    SubIndication = "NO_SIGNING_CERTIFICATE_FOUND"
-	NoCertificateChain      SubIndication = "NO_CERTIFICATE_CHAIN_FOUND"
-	RevokedNoPOE            SubIndication = "REVOKED_NO_POE"
-	RevokedCANoPOE          SubIndication = "REVOKED_CA_NO_POE"
-	OutOfBoundsNotRevoked   SubIndication = "OUT_OF_BOUNDS_NOT_REVOKED"
-	OutOfBoundsNoPOE        SubIndication = "OUT_OF_BOUNDS_NO_POE"
-	TryLater                SubIndication = "TRY_LATER"
-	SignedDataNotFound      SubIndication = "SIGNED_DATA_NOT_FOUND"
+	FormatFailure    SubIndication = "FORMAT_FAILURE"
+	HashFailure      SubIndication = "HASH_FAILURE"
+	SigCryptoFailure SubIndication = "SIG_CRYPTO_FAILURE"
+	RevokedFailure   SubIndication = "REVOKED"
+	Expired          SubIndication = "EXPIRED"
+	NotYetValid      SubIndication = "NOT_YET_VALID"
+
+	SigConstraintsFailure    SubIndication = "SIG_CONSTRAINTS_FAILURE"
+	ChainConstraintsFailure  SubIndication = "CHAIN_CONSTRAINTS_FAILURE"
+	CertificateChainFailure  SubIndication = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
+	CryptoConstraintsFailure SubIndication = "CRYPTO_CONSTRAINTS_FAILURE"
+	PolicyProcessingError    SubIndication = "POLICY_PROCESSING_ERROR"
+	PolicyNotAvailable       SubIndication = "SIGNATURE_POLICY_NOT_AVAILABLE"
+	TimestampOrderFailure    SubIndication = "TIMESTAMP_ORDER_FAILURE"
+	NoSigningCertificate     SubIndication = "NO_SIGNING_CERTIFICATE_FOUND"
+	NoCertificateChain       SubIndication = "NO_CERTIFICATE_CHAIN_FOUND"
+	NoCertificateChainNoPOE  SubIndication = "NO_CERTIFICATE_CHAIN_FOUND_NO_POE"
+	RevokedNoPOE             SubIndication = "REVOKED_NO_POE"
+	RevokedCANoPOE           SubIndication = "REVOKED_CA_NO_POE"
+	OutOfBoundsNotRevoked    SubIndication = "OUT_OF_BOUNDS_NOT_REVOKED"
+	OutOfBoundsNoPOE         SubIndication = "OUT_OF_BOUNDS_NO_POE"
+	RevocationOutOfBounds    SubIndication = "REVOCATION_OUT_OF_BOUNDS_NO_POE"
+	CryptoConstraintsNoPOE   SubIndication = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+	NoPOE                    SubIndication = "NO_POE"
+	TryLater                 SubIndication = "TRY_LATER"
+	SignedDataNotFound       SubIndication = "SIGNED_DATA_NOT_FOUND"
 )
 
 // Report is the verdict on one document. It marshals as the object that
@@ -132,6 +143,7 @@ const (
 	StatusFailed        Status = "FAILED"
 	StatusIndeterminate Status = "INDETERMINATE"
 	StatusWarning       Status = "WARNING"
+	StatusInformation   Status = "INFORMATION" // does not hold, and the policy only wants to know
 	StatusNotRun        Status = "NOT_RUN" // an earlier block decided
 )
 
