@@ -144,7 +144,7 @@ const (
 	StatusIndeterminate Status = "INDETERMINATE"
 	StatusWarning       Status = "WARNING"
 	StatusInformation   Status = "INFORMATION" // does not hold, and the policy only wants to know
-	StatusNotRun        Status = "NOT_RUN" // an earlier block decided
+	StatusNotRun        Status = "NOT_RUN"     // an earlier block decided
 )
 
 // Constraint is one named rule with its outcome; the building blocks hold the
