@@ -514,3 +514,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A length in more bytes than DER allows, as ArubaPEC wrote it: what it says is
+// read. Half an element stays malformed.
+func TestExtensionInBER(t *testing.T) {
+	for _, tt := range []struct {
+		value []byte
+		want  string // "" is unreadable
+	}{
+		{[]byte{0x30, 0x06, 0x30, 0x04, 0x06, 0x02, 0x2a, 0x03}, "1.2.3"},
+		{[]byte{0x30, 0x81, 0x07, 0x30, 0x81, 0x04, 0x06, 0x02, 0x2a, 0x03}, "1.2.3"},
+		{[]byte{0x30, 0x0d, 0x30, 0x04, 0x06, 0x02, 0x2a, 0x03, 0x30, 0x81, 0x04, 0x06, 0x02, 0x2a, 0x04}, "1.2.3 1.2.4"},
+		{[]byte{0x30, 0x81, 0x07, 0x30, 0x81, 0x04, 0x06, 0x02, 0x2a}, ""},
+	} {
+		template := signerTemplate()
+		template.PolicyIdentifiers, template.Policies = nil, nil
+		template.ExtraExtensions = []pkix.Extension{{Id: OIDCertificatePolicies, Value: tt.value}}
+		c, err := Parse(issue(t, template))
+		switch {
+		case tt.want == "" && !fault.Is(err, fault.CertificateUnreadable):
+			t.Errorf("% x: %v", tt.value, err)
+		case tt.want != "" && (err != nil || dotted(c.Policies) != tt.want):
+			t.Errorf("% x: %v", tt.value, err)
+		}
+	}
+}

@@ -1,12 +1,15 @@
 package cert
 
 import (
+	"bytes"
 	"encoding/asn1"
 	"math/big"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/pki/ber"
 )
 
 // ReadExtensions reads the content of a SEQUENCE OF Extension, as in
@@ -89,12 +92,32 @@ func (c *Certificate) parseExtensions() error {
 			}
 			continue
 		}
-		if !parse(c, e.Value) {
+		if !c.parseExtension(parse, e.Value) {
 			return unreadable("extension "+e.OID.String(), "malformed")
 		}
 	}
 	return nil
 }
+
+// parseExtension reads a value in DER. ArubaPEC wrote lengths in more bytes than
+// DER allows; what the BER says is then read, every byte of it, and nothing is
+// passed over.
+func (c *Certificate) parseExtension(parse func(*Certificate, cryptobyte.String) bool, value []byte) bool {
+	before := *c
+	if parse(c, value) {
+		return true
+	}
+	der, err := ber.ToDER(value, berLimits)
+	if err != nil || bytes.Equal(der, value) {
+		return false
+	}
+	*c = before
+	return parse(c, der)
+}
+
+// berLimits bound an extension: no part of one is deeper than distribution
+// points with names.
+var berLimits = ber.Limits{Bytes: 1 << 20, Depth: 16, Elements: 1 << 14}
 
 // Extension finds an extension by OID.
 func (c *Certificate) Extension(oid asn1.ObjectIdentifier) (Extension, bool) {
