@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,8 +38,8 @@ type betterTLSSuite struct {
 // runBetterTLS runs Netflix's suite from bettertls.json beside the other tables
 // or, where that is not, from what its own program exports.
 func runBetterTLS(o options) ([]outcome, error) {
-	raw, err := os.ReadFile(filepath.Join(o.data, "validation", "path", "bettertls.json"))
-	if errors.Is(err, fs.ErrNotExist) && o.fetch {
+	raw, err := index(o.data, "validation", "path", "bettertls.json")
+	if errors.Is(err, errNotThere) && o.fetch {
 		raw, err = exportBetterTLS()
 	}
 	if err != nil {
@@ -67,14 +67,13 @@ func runBetterTLS(o options) ([]outcome, error) {
 	var out []outcome
 	for name, s := range suite.Suites {
 		for _, tt := range s.TestCases {
-			result := outcome{id: name + "-" + strconv.Itoa(tt.ID), want: valid}
+			want := valid
 			if tt.Expected != "ACCEPT" {
-				result.want = invalid
+				want = invalid
 			}
 			r := path.Request{Anchors: anchors, At: at, Host: tt.Hostname, Purpose: mustOID("1.3.6.1.5.5.7.3.1")}
 			r.Accept = func(p *path.Path) error { return policy.CheckPath(p.Certificates, r.At) }
-			err := judgeBetterTLS(r, tt.Certificates)
-			result.got, result.detail = verdict(err), detail(err)
+			result := judged(name+"-"+strconv.Itoa(tt.ID), want, judgeBetterTLS(r, tt.Certificates))
 			if tt.FailureIsWarning { // either will do
 				result.got = result.want
 			}
@@ -127,7 +126,7 @@ func exportBetterTLS() ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", "run", betterTLSProgram, "export-tests", "--out", file+".part")
 	cmd.Dir = filepath.Dir(file) // outside this module
 	if err := cmd.Run(); err != nil {
-		return nil, errors.Join(err, fs.ErrNotExist)
+		return nil, fmt.Errorf("%w: go run %s: %w", errNotThere, betterTLSProgram, err)
 	}
 	if err := os.Rename(file+".part", file); err != nil {
 		return nil, err

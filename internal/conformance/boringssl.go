@@ -1,11 +1,15 @@
 package main
 
 import (
+	"encoding/asn1"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
@@ -29,9 +33,47 @@ func runBoringSSLChains(o options) ([]outcome, error) {
 			want = valid
 		}
 		err := judgeBoringSSLChain(filepath.Join(folder, "boringssl-chains", row["chain"]), row)
-		out = append(out, outcome{row["id"], want, verdict(err), detail(err)})
+		out = append(out, judged(row["id"], want, err, boringErrors(row["errors"])...))
 	}
 	return out, nil
+}
+
+// boringErrors are what the set says against a chain, without its warnings.
+func boringErrors(column string) (list []string) {
+	for part := range strings.SplitSeq(column, ";") {
+		if what, isError := strings.CutPrefix(strings.TrimSpace(part), "ERROR:"); isError {
+			list = append(list, what)
+		}
+	}
+	return list
+}
+
+// boringPurpose is a KeyPurpose of BoringSSL: what the leaf and the CAs must
+// list where they list any.
+type boringPurpose struct {
+	leaf, ca asn1.ObjectIdentifier
+	always   bool // the leaf must list its own, and nothing stands for it
+}
+
+var (
+	oidServerAuth = mustOID("1.3.6.1.5.5.7.3.1")
+	oidMLSClient  = mustOID("2.23.146.2.1.3")
+)
+
+var boringPurposes = map[string]boringPurpose{
+	"ANY_EKU":           {},
+	"SERVER_AUTH":       {leaf: oidServerAuth, ca: oidServerAuth},
+	"CLIENT_AUTH":       {leaf: cert.OIDUsageClientAuth, ca: cert.OIDUsageClientAuth},
+	"MLS_CLIENT_AUTH":   {leaf: oidMLSClient, ca: oidMLSClient, always: true},
+	"C2PA_TIMESTAMPING": {leaf: cert.OIDUsageTimeStamping, ca: oidMLSClient, always: true},
+	"C2PA_MANIFEST":     {leaf: cert.OIDUsageEmailProtection, ca: oidMLSClient, always: true},
+}
+
+// boringPolicies are what BoringSSL's delegate takes for its tests: keys from
+// 1024 bits, NIST's curves, and digests by the policy's name.
+var boringPolicies = map[string]*trust.CryptoPolicy{
+	"":       {Name: "weak", Digests: named("SHA-1", "SHA-256", "SHA-384", "SHA-512"), Keys: keys(1024, 256)},
+	"STRONG": {Name: "strong", Digests: named("SHA-256", "SHA-384", "SHA-512"), Keys: keys(1024, 256)},
 }
 
 func judgeBoringSSLChain(file string, row map[string]string) error {
@@ -39,58 +81,41 @@ func judgeBoringSSLChain(file string, row map[string]string) error {
 	if err != nil {
 		return err
 	}
-	r := path.Request{Leaf: chain[0], At: boringDefault}
+	r := path.Request{Leaf: chain[0], Intermediates: chain[1:], At: boringDefault}
 	if row["utc_time"] != "DEFAULT" {
 		if r.At, err = time.Parse("060102150405Z", row["utc_time"]); err != nil {
 			return err
 		}
 	}
-	purpose := strings.TrimSuffix(strings.TrimSuffix(row["key_purpose"], "_LEAF"), "_STRICT")
-	r.StrictPurpose = strings.Contains(row["key_purpose"], "_STRICT")
-	switch purpose {
-	case "SERVER_AUTH":
-		r.Purpose = mustOID("1.3.6.1.5.5.7.3.1")
-	case "CLIENT_AUTH":
-		r.Purpose = cert.OIDUsageClientAuth
-	case "C2PA_TIMESTAMPING":
-		r.Purpose = cert.OIDUsageTimeStamping
-	case "MLS_CLIENT_AUTH":
-		r.Purpose, r.StrictPurpose = mustOID("1.3.6.1.4.1.54392.5.1849"), true
+	name, strictLeaf := strings.CutSuffix(row["key_purpose"], "_STRICT_LEAF")
+	name, strict := strings.CutSuffix(name, "_STRICT")
+	purpose, known := boringPurposes[name]
+	policy := boringPolicies[row["digest_policy"]]
+	if !known || policy == nil {
+		return fmt.Errorf("%s: purpose %q, policy %q: not known here", row["id"], row["key_purpose"], row["digest_policy"])
 	}
-	last := chain[len(chain)-1]
-	single := len(chain) == 1
-	switch row["last_cert_trust"] {
-	case "TRUSTED_ANCHOR", "TRUSTED_ANCHOR_WITH_EXPIRATION", "TRUSTED_ANCHOR_WITH_REQUIRE_BASIC_CONSTRAINTS":
-		r.BareAnchors = true
-		if single { // an anchor is trusted to issue, not for itself
-			last = nil
-		}
-	case "TRUSTED_ANCHOR_WITH_CONSTRAINTS":
-		r.AnchorPolicies = true
-	case "TRUSTED_LEAF":
-		if !single {
-			last = nil
-		}
-	case "TRUSTED_LEAF_REQUIRE_SELF_SIGNED":
-		if !single || !last.SelfIssued() || last.VerifySignedBy(last) != nil {
-			last = nil
-		}
-	case "DISTRUSTED":
-		last = nil
+	if purpose.leaf.Equal(purpose.ca) {
+		r.Purpose = purpose.leaf
 	}
-	if last != nil {
-		if r.Anchors, err = trust.New(last); err != nil {
+	r.StrictPurpose = strict || strictLeaf || purpose.always
+	anchor, err := boringAnchor(&r, chain, row["last_cert_trust"])
+	if err != nil {
+		return err
+	}
+	r.Accept = func(p *path.Path) error {
+		if anchor.expires && !p.Anchor.Certificate.Covers(r.At) {
+			return fault.New(fault.CertificateExpired, "", "the anchor")
+		}
+		if err := purpose.check(p, anchor.constrained); err != nil {
 			return err
 		}
-	}
-	r.Intermediates = chain[1:]
-	var policy *trust.CryptoPolicy
-	if row["digest_policy"] == "STRONG" {
-		if policy, err = trust.CryptoPolicyByName("sha2"); err != nil {
-			return err
+		if strict || strictLeaf {
+			if err := onlyForServers(p.Certificates[0]); err != nil {
+				return err
+			}
 		}
+		return policy.CheckPath(p.Certificates, r.At)
 	}
-	r.Accept = func(p *path.Path) error { return policy.CheckPath(p.Certificates, r.At) }
 	for _, s := range strings.FieldsFunc(row["initial_policy_set"], func(c rune) bool { return c == ',' || c == ' ' }) {
 		oid, err := parseOID(s)
 		if err != nil {
@@ -98,9 +123,83 @@ func judgeBoringSSLChain(file string, row map[string]string) error {
 		}
 		r.Policies.Initial = append(r.Policies.Initial, oid)
 	}
-	r.Policies.Explicit = strings.EqualFold(row["initial_explicit_policy"], "true") || row["initial_explicit_policy"] == "1" || row["initial_explicit_policy"] == "yes"
+	r.Policies.Explicit = slices.Contains([]string{"true", "1", "yes"}, strings.ToLower(row["initial_explicit_policy"]))
 	_, err = path.Build(r)
 	return err
+}
+
+// check holds a path against a purpose that leaf and CAs list differently.
+func (b boringPurpose) check(p *path.Path, anchorToo bool) error {
+	if b.leaf.Equal(b.ca) {
+		return nil
+	}
+	for i, c := range p.Certificates {
+		wanted, last := b.ca, i == len(p.Certificates)-1
+		if i == 0 {
+			wanted = b.leaf
+		}
+		if i > 0 && last && (!anchorToo || len(c.ExtKeyUsage) == 0) {
+			continue
+		}
+		if !c.HasExtKeyUsage(wanted) {
+			return fault.New(fault.PurposeForbidden, "", "certificate %d does not list %s", i, wanted)
+		}
+	}
+	return nil
+}
+
+// notForServers may not stand beside a server's purpose, nor a client's, by the
+// CA/Browser Forum's requirements (§7.1.2.7.10), which is what STRICT says.
+var notForServers = []asn1.ObjectIdentifier{
+	mustOID("2.5.29.37.0"), mustOID("1.3.6.1.5.5.7.3.3"), cert.OIDUsageTimeStamping, cert.OIDUsageOCSPSigning,
+}
+
+// onlyForServers is what the same requirements say of a subscriber's
+// certificate.
+func onlyForServers(c *cert.Certificate) error {
+	if c.IsCA {
+		return fault.New(fault.PurposeForbidden, "", "a CA for a server")
+	}
+	for _, oid := range notForServers {
+		if c.HasExtKeyUsage(oid) {
+			return fault.New(fault.PurposeForbidden, "", "also for %s", oid)
+		}
+	}
+	return nil
+}
+
+// boringTrust is what BoringSSL's kind of trust says besides.
+type boringTrust struct{ expires, constrained bool }
+
+// boringAnchor makes the last certificate an anchor as the kind of trust has it,
+// such as TRUSTED_ANCHOR_WITH_EXPIRATION_AND_CONSTRAINTS.
+func boringAnchor(r *path.Request, chain []*cert.Certificate, kind string) (t boringTrust, err error) {
+	last, single := chain[len(chain)-1], len(chain) == 1
+	base, with, _ := strings.Cut(kind, "_WITH_")
+	t.expires = strings.Contains(with, "EXPIRATION")
+	t.constrained = strings.Contains(strings.ReplaceAll(with, "REQUIRE_BASIC_CONSTRAINTS", ""), "CONSTRAINTS")
+	r.BareAnchors, r.AnchorPolicies = !t.constrained, t.constrained
+	selfSigned := last.SelfIssued() && last.VerifySignedBy(last) == nil
+	trusted := false
+	switch base {
+	case "TRUSTED_ANCHOR": // trusted to issue, not for itself
+		trusted = !single
+	case "TRUSTED_LEAF":
+		trusted = single
+	case "TRUSTED_LEAF_REQUIRE_SELF_SIGNED":
+		trusted = single && selfSigned
+	case "TRUSTED_ANCHOR_OR_LEAF":
+		trusted = true
+	case "TRUSTED_ANCHOR_OR_LEAF_REQUIRE_SELF_SIGNED":
+		trusted = !single || selfSigned
+	case "DISTRUSTED", "UNSPECIFIED":
+	default:
+		return t, fmt.Errorf("trust %q is not known here", kind)
+	}
+	if trusted {
+		r.Anchors, err = trust.New(last)
+	}
+	return t, err
 }
 
 // boringFile reads the blocks of one of BoringSSL's files by label.
@@ -158,7 +257,7 @@ func runBoringSSLStatus(data, folder, list, column, label string, kind revocatio
 		}
 		s, err := boringSubject(b)
 		if err != nil {
-			out = append(out, outcome{row["id"], row[column], "UNKNOWN", detail(err)})
+			out = append(out, saying(row["id"], row[column], "UNKNOWN", err))
 			continue
 		}
 		at, err := time.Parse(time.RFC3339, row["verify_time"])
@@ -171,7 +270,7 @@ func runBoringSSLStatus(data, folder, list, column, label string, kind revocatio
 		if raw, ok := b["CA CERTIFICATE 2"]; ok && kind == revocation.CRL {
 			e, err = checkRollover(raw, info, s, rules)
 		}
-		out = append(out, outcome{row["id"], row[column], statusWord(e, err), detail(err)})
+		out = append(out, saying(row["id"], row[column], statusWord(e, err), err))
 	}
 	return out, nil
 }

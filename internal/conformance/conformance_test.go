@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/senim-kz/senim/internal/fault"
 )
 
 const shared = "../../../shared/data"
@@ -37,12 +39,16 @@ func TestNothingThere(t *testing.T) {
 
 func TestExplanations(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
-	text := "| set | cases | outcome | why |\n|---|---|---|---|\n| s | `a::*` | refused | because |\n| s | `b` | accepted | so |\n"
+	text := "| set | cases | outcome | reason | why |\n|---|---|---|---|---|\n" +
+		"| s | `a::*` | refused | `not_a_ca` | because |\n" +
+		"| s | `b` | accepted | - | so |\n" +
+		"| s | `c/*` | accepted | `*one rule*` | so |\n" +
+		"| s | `c/*` | accepted | `another` | thus |\n"
 	if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	list, err := readExplanations(page)
-	if err != nil || len(list) != 2 {
+	if err != nil || len(list) != 4 {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	for _, tt := range []struct {
@@ -50,14 +56,47 @@ func TestExplanations(t *testing.T) {
 		o    outcome
 		want bool
 	}{
-		{"s", outcome{id: "a::x", want: valid, got: invalid}, true},
+		{"s", outcome{id: "a::x", want: valid, got: invalid, reason: fault.NotACA}, true},
+		{"s", outcome{id: "a::x", want: valid, got: invalid, reason: fault.PathTooLong}, false},
 		{"s", outcome{id: "a::x", want: invalid, got: valid}, false},
 		{"s", outcome{id: "b", want: "UNKNOWN", got: "GOOD"}, true},
+		{"s", outcome{id: "b", want: "UNKNOWN", got: "GOOD", theirs: []string{"a rule"}}, false},
 		{"s", outcome{id: "b", want: "REVOKED", got: "UNKNOWN"}, false},
+		{"s", outcome{id: "c/1", want: invalid, got: valid, theirs: []string{"it breaks one rule/law", "another"}}, true},
+		{"s", outcome{id: "c/1", want: invalid, got: valid, theirs: []string{"it breaks one rule", "a third"}}, false},
+		{"s", outcome{id: "c/1", want: valid + " 1", got: valid + " 1 2"}, false},
 		{"t", outcome{id: "b", want: invalid, got: valid}, false},
 	} {
 		if _, known := list.find(tt.set, tt.o); known != tt.want {
 			t.Errorf("%s %+v: %v", tt.set, tt.o, known)
+		}
+	}
+}
+
+// A row must be about a set that exists, a refusal's about a code that exists,
+// and none may explain whatever comes.
+func TestRowsAreWellFormed(t *testing.T) {
+	list, err := readExplanations("../../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := make(map[string]bool)
+	for _, s := range sets {
+		names[s.name] = true
+	}
+	codes := make(map[string]bool)
+	for _, e := range fault.All() {
+		codes[string(e.Code)] = true
+	}
+	for _, e := range list {
+		if !names[e.set] {
+			t.Errorf("no set %q", e.set)
+		}
+		if e.cases == "*" && (e.reason == "*" || e.reason == "-") {
+			t.Errorf("%s: a row that explains everything: %s", e.set, e.why)
+		}
+		if e.outcome == "refused" && !codes[e.reason] {
+			t.Errorf("%s: %q is no code", e.set, e.reason)
 		}
 	}
 }

@@ -3,8 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +17,8 @@ import (
 // limboTest is a case of C2SP/x509-limbo.
 type limboTest struct {
 	ID            string
-	Kind          string   `json:"validation_kind"`
+	Kind          string `json:"validation_kind"`
+	Features      []string
 	Trusted       []string `json:"trusted_certs"`
 	Untrusted     []string `json:"untrusted_intermediates"`
 	Leaf          string   `json:"peer_certificate"`
@@ -34,7 +34,7 @@ type limboTest struct {
 type peer struct{ Kind, Value string }
 
 func runLimbo(o options) ([]outcome, error) {
-	raw, err := os.ReadFile(filepath.Join(o.data, "validation", "path", "limbo.json"))
+	raw, err := index(o.data, "validation", "path", "limbo.json")
 	if err != nil {
 		return nil, err
 	}
@@ -49,9 +49,15 @@ func runLimbo(o options) ([]outcome, error) {
 			want = valid
 		}
 		err := tt.judge()
-		out = append(out, outcome{tt.ID, want, verdict(err), detail(err)})
+		out = append(out, judged(tt.ID, want, err, tt.pedantries()...))
 	}
 	return out, nil
+}
+
+// pedantries are the set's words for rules that few hold anybody to; its other
+// features say what a case is about.
+func (tt limboTest) pedantries() []string {
+	return slices.DeleteFunc(slices.Clone(tt.Features), func(f string) bool { return !strings.HasPrefix(f, "pedantic-") })
 }
 
 var limboUsages = map[string]cert.KeyUsage{

@@ -5,8 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+
+	"github.com/senim-kz/senim/internal/fault"
 )
 
 func main() {
@@ -44,8 +45,8 @@ func run(o options, w io.Writer) (bool, error) {
 			continue
 		}
 		outcomes, err := s.run(o)
-		if errors.Is(err, fs.ErrNotExist) {
-			fmt.Fprintf(w, "%s not there\n", s.name)
+		if errors.Is(err, errNotThere) {
+			fmt.Fprintf(w, "%s not run: %v\n", s.name, err)
 			continue
 		}
 		if err != nil {
@@ -54,6 +55,9 @@ func run(o options, w io.Writer) (bool, error) {
 		ran++
 		agree := 0
 		for _, result := range outcomes {
+			if result.reason == fault.Internal { // the case was not judged
+				return false, fmt.Errorf("%s: %s: %s", s.name, result.id, result.detail)
+			}
 			if result.got == result.want {
 				agree++
 				continue

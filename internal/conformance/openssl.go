@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/asn1"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,7 @@ func runOpenSSLVerify(o options) ([]outcome, error) {
 			want = valid
 		}
 		err := judgeOpenSSL(filepath.Join(folder, "openssl-certs"), row)
-		out = append(out, outcome{row["id"], want, verdict(err), detail(err)})
+		out = append(out, judged(row["id"], want, err, row["title"]))
 	}
 	return out, nil
 }
@@ -71,96 +72,134 @@ func keys(rsa, ec int) []trust.KeyRule {
 	return []trust.KeyRule{{Name: "RSA", Bits: rsa}, {Name: "DSA", Bits: rsa}, {Name: "ECDSA", Bits: ec}, {Name: "Ed25519"}}
 }
 
+// opensslPurposes are the names of -purpose.
+var opensslPurposes = map[string]asn1.ObjectIdentifier{
+	"": nil, "any": nil,
+	"sslserver": oidServerAuth, "sslclient": cert.OIDUsageClientAuth, "smimesign": cert.OIDUsageEmailProtection,
+	"codesign": mustOID("1.3.6.1.5.5.7.3.3"), "timestampsign": cert.OIDUsageTimeStamping,
+}
+
+// opensslTerms are what the options of a row say.
+type opensslTerms struct {
+	at              time.Time
+	partial, strict bool
+	level           string
+	depth           int // -1: no limit
+}
+
+func parseOpenSSLTerms(options string) (t opensslTerms, err error) {
+	t = opensslTerms{at: opensslNow, level: "1", depth: -1}
+	list := strings.Fields(options)
+	t.partial, t.strict = slices.Contains(list, "-partial_chain"), slices.Contains(list, "-x509_strict")
+	for i, o := range list[:max(len(list)-1, 0)] {
+		switch o {
+		case "-auth_level":
+			t.level = list[i+1]
+		case "-verify_depth":
+			t.depth, err = strconv.Atoi(list[i+1])
+		case "-attime":
+			var seconds int64
+			seconds, err = strconv.ParseInt(list[i+1], 10, 64)
+			t.at = time.Unix(seconds, 0)
+		}
+		if err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// judgeOpenSSL judges as OpenSSL does: it builds one chain, trusted certificates
+// first, and judges that. Its table is about which one, so the first that is
+// found counts here, where path.Build by itself would go on to the next.
 func judgeOpenSSL(folder string, row map[string]string) error {
 	leaf, err := readTrusted(filepath.Join(folder, row["cert"]))
 	if err != nil {
 		return err
 	}
-	r := path.Request{Leaf: leaf[0].Certificate, At: opensslNow}
-	var purpose asn1.ObjectIdentifier
-	switch row["purpose"] {
-	case "sslserver":
-		purpose = mustOID("1.3.6.1.5.5.7.3.1")
-	case "sslclient":
-		purpose = cert.OIDUsageClientAuth
+	terms, err := parseOpenSSLTerms(row["options"])
+	if err != nil {
+		return err
 	}
-	r.Purpose = purpose
-	options := strings.Fields(row["options"])
-	partial := slices.Contains(options, "-partial_chain")
-	r.Strict = slices.Contains(options, "-x509_strict")
-	level, depth := "1", -1
-	for i, o := range options[:max(len(options)-1, 0)] {
-		switch o {
-		case "-auth_level":
-			level = options[i+1]
-		case "-verify_depth":
-			if depth, err = strconv.Atoi(options[i+1]); err != nil {
-				return err
-			}
-		case "-attime":
-			seconds, err := strconv.ParseInt(options[i+1], 10, 64)
-			if err != nil {
-				return err
-			}
-			r.At = time.Unix(seconds, 0)
-		}
+	purpose, known := opensslPurposes[row["purpose"]]
+	if !known {
+		return fmt.Errorf("%s: purpose %q is not known here", row["id"], row["purpose"])
 	}
+	trusted, err := readAllTrusted(folder, row["trusted"])
+	if err != nil {
+		return err
+	}
+	untrusted, err := readAllTrusted(folder, row["untrusted"])
+	if err != nil {
+		return err
+	}
+	r := path.Request{Leaf: leaf[0].Certificate, At: terms.at, Purpose: purpose, Strict: terms.strict}
 	var anchors []*cert.Certificate
-	var distrusted []*cert.Certificate
-	for _, name := range strings.FieldsFunc(row["trusted"], func(c rune) bool { return c == ',' }) {
-		list, err := readTrusted(filepath.Join(folder, name))
-		if err != nil {
-			return err
+	for _, t := range trusted {
+		if terms.partial || t.SelfIssued() {
+			anchors = append(anchors, t.Certificate)
+		} else {
+			r.Intermediates = append(r.Intermediates, t.Certificate)
 		}
-		for _, t := range list {
-			switch t.standing(purpose) {
-			case yes:
-				r.BareAnchors = true // the setting is about this purpose, whatever the certificate's own say
-				anchors = append(anchors, t.Certificate)
-			case no:
-				distrusted = append(distrusted, t.Certificate)
-			case unsaid:
-				if partial || t.SelfIssued() {
-					anchors = append(anchors, t.Certificate)
-				} else {
-					r.Intermediates = append(r.Intermediates, t.Certificate)
-				}
-			}
-		}
+	}
+	for _, t := range untrusted {
+		r.Intermediates = append(r.Intermediates, t.Certificate)
 	}
 	if r.Anchors, err = trust.New(anchors...); err != nil {
 		return err
 	}
-	for _, name := range strings.FieldsFunc(row["untrusted"], func(c rune) bool { return c == ',' }) {
-		list, err := readTrusted(filepath.Join(folder, name))
-		if err != nil {
-			return err
-		}
-		for _, t := range list {
-			r.Intermediates = append(r.Intermediates, t.Certificate)
-		}
+	if err := oneChain(&r, trusted); err != nil {
+		return err
 	}
-	r.Accept = func(p *path.Path) error {
-		if n := len(p.Certificates) - 2; depth >= 0 && n > depth {
-			return fault.New(fault.PathTooLong, "", "%d intermediates", n)
-		}
-		for _, c := range p.Certificates {
-			if slices.ContainsFunc(distrusted, func(d *cert.Certificate) bool {
-				return d.Subject.Equal(c.Subject) && bytes.Equal(d.RawSPKI, c.RawSPKI)
-			}) {
-				return fault.New(fault.PurposeForbidden, "", "%s is distrusted", c.Subject)
-			}
-			if !c.Covers(r.At) { // OpenSSL holds anchors to their dates, too
-				return fault.New(fault.CertificateExpired, "", "%s", c.Subject)
-			}
-		}
-		if top := p.Certificates[len(p.Certificates)-1]; len(p.Certificates) > 1 && top.Version == 3 && !top.IsCA {
-			return fault.New(fault.NotACA, "", "%s", top.Subject)
-		}
-		return levels[level].CheckPath(p.Certificates, r.At)
-	}
+	r.Accept = terms.accept
 	_, err = path.Build(r)
 	return err
+}
+
+// oneChain makes the request one for the first chain that is found, up to the
+// lowest certificate that OpenSSL's settings trust.
+func oneChain(r *path.Request, trusted []opensslTrusted) error {
+	first := r.Prospective()[0]
+	top := len(first.Certificates) - 1
+	found := first.Anchor != nil
+search:
+	for i, c := range first.Certificates {
+		for _, t := range trusted {
+			if !t.Subject.Equal(c.Subject) || !bytes.Equal(t.RawSPKI, c.RawSPKI) {
+				continue
+			}
+			switch t.standing(r.Purpose) {
+			case no:
+				return fault.New(fault.PurposeForbidden, "", "%s is distrusted", c.Subject)
+			case yes: // for this purpose, whatever the certificate's own say
+				r.BareAnchors, found, top = true, true, i
+				break search
+			}
+		}
+	}
+	if !found {
+		return nil // Build says what is missing
+	}
+	r.Intermediates = first.Certificates[:top+1]
+	var err error
+	r.Anchors, err = trust.New(first.Certificates[top])
+	return err
+}
+
+// accept is what OpenSSL demands of a chain besides.
+func (t opensslTerms) accept(p *path.Path) error {
+	if n := len(p.Certificates) - 2; t.depth >= 0 && n > t.depth {
+		return fault.New(fault.PathTooLong, "", "%d intermediates", n)
+	}
+	for _, c := range p.Certificates {
+		if !c.Covers(t.at) { // anchors are held to their dates, too
+			return fault.New(fault.CertificateExpired, "", "%s", c.Subject)
+		}
+	}
+	if top := p.Certificates[len(p.Certificates)-1]; len(p.Certificates) > 1 && top.Version == 3 && !top.IsCA {
+		return fault.New(fault.NotACA, "", "%s", top.Subject)
+	}
+	return levels[t.level].CheckPath(p.Certificates, t.at)
 }
 
 // standing is what OpenSSL's settings say of a certificate for a purpose.
@@ -185,6 +224,18 @@ func (t opensslTrusted) standing(purpose asn1.ObjectIdentifier) standing {
 		return yes
 	}
 	return unsaid
+}
+
+// readAllTrusted reads the files of a list.
+func readAllTrusted(folder, names string) (all []opensslTrusted, err error) {
+	for _, name := range strings.FieldsFunc(names, func(c rune) bool { return c == ',' }) {
+		list, err := readTrusted(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
 }
 
 // readTrusted reads PEM certificates, and OpenSSL's with trust settings after
@@ -272,7 +323,7 @@ func runOpenSSLOCSP(o options) ([]outcome, error) {
 			return nil, err
 		}
 		err = judgeOpenSSLAnswer(raw, issuers[0])
-		out = append(out, outcome{row["id"], want, verdict(err), detail(err)})
+		out = append(out, judged(row["id"], want, err, row["group"]))
 	}
 	return out, nil
 }

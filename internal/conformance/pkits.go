@@ -21,7 +21,7 @@ import (
 // CRLs and the policies of every valid path.
 func runPKITS(o options) ([]outcome, error) {
 	folder := filepath.Join(o.data, "validation", "pkits")
-	raw, err := os.ReadFile(filepath.Join(folder, "pkits.json"))
+	raw, err := index(folder, "pkits.json")
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func runPKITS(o options) ([]outcome, error) {
 	var out []outcome
 	for _, tt := range suite.Tests {
 		p, err := tt.judge(folder)
-		result := outcome{id: tt.ID, want: tt.expectation(), got: verdict(err), detail: detail(err)}
+		result := judged(tt.ID, tt.expectation(), err)
 		if err == nil && len(tt.Policies) > 0 {
 			result.got = valid + " " + dotted(p.Policies)
 		}

@@ -1,14 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/pem"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
@@ -17,7 +17,20 @@ import (
 // set is one conformance set.
 type set struct {
 	name string
-	run  func(options) ([]outcome, error) // fs.ErrNotExist: the set is not there
+	run  func(options) ([]outcome, error) // errNotThere: the set is not there
+}
+
+// errNotThere says that the list of a set's cases is not among the data. A file
+// that such a list names must be.
+var errNotThere = errors.New("the set is not there")
+
+// index reads the file that lists a set's cases.
+func index(elements ...string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(elements...))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNotThere
+	}
+	return data, err
 }
 
 // options are where the sets and their explanations are.
@@ -37,86 +50,13 @@ var sets = []set{
 	{"bettertls", runBetterTLS},
 }
 
-// outcome is one case: what the set says and what came out. Words other than
-// valid and invalid are those of the set.
-type outcome struct {
-	id, want, got, detail string
-}
-
-const (
-	valid   = "valid"
-	invalid = "invalid"
-)
-
-func verdict(err error) string {
-	if err == nil {
-		return valid
-	}
-	return invalid
-}
-
-func detail(err error) string {
-	if err == nil {
-		return ""
-	}
-	return strings.ReplaceAll(err.Error(), "\n", " ")
-}
-
-// accepts reports whether the outcome is an acceptance of what the set refuses.
-func (o outcome) accepts() bool {
-	good := func(word string) bool { return word == valid || word == "GOOD" }
-	return good(o.got) && !good(o.want)
-}
-
-// explanation is a row of a table in docs/conformance.md: | set | cases |
-// outcome | why |. Cases is a pattern of path.Match; outcome is "accepted" or
-// "refused", so that no explanation of a refusal ever covers an acceptance.
-type explanation struct{ set, cases, outcome, why string }
-
-type explanations []explanation
-
-func readExplanations(file string) (explanations, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var out explanations
-	for line := range strings.SplitSeq(string(data), "\n") {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-		if len(cells) != 4 {
-			continue
-		}
-		for i := range cells {
-			cells[i] = strings.Trim(strings.TrimSpace(cells[i]), "`")
-		}
-		if cells[2] == "accepted" || cells[2] == "refused" {
-			out = append(out, explanation{cells[0], cells[1], cells[2], cells[3]})
-		}
-	}
-	return out, nil
-}
-
-func (list explanations) find(set string, o outcome) (why string, known bool) {
-	kind := "refused"
-	if o.accepts() {
-		kind = "accepted"
-	}
-	for _, e := range list {
-		if matched, err := path.Match(e.cases, strings.ReplaceAll(o.id, "/", "_")); err == nil && matched && e.set == set && e.outcome == kind {
-			return e.why, true
-		}
-	}
-	return "", false
-}
-
 // table reads a file of tab-separated values with a header line.
 func table(file string) ([]map[string]string, error) {
-	f, err := os.Open(file)
+	data, err := index(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
+	r := csv.NewReader(bytes.NewReader(data))
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord = '\t', true, -1
 	head, err := r.Read()
 	if err != nil {
