@@ -9,6 +9,10 @@ import (
 // BitsMax is the largest modulus. It bounds time and memory.
 const BitsMax = 16384
 
+// limbsUsual is the length of the longest modulus in common use, 4096 bits, for
+// which there is room on the stack.
+const limbsUsual = 64
+
 // Public computes sig^e mod n as a number of as many bytes as n has. ok is
 // false for a signature that is not such a number below n (RFC 8017 §5.2.2 step
 // 1, §8.2.2 step 1), and for a modulus that is even, longer than BitsMax or
@@ -27,10 +31,14 @@ func Public(n *big.Int, e uint32, sig []byte) (em []byte, ok bool) {
 		return nil, false
 	}
 	k := (n.BitLen() + 63) / 64
-	limbs := make([]uint64, 9*k+1)
+	var room [10*limbsUsual + 1]uint64
+	limbs := room[:]
+	if k > limbsUsual {
+		limbs = make([]uint64, 10*k+1)
+	}
 	take := func(size int) (part []uint64) { part, limbs = limbs[:size], limbs[size:]; return part }
 	factor, x, plain := take(k), take(k), take(k)
-	r := reducer{m: take(k), t: take(2*k + 1), scratch: take(3 * k)}
+	r := reducer{m: take(k), t: take(2*k + 1), scratch: take(4 * k)}
 	fill(r.m, n)
 	fill(plain, s)
 	// One division brings s into Montgomery's form.
@@ -58,9 +66,9 @@ func Public(n *big.Int, e uint32, sig []byte) (em []byte, ok bool) {
 
 // fill writes v into limbs, the least significant first.
 func fill(limbs []uint64, v *big.Int) {
-	b := v.FillBytes(make([]byte, 8*len(limbs)))
-	for i := range limbs {
-		limbs[i] = binary.BigEndian.Uint64(b[8*(len(limbs)-1-i):])
+	clear(limbs)
+	for i, word := range v.Bits() {
+		limbs[i*bits.UintSize/64] |= uint64(word) << (i * bits.UintSize % 64)
 	}
 }
 
@@ -78,91 +86,8 @@ func negativeInverse(m uint64) uint64 {
 type reducer struct {
 	m       []uint64
 	t       []uint64 // twice as long, and a limb for the last carry
-	scratch []uint64 // of squareHalves
+	scratch []uint64 // of squareInto
 	inverse uint64   // −1/m[0] modulo 2^64
-}
-
-// square sets x to x²/R mod m.
-func (r *reducer) square(x []uint64) {
-	clear(r.t)
-	if k := len(x); !hasADX && k%2 == 0 && k >= halvedMin {
-		squareHalves(r.t[:2*k], x, r.scratch)
-	} else {
-		squareRows(r.t[:2*k], x)
-	}
-	r.reduce(x)
-}
-
-// halvedMin is the number of limbs from which halves pay, in Go.
-const halvedMin = 48
-
-// squareHalves sets t, which is zero, to x² by Karatsuba's identity: with x = a +
-// b·B, B² standing for a whole x, it is a² + (a² + b² − (a−b)²)·B + b²·B², three
-// squares of half the length instead of four.
-func squareHalves(t, x, scratch []uint64) {
-	half := len(x) / 2
-	a, b := x[:half], x[half:]
-	squareRows(t[:2*half], a)
-	squareRows(t[2*half:], b)
-	difference, square, middle := scratch[:half], scratch[half:3*half], scratch[3*half:5*half]
-	if subtract(difference, a, b) == 1 {
-		subtract(difference, b, a)
-	}
-	clear(square)
-	squareRows(square, difference)
-
-	// The middle is 2ab: not negative, and a limb longer than a².
-	var carry, borrow, sum uint64
-	low, high := t[:len(middle)], t[2*half:][:len(middle)]
-	square = square[:len(middle)]
-	for i := range middle {
-		sum, carry = bits.Add64(low[i], high[i], carry)
-		middle[i], borrow = bits.Sub64(sum, square[i], borrow)
-	}
-	carry -= borrow
-	var c uint64
-	inner := t[half:][:len(middle)]
-	for i, limb := range middle {
-		inner[i], c = bits.Add64(inner[i], limb, c)
-	}
-	carry += c
-	for i := 3 * half; carry > 0; i++ { // ends before t does: x² fits
-		t[i], carry = bits.Add64(t[i], carry, 0)
-	}
-}
-
-func subtract(z, x, y []uint64) (borrow uint64) {
-	x, y = x[:len(z)], y[:len(z)]
-	for i := range z {
-		z[i], borrow = bits.Sub64(x[i], y[i], borrow)
-	}
-	return borrow
-}
-
-// squareRows sets t, which is zero, to x². Products of different limbs occur
-// twice in a square, so they are computed once and doubled. In Go two rows at
-// once are faster, with ADX one after the other.
-func squareRows(t, x []uint64) {
-	k := len(x)
-	i := 0
-	for ; !hasADX && i+2 < k; i += 2 {
-		// Rows i and i+1 share x[i+2:]; what is left is x[i]·x[i+1].
-		h, l := bits.Mul64(x[i], x[i+1])
-		var c uint64
-		t[2*i+1], c = bits.Add64(t[2*i+1], l, 0)
-		t[i+k], t[i+k+1] = addPair(t[2*i+2:i+k], x[i+2:], x[i], x[i+1], h+c)
-	}
-	for ; i < k-1; i++ {
-		t[i+k] = addMul(t[2*i+1:i+k], x[i+1:], x[i])
-	}
-	var shifted, carry, c uint64
-	for i, limb := range x {
-		hi, lo := bits.Mul64(limb, limb)
-		a, b := t[2*i], t[2*i+1]
-		t[2*i], c = bits.Add64(a<<1|shifted, lo, carry)
-		t[2*i+1], carry = bits.Add64(b<<1|a>>63, hi, c)
-		shifted = b >> 63
-	}
 }
 
 // multiply sets x to x·y/R mod m.
@@ -201,12 +126,8 @@ func (r *reducer) reduce(x []uint64) {
 		c = addMul(t[i:i+k], m, t[i]*r.inverse)
 		t[i+k], carry = bits.Add64(t[i+k], c, carry)
 	}
-	var borrow uint64
 	high := t[k : 2*k]
-	for i := range k {
-		x[i], borrow = bits.Sub64(high[i], m[i], borrow)
-	}
-	if carry < borrow {
+	if borrow := subtract(x, high, m); carry < borrow {
 		copy(x, high)
 	}
 }

@@ -157,3 +157,23 @@ func TestAddPair(t *testing.T) {
 		}
 	}
 }
+
+// Squares by columns and by halves against squares by rows, with runs of ones
+// and zeros, where the carries of the middle go far.
+func TestSquareInto(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 61))
+	limb := func() uint64 { return []uint64{0, 1, ^uint64(0), 1 << 63, r.Uint64(), r.Uint64()}[r.IntN(6)] }
+	for _, size := range []int{1, 2, 15, 16, 17, 31, 32, 33, 48, 50, 64, 96, 128, 256} {
+		for range 100 {
+			x, got, want := make([]uint64, size), make([]uint64, 2*size), make([]uint64, 2*size)
+			for i := range x {
+				x[i], got[2*i], got[2*i+1] = limb(), r.Uint64(), r.Uint64()
+			}
+			squareInto(got, x, make([]uint64, 4*size))
+			squareRows(want, x)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%d limbs: the square of %x is %x, want %x", size, x, got, want)
+			}
+		}
+	}
+}
