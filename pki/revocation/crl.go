@@ -180,27 +180,24 @@ func (l *List) find(issuer cert.Name, serial *big.Int) (Entry, bool, error) {
 	var found *Entry
 	var wanted cryptobyte.Builder
 	wanted.AddASN1BigInt(serial)
-	der := wanted.BytesOrPanic() // an INTEGER can always be written
+	number := cryptobyte.String(wanted.BytesOrPanic()) // an INTEGER can always be written
+	var content cryptobyte.String
+	number.ReadASN1(&content, cbasn1.INTEGER)
 	current := l.Issuer.Equal(issuer)
 	entries := l.entries
 	for count := 0; !entries.Empty(); count++ {
-		var body, number cryptobyte.String
-		if count == crlEntriesMax || !entries.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1Element(&number, cbasn1.INTEGER) {
-			return Entry{}, false, crlUnreadable("entry %d is malformed", count)
+		if count == crlEntriesMax {
+			return Entry{}, false, crlUnreadable("more than %d entries", crlEntriesMax)
 		}
-		e, named, err := readEntry(&body)
+		own, e, named, err := l.next(&entries, count)
 		if err != nil {
 			return Entry{}, false, err
 		}
 		if named != nil {
-			// It counts for the entries that follow, too (§5.3.3).
-			if l.point == nil || !l.point.indirect {
-				return Entry{}, false, crlUnreadable("entry %d is of another issuer in a list that is not indirect", count)
-			}
-			current = named.Equal(issuer)
+			current = named.Equal(issuer) // for the entries that follow, too (§5.3.3)
 		}
 		// Of two entries the earlier revocation holds.
-		if current && bytes.Equal(number, der) && (found == nil || e.RevokedAt.Before(found.RevokedAt)) {
+		if current && bytes.Equal(own, content) && (found == nil || e.RevokedAt.Before(found.RevokedAt)) {
 			found = &e
 		}
 	}
@@ -208,6 +205,25 @@ func (l *List) find(issuer cert.Name, serial *big.Int) (Entry, bool, error) {
 		return Entry{}, false, nil
 	}
 	return *found, true, nil
+}
+
+// next reads an entry: the content of its serial number, what it says, and the
+// issuer of the certificate if it names one.
+func (l *List) next(entries *cryptobyte.String, count int) (serial []byte, e Entry, named *cert.Name, err error) {
+	if serial, e, ok := quickEntry(entries); ok {
+		return serial, e, nil, nil
+	}
+	var body, number cryptobyte.String
+	if !entries.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1(&number, cbasn1.INTEGER) || !isMinimal(number) {
+		return nil, e, nil, crlUnreadable("entry %d is malformed", count)
+	}
+	if e, named, err = readEntry(&body); err != nil {
+		return nil, e, nil, err
+	}
+	if named != nil && (l.point == nil || !l.point.indirect) {
+		return nil, e, nil, crlUnreadable("entry %d is of another issuer in a list that is not indirect", count)
+	}
+	return number, e, named, nil
 }
 
 // readEntry reads what follows the serial number; issuer is set if the entry

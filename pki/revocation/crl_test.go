@@ -29,6 +29,7 @@ type list struct {
 	version    int // -1: none
 	this, next time.Time
 	entries    []listEntry
+	rawEntries []byte // in their place
 	extensions []pkix.Extension
 	inner      *algo.Identifier
 	spoil      func([]byte)
@@ -64,6 +65,9 @@ func (l *list) der(t testing.TB) []byte {
 		b.AddASN1UTCTime(l.this)
 		if !l.next.IsZero() {
 			b.AddASN1GeneralizedTime(l.next)
+		}
+		if len(l.rawEntries) > 0 {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(l.rawEntries) })
 		}
 		if len(l.entries) > 0 {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
