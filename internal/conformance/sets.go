@@ -48,6 +48,12 @@ var sets = []set{
 	{"boringssl-ocsp", runBoringSSLOCSP},
 	{"boringssl-crl", runBoringSSLCRL},
 	{"bettertls", runBetterTLS},
+	{"dss-crypto", runDSSCrypto},
+	{"dss-indication", runDSSIndication},
+	{"dss-security", runDSSSecurity},
+	{"tsa", runTSA},
+	{"cms", runCMS},
+	{"mutants", runMutants},
 }
 
 // table reads a file of tab-separated values with a header line.

@@ -1,0 +1,83 @@
+package tsp
+
+import (
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/cert"
+)
+
+// requestSizeMax bounds a request: an imprint and some numbers.
+const requestSizeMax = 64 << 10
+
+// ParseRequest reads a TimeStampReq (RFC 3161 §2.4.1). A digest that is not
+// known, an imprint of another length than its digest's and an extension of any
+// kind (none is standard) are refused by their own codes: algorithm_unsupported,
+// timestamp_unreadable and timestamp_extension_unknown.
+func ParseRequest(der []byte) (*Request, error) {
+	if len(der) == 0 {
+		return nil, fault.New(fault.InputEmpty, "", "no request")
+	}
+	if len(der) > requestSizeMax {
+		return nil, fault.New(fault.InputTooBig, "", "a request of %d bytes, at most %d", len(der), requestSizeMax)
+	}
+	input := cryptobyte.String(der)
+	var body, imprint cryptobyte.String
+	var version int
+	if !input.ReadASN1(&body, cbasn1.SEQUENCE) || !input.Empty() || !body.ReadASN1Integer(&version) || version != 1 {
+		return nil, unreadable("not a TimeStampReq of version 1")
+	}
+	r := &Request{}
+	var id algo.Identifier
+	var ok bool
+	if !body.ReadASN1(&imprint, cbasn1.SEQUENCE) {
+		return nil, unreadable("the imprint is malformed")
+	}
+	if id, ok = algo.ReadIdentifier(&imprint); !ok || !imprint.ReadASN1Bytes(&r.Imprint, cbasn1.OCTET_STRING) || !imprint.Empty() {
+		return nil, unreadable("the imprint is malformed")
+	}
+	if err := r.parseOptions(&body); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.Digest, err = algo.DigestByIdentifier(id); err != nil {
+		return nil, err
+	}
+	if len(r.Imprint) != r.Digest.Size() {
+		return nil, unreadable("an imprint of %d bytes for %s", len(r.Imprint), r.Digest.Name)
+	}
+	return r, nil
+}
+
+// parseOptions reads the optional fields in their order.
+func (r *Request) parseOptions(body *cryptobyte.String) error {
+	if body.PeekASN1Tag(cbasn1.OBJECT_IDENTIFIER) && !body.ReadASN1ObjectIdentifier(&r.Policy) {
+		return unreadable("the policy is malformed")
+	}
+	if body.PeekASN1Tag(cbasn1.INTEGER) {
+		r.Nonce = new(big.Int)
+		if !body.ReadASN1Integer(r.Nonce) || r.Nonce.BitLen() > 8*nonceMax {
+			return unreadable("the nonce is malformed, or longer than %d bytes", nonceMax)
+		}
+	}
+	if body.PeekASN1Tag(cbasn1.BOOLEAN) && !body.ReadASN1Boolean(&r.CertReq) {
+		return unreadable("certReq is malformed")
+	}
+	var list cryptobyte.String
+	var present bool
+	if !body.ReadOptionalASN1(&list, &present, explicit(0)) || !body.Empty() {
+		return unreadable("malformed end")
+	}
+	extensions, err := cert.ReadExtensions(list)
+	if err != nil {
+		return fault.Wrap(err, fault.TimestampUnreadable, "", "read extensions")
+	}
+	for _, e := range extensions {
+		return fault.New(fault.TimestampExtensionUnknown, "", "extension %s", e.OID)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package tsp
+
+import (
+	"bytes"
+	"crypto/rand"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
+)
+
+func query(t testing.TB, change func(*Request)) []byte {
+	t.Helper()
+	r, err := NewRequest(data, algo.SHA256, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(r)
+	}
+	der, err := r.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func TestRequestsReadBackAsWritten(t *testing.T) {
+	for name, change := range map[string]func(*Request){
+		"all":         func(r *Request) { r.Policy = policy },
+		"the least":   func(r *Request) { r.Nonce, r.CertReq = nil, false },
+		"GOST digest": func(r *Request) { r.Digest = algo.Streebog256; r.Imprint = r.Digest.Sum(data) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			der := query(t, change)
+			r, err := ParseRequest(der)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := r.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(der, again); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRequestsRefused(t *testing.T) {
+	good := query(t, nil)
+	for name, tt := range map[string]struct {
+		der  []byte
+		code fault.Code
+	}{
+		"nothing":         {nil, fault.InputEmpty},
+		"too big":         {make([]byte, requestSizeMax+1), fault.InputTooBig},
+		"a trailing byte": {append(bytes.Clone(good), 0), fault.TimestampUnreadable},
+		"version 2":       {bytes.Replace(good, []byte{2, 1, 1}, []byte{2, 1, 2}, 1), fault.TimestampUnreadable},
+		"unknown digest":  {bytes.Replace(good, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 1}, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 0x7f}, 1), fault.AlgorithmUnsupported},
+		"a short imprint": {bytes.Replace(good, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 1}, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 3}, 1), fault.TimestampUnreadable},
+		"an extension":    {withExtension(good), fault.TimestampExtensionUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := ParseRequest(tt.der); !fault.Is(err, tt.code) {
+				t.Errorf("%v, want %s", err, tt.code)
+			}
+		})
+	}
+	for i := range good {
+		if _, err := ParseRequest(good[:i]); err == nil {
+			t.Fatalf("the first %d bytes parse", i)
+		}
+	}
+}
+
+// withExtension adds an extension at the end of a short request.
+func withExtension(der []byte) []byte {
+	extension := []byte{0xa0, 0x09, 0x30, 0x07, 0x06, 0x02, 0x2a, 0x03, 0x04, 0x01, 0x00}
+	out := append(bytes.Clone(der), extension...)
+	out[1] += byte(len(extension))
+	return out
+}
+
+func FuzzParseRequest(f *testing.F) {
+	f.Add(query(f, nil))
+	f.Add(query(f, func(r *Request) { r.Nonce, r.CertReq = nil, false }))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		r, err := ParseRequest(der)
+		if err != nil {
+			return
+		}
+		again, err := r.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second, err := ParseRequest(again); err != nil || !bytes.Equal(second.Imprint, r.Imprint) {
+			t.Errorf("written again: %v", err)
+		}
+	})
+}
