@@ -3,6 +3,8 @@ package cms
 import (
 	"bytes"
 	"encoding/asn1"
+	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -53,8 +55,24 @@ type Message struct {
 	OtherRevocation   int                   // revocation information of another format, passed over
 	Signers           []*Signer             // in the order sent
 
+	// CertificateChoices and RevocationChoices are all elements of certificates
+	// and crls, of whatever kind, as sent: an archive time-stamp lists them.
+	CertificateChoices, RevocationChoices [][]byte
+
 	head []byte // the fields before signerInfos, as sent
+
+	// The elements of these fields with their headers, as sent; nil if absent.
+	rawContentInfo, rawCertificates, rawRevocation []byte
 }
+
+// EncapsulatedContentInfo gives the field encapContentInfo as sent.
+func (m *Message) EncapsulatedContentInfo() []byte { return m.rawContentInfo }
+
+// CertificateSet gives the field certificates as sent, nil if absent.
+func (m *Message) CertificateSet() []byte { return m.rawCertificates }
+
+// RevocationSet gives the field crls as sent, nil if absent.
+func (m *Message) RevocationSet() []byte { return m.rawRevocation }
 
 // Parse reads a SignedData within DefaultLimits.
 func Parse(in []byte) (*Message, error) { return ParseWithin(in, DefaultLimits) }
@@ -167,6 +185,8 @@ func (m *Message) readDigestAlgorithms(body *cryptobyte.String, l Limits) error 
 func (m *Message) readContent(body *cryptobyte.String, _ Limits) error {
 	var encap, explicit cryptobyte.String
 	var present bool
+	m.rawContentInfo = *body
+	defer func() { m.rawContentInfo = m.rawContentInfo[:len(m.rawContentInfo)-len(*body)] }()
 	switch {
 	case !body.ReadASN1(&encap, cbasn1.SEQUENCE):
 		return malformed("/encapContentInfo", "not a SEQUENCE")
@@ -190,50 +210,69 @@ func (m *Message) readContent(body *cryptobyte.String, _ Limits) error {
 // readCertificates reads CertificateSet (§10.2.3): X.509 certificates raw,
 // attribute certificates and the obsolete kinds counted only.
 func (m *Message) readCertificates(body *cryptobyte.String, l Limits) error {
-	var set cryptobyte.String
-	var present bool
-	if !body.ReadOptionalASN1(&set, &present, tagCertificates) {
+	raw, set, ok := readOptional(body, tagCertificates)
+	if !ok {
 		return malformed("/certificates", "not a [0] IMPLICIT SET")
 	}
+	m.rawCertificates = raw
 	for !set.Empty() {
-		if len(m.Certificates)+m.OtherCertificates == l.Certificates {
+		if len(m.CertificateChoices) == l.Certificates {
 			return limit("/certificates", l.Certificates)
 		}
-		var raw cryptobyte.String
+		var choice cryptobyte.String
 		var tag cbasn1.Tag
-		if !set.ReadAnyASN1Element(&raw, &tag) {
+		if !set.ReadAnyASN1Element(&choice, &tag) {
 			return malformed("/certificates", "not a CertificateChoices")
 		}
-		if tag == cbasn1.SEQUENCE {
-			m.Certificates = append(m.Certificates, raw)
-		} else {
+		m.CertificateChoices = append(m.CertificateChoices, choice)
+		if tag != cbasn1.SEQUENCE {
 			m.OtherCertificates++
 		}
 	}
+	m.Certificates = m.CertificateChoices
+	if m.OtherCertificates > 0 {
+		m.Certificates = slices.DeleteFunc(slices.Clone(m.CertificateChoices), func(c []byte) bool { return c[0] != byte(cbasn1.SEQUENCE) })
+	}
 	return nil
+}
+
+// readOptional reads an optional field, whole and what is in it; ok is false if
+// it is there and malformed.
+func readOptional(body *cryptobyte.String, tag cbasn1.Tag) (raw []byte, inner cryptobyte.String, ok bool) {
+	if !body.PeekASN1Tag(tag) {
+		return nil, nil, true
+	}
+	var element cryptobyte.String
+	if !body.ReadASN1Element(&element, tag) {
+		return nil, nil, false
+	}
+	raw = element
+	ok = element.ReadASN1(&inner, tag)
+	return raw, inner, ok
 }
 
 // readRevocation reads RevocationInfoChoices (§10.2.1): CRLs, and OCSP answers
 // in the form of RFC 5940.
 func (m *Message) readRevocation(body *cryptobyte.String, l Limits) error {
-	var set cryptobyte.String
-	var present bool
-	if !body.ReadOptionalASN1(&set, &present, tagRevocation) {
+	raw, set, ok := readOptional(body, tagRevocation)
+	if !ok {
 		return malformed("/crls", "not a [1] IMPLICIT SET")
 	}
-	for count := 0; !set.Empty(); count++ {
-		if count == l.RevocationValues {
+	m.rawRevocation = raw
+	for !set.Empty() {
+		if len(m.RevocationChoices) == l.RevocationValues {
 			return limit("/crls", l.RevocationValues)
 		}
-		var raw, value cryptobyte.String
+		var choice, value cryptobyte.String
 		var tag cbasn1.Tag
-		if !set.ReadAnyASN1Element(&raw, &tag) {
+		if !set.ReadAnyASN1Element(&choice, &tag) {
 			return malformed("/crls", "not a RevocationInfoChoice")
 		}
+		m.RevocationChoices = append(m.RevocationChoices, choice)
 		switch {
 		case tag == cbasn1.SEQUENCE:
-			m.CRLs = append(m.CRLs, raw)
-		case tag == tagRevocation && readOtherRevocation(raw, &value):
+			m.CRLs = append(m.CRLs, choice)
+		case tag == tagRevocation && readOtherRevocation(choice, &value):
 			m.OCSPs = append(m.OCSPs, value)
 		default:
 			m.OtherRevocation++
@@ -243,13 +282,14 @@ func (m *Message) readRevocation(body *cryptobyte.String, l Limits) error {
 }
 
 // readOtherRevocation reads OtherRevocationInfoFormat and reports whether its
-// value is an OCSP answer.
+// value is an OCSP answer: an OCSPResponse by RFC 5940, or, as some producers of
+// CAdES write, the BasicOCSPResponse alone under its own identifier.
 func readOtherRevocation(raw cryptobyte.String, value *cryptobyte.String) bool {
 	var other cryptobyte.String
 	var format asn1.ObjectIdentifier
 	var tag cbasn1.Tag
 	return raw.ReadASN1(&other, tagRevocation) &&
-		other.ReadASN1ObjectIdentifier(&format) && format.Equal(oidOCSPInfo) &&
+		other.ReadASN1ObjectIdentifier(&format) && (format.Equal(oidOCSPInfo) || format.Equal(oidOCSPBasic)) &&
 		other.ReadAnyASN1Element(value, &tag) && other.Empty()
 }
 
@@ -262,7 +302,7 @@ func (m *Message) readSigners(body *cryptobyte.String, l Limits) error {
 		if len(m.Signers) == l.Signers {
 			return limit("/signerInfos", l.Signers)
 		}
-		signer, err := readSigner(&set, len(m.Signers), l)
+		signer, err := readSigner(&set, fmt.Sprintf("/signerInfos/%d", len(m.Signers)), l)
 		if err != nil {
 			return err
 		}

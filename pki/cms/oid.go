@@ -7,6 +7,7 @@ var (
 	OIDData       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}        // id-data, RFC 5652 §4
 	OIDSignedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}        // id-signedData, RFC 5652 §5.1
 	OIDTSTInfo    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4} // id-ct-TSTInfo, RFC 3161 §2.4.2
+	oidOCSPBasic  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}     // id-pkix-ocsp-basic, RFC 6960 §4.2.1
 	oidOCSPInfo   = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 16, 2}        // id-ri-ocsp-response, RFC 5940 §2.1
 )
 

@@ -35,6 +35,24 @@ type Signer struct {
 	head      []byte // the fields before unsignedAttrs, as sent
 }
 
+// Fields gives the fields from version to signature as sent, one after the
+// other: all but the unsigned attributes.
+func (s *Signer) Fields() []byte { return s.head }
+
+// ParseSigner reads a SignerInfo that is all of der, as a counter-signature is
+// one (RFC 5652 §11.4). at says where it stands.
+func ParseSigner(der []byte, at string, l Limits) (*Signer, error) {
+	input := cryptobyte.String(der)
+	s, err := readSigner(&input, at, l)
+	if err != nil {
+		return nil, err
+	}
+	if !input.Empty() {
+		return nil, malformed(at, "%d bytes follow the SignerInfo", len(input))
+	}
+	return s, nil
+}
+
 // SignerIdentifier names the signer's certificate in one of two ways: by
 // issuer and serial number, or by its subject key identifier.
 type SignerIdentifier struct {
@@ -66,8 +84,8 @@ var (
 	tagUnsignedAttributes = cbasn1.Tag(1).ContextSpecific().Constructed()
 )
 
-func readSigner(set *cryptobyte.String, index int, l Limits) (*Signer, error) {
-	at := func(field string) string { return fmt.Sprintf("/signerInfos/%d%s", index, field) }
+func readSigner(set *cryptobyte.String, place string, l Limits) (*Signer, error) {
+	at := func(field string) string { return place + field }
 	var raw, info cryptobyte.String
 	if !set.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
 		return nil, malformed(at(""), "not a SignerInfo")
