@@ -48,6 +48,7 @@ var sets = []set{
 	{"boringssl-ocsp", runBoringSSLOCSP},
 	{"boringssl-crl", runBoringSSLCRL},
 	{"bettertls", runBetterTLS},
+	{"wycheproof", runWycheproof},
 	{"dss-crypto", runDSSCrypto},
 	{"dss-indication", runDSSIndication},
 	{"dss-security", runDSSSecurity},

@@ -55,6 +55,12 @@ func PSS(d *Digest) (*Signature, error) {
 	return nil, fault.New(fault.AlgorithmUnsupported, "", "no RSA-PSS with %s", d.Name)
 }
 
+// PSSWith is RSASSA-PSS with a digest for MGF1 and a length of the salt, in bytes,
+// of its own.
+func PSSWith(digest, mgf *Digest, saltLength int) (*Signature, error) {
+	return newPSS(digest, mgf, saltLength, 1)
+}
+
 // parsePSS reads RSASSA-PSS-params (RFC 4055 §3.1).
 func parsePSS(params []byte) (*Signature, error) {
 	hash := SHA1.Identifier()
