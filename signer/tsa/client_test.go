@@ -36,6 +36,8 @@ type authority struct {
 	reply  []byte // instead of any answer
 	err    error
 	hang   bool
+
+	asked, heals int // how often; after how many times err is over
 }
 
 type tstInfo struct {
@@ -55,8 +57,9 @@ type messageImprint struct {
 type query struct {
 	Version int
 	Imprint messageImprint
-	Nonce   *big.Int `asn1:"optional"`
-	CertReq bool     `asn1:"optional"`
+	Policy  asn1.ObjectIdentifier `asn1:"optional"`
+	Nonce   *big.Int              `asn1:"optional"`
+	CertReq bool                  `asn1:"optional"`
 }
 
 type status struct {
@@ -191,6 +194,8 @@ func TestStampRefuses(t *testing.T) {
 		return a
 	}
 	stranger := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	expired := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	expired.change = func(i *tstInfo, _ *cms.Template) { i.Time = now.Add(2 * time.Hour) }
 	for name, tt := range map[string]struct {
 		authority *authority
 		change    func(*tsa.Config)
@@ -212,6 +217,12 @@ func TestStampRefuses(t *testing.T) {
 		"other content":         {authority: spoiled(func(_ *tstInfo, c *cms.Template) { c.ContentType = cms.OIDData }), code: fault.PeerAnswer, inner: fault.TimestampUnreadable},
 		"usage is not critical": {authority: newAuthority(x509.ExtKeyUsageTimeStamping, false), code: fault.PeerAnswer, inner: fault.TimestampSignerForbidden},
 		"no authority":          {authority: newAuthority(x509.ExtKeyUsageEmailProtection, true), code: fault.PeerAnswer, inner: fault.TimestampSignerForbidden},
+		"another policy":        {authority: newAuthority(x509.ExtKeyUsageTimeStamping, true), change: func(c *tsa.Config) { c.Policy = asn1.ObjectIdentifier{1, 2, 4} }, code: fault.PeerAnswer, inner: fault.TimestampPolicyMismatch},
+		"an expired authority":  {authority: expired, change: func(c *tsa.Config) { c.Now = func() time.Time { return now.Add(2 * time.Hour) } }, code: fault.PeerAnswer, inner: fault.CertificateExpired},
+		"status 500":            {authority: &authority{err: fault.New(fault.PeerDown, "", "status 500")}, code: fault.PeerDown},
+		"too large":             {authority: &authority{err: fault.New(fault.PeerAnswer, "", "more than %d bytes", 1<<20)}, code: fault.PeerAnswer},
+		"an empty answer":       {authority: &authority{reply: []byte{}}, code: fault.PeerAnswer, inner: fault.InputEmpty},
+		"granted, no token":     {authority: &authority{reply: refusal(status{Status: 0})}, code: fault.PeerAnswer, inner: fault.TimestampUnreadable},
 		"nobody's authority":    {authority: stranger, change: func(c *tsa.Config) { c.Anchors = &trust.Store{} }, code: fault.PeerAnswer, inner: fault.ChainNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -234,11 +245,68 @@ func TestStampStopsWithItsCaller(t *testing.T) {
 	}
 }
 
+// authorities answers by address.
+type authorities map[string]*authority
+
+func (a authorities) Fetch(ctx context.Context, url, contentType string, body []byte, max int64) ([]byte, error) {
+	one := a[url]
+	one.asked++
+	if one.err != nil && one.heals > 0 && one.asked > one.heals {
+		one.err = nil
+	}
+	return one.Fetch(ctx, url, contentType, body, max)
+}
+
+// TestStampAsksInOrder holds who is asked, how often, and what comes of it.
+func TestStampAsksInOrder(t *testing.T) {
+	down := func(heals int) *authority {
+		a := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+		a.err, a.heals = fault.New(fault.PeerDown, "", "status 503"), heals
+		return a
+	}
+	wrong := func() *authority {
+		a := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+		a.change = func(i *tstInfo, _ *cms.Template) { i.Nonce = big.NewInt(1) }
+		return a
+	}
+	good := func() *authority { return newAuthority(x509.ExtKeyUsageTimeStamping, true) }
+	for name, tt := range map[string]struct {
+		first, second *authority
+		retries       int
+		code          fault.Code
+		asked         [2]int
+	}{
+		"the first answers":        {first: good(), second: good(), asked: [2]int{1, 0}},
+		"the second stands in":     {first: down(0), second: good(), asked: [2]int{1, 1}},
+		"a wrong answer, then one": {first: wrong(), second: good(), asked: [2]int{1, 1}},
+		"both fail":                {first: wrong(), second: down(0), code: fault.PeerAnswer, asked: [2]int{1, 1}},
+		"it comes back":            {first: down(2), second: down(0), retries: 3, asked: [2]int{3, 2}},
+		"it does not come back":    {first: down(0), second: down(0), retries: 2, code: fault.PeerDown, asked: [2]int{3, 3}},
+		"wrong is not asked again": {first: wrong(), second: wrong(), retries: 5, code: fault.PeerAnswer, asked: [2]int{1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, nil, func(c *tsa.Config) {
+				c.URL, c.Fallbacks, c.Fetcher = "first", []string{"second"}, authorities{"first": tt.first, "second": tt.second}
+				c.Retries, c.Pause = tt.retries, time.Nanosecond
+			})
+			token, err := c.Stamp(context.Background(), []byte("x"))
+			if fault.CodeOf(err) != tt.code || (token == nil) != (err != nil) {
+				t.Errorf("%v, want %q", err, tt.code)
+			}
+			if got := [2]int{tt.first.asked, tt.second.asked}; got != tt.asked {
+				t.Errorf("asked %v times, want %v", got, tt.asked)
+			}
+		})
+	}
+}
+
 func TestNewRefusesHalfAConfiguration(t *testing.T) {
 	for _, c := range []tsa.Config{
 		{},
 		{URL: "http://tsa.example/", Fetcher: &authority{}, Now: time.Now},
 		{URL: "http://tsa.example/", Fetcher: &authority{}, Anchors: &trust.Store{}, Now: time.Now, Timeout: -1},
+		{URL: "http://tsa.example/", Fetcher: &authority{}, Anchors: &trust.Store{}, Now: time.Now, Retries: 10},
+		{URL: "http://tsa.example/", Fallbacks: make([]string, 8), Fetcher: &authority{}, Anchors: &trust.Store{}, Now: time.Now},
 	} {
 		if _, err := tsa.New(c); !fault.Is(err, fault.BadArgument) {
 			t.Errorf("%+v: %v", c, err)
