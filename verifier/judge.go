@@ -34,6 +34,7 @@ func (s *Session) Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.
 		r.Signatures = append(r.Signatures, j.signature(&f.Signatures[i]))
 	}
 	r.Indication, r.SubIndication = overall(r.Signatures)
+	r.complete(f)
 	return r
 }
 
@@ -149,7 +150,7 @@ func (j *judgement) signature(s *facts.Signature) SignatureReport {
 		ID: s.ID, Level: level(s),
 		Algorithms:  Algorithms{Digest: s.DigestAlgorithm.Name, Signature: s.SignatureAlgorithm.Name},
 		ClaimedTime: formatOptional(s.ClaimedTime),
-		Timestamps:  []TimestampReport{}, Path: []string{}, Evidence: []string{},
+		Timestamps:  []TimestampReport{}, Path: []string{}, Chain: []string{}, Evidence: []string{},
 		Errors: []Message{}, Warnings: []Message{}, Signer: SignerReport{Roles: []string{}},
 	}
 	best, stamps := j.bestSignatureTime(s, &r)
@@ -236,8 +237,9 @@ func (r *SignatureReport) take(o *outcome, stamps []*outcome) {
 // describe says who signed, by which path, on what evidence.
 func (r *SignatureReport) describe(o *outcome) {
 	for _, c := range o.path {
-		r.Path = append(r.Path, c.Subject.String())
-		r.Evidence = append(r.Evidence, facts.Digest(c.Raw))
+		id := facts.Digest(c.Raw)
+		r.Path, r.Chain = append(r.Path, c.Subject.String()), append(r.Chain, id)
+		r.Evidence = append(r.Evidence, id)
 	}
 	r.Evidence = append(r.Evidence, o.evidence...)
 	slices.Sort(r.Evidence)

@@ -65,29 +65,46 @@ type Report struct {
 	Policy         string            `json:"policy"`
 	ValidationTime string            `json:"validation_time"`
 	SHA256         string            `json:"sha256"` // of the file
+	Bytes          int64             `json:"bytes"`  // of the file
 	Signatures     []SignatureReport `json:"signatures"`
+
+	// Objects are the raw objects that the verdict rests on, each once: what the
+	// evidence of the signatures names.
+	Objects []ObjectReport `json:"objects"`
 }
 
 // SignatureReport is the verdict on one signature.
 type SignatureReport struct {
 	ID            string        `json:"id"`
+	At            string        `json:"at"` // where in the document
 	Indication    Indication    `json:"indication"`
 	SubIndication SubIndication `json:"sub_indication"`
-	Level         string        `json:"level"` // "CMS", "B" or "T"
+	Level         string        `json:"level"` // "CMS", "B", "T", "LT" or "LTA"
 
-	Signer     SignerReport `json:"signer"`
-	Algorithms Algorithms   `json:"algorithms"`
+	Signer     SignerReport    `json:"signer"`
+	Algorithms Algorithms      `json:"algorithms"`
+	Covers     []CoveredReport `json:"covers"`
 
 	ClaimedTime       string `json:"claimed_time"`        // "" if none is claimed
 	BestSignatureTime string `json:"best_signature_time"` // the earliest proven one; else the validation time
 
 	Timestamps []TimestampReport `json:"timestamps"`
 	Path       []string          `json:"path"`     // subjects, leaf first; empty if none was found
+	Chain      []string          `json:"chain"`    // the same certificates by their IDs
 	Evidence   []string          `json:"evidence"` // SHA-256 of each raw object that the verdict rests on
 	Errors     []Message         `json:"errors"`
 	Warnings   []Message         `json:"warnings"`
 
 	Constraints []Constraint `json:"constraints"`
+
+	// CounterSignatures are over this signature's value. Their verdicts are
+	// their own.
+	CounterSignatures []SignatureReport `json:"counter_signatures,omitempty"`
+
+	// ToBeSigned is the digest that the signature value is over, and Value the
+	// value: what tells this signature from every other.
+	ToBeSigned Digested `json:"to_be_signed"`
+	Value      []byte   `json:"value"`
 }
 
 // SignerReport is what the signing certificate says. It is empty if there is
@@ -114,6 +131,21 @@ type Algorithms struct {
 	Signature string `json:"signature"`
 }
 
+// CoveredReport is one thing that a signature covers.
+type CoveredReport struct {
+	Name   string   `json:"name"` // "content"; "signature" for a counter-signature
+	Bytes  int64    `json:"bytes"`
+	Digest Digested `json:"digest"` // as computed; without a value if it could not be
+	Found  bool     `json:"found"`
+	Intact bool     `json:"intact"`
+}
+
+// Digested is a digest with the name of its algorithm.
+type Digested struct {
+	Algorithm string `json:"algorithm"`
+	Value     []byte `json:"value"`
+}
+
 // TimestampReport is the verdict on one time-stamp token.
 type TimestampReport struct {
 	ID            string        `json:"id"`
@@ -123,7 +155,20 @@ type TimestampReport struct {
 	SubIndication SubIndication `json:"sub_indication"`
 	Authority     string        `json:"authority"`      // subject of the TSA's certificate
 	AuthorityName string        `json:"authority_name"` // its common name
+	Token         string        `json:"token"`          // SHA-256 of the token, hexadecimal
+	Policy        string        `json:"policy"`         // object identifier of the authority's policy
+	Covers        []string      `json:"covers"`         // what the imprint is over, by kind and ID
 	Constraints   []Constraint  `json:"constraints"`
+}
+
+// ObjectReport is one raw object that the verdict rests on.
+type ObjectReport struct {
+	ID      string   `json:"id"`   // SHA-256, hexadecimal
+	Kind    string   `json:"kind"` // "certificate", "ocsp", "crl" or "timestamp"
+	Bytes   int      `json:"bytes"`
+	Origins []string `json:"origins"`          // where it was found
+	Source  string   `json:"source,omitempty"` // the address that it was fetched from
+	Fetched string   `json:"fetched,omitempty"`
 }
 
 // Message is one reason, for people and, by its code, for programs.
@@ -160,12 +205,21 @@ type Constraint struct {
 // In gives the report with its messages in a language.
 func (r *Report) In(l fault.Language) *Report {
 	out := *r
-	out.Signatures = make([]SignatureReport, len(r.Signatures))
-	for i, s := range r.Signatures {
-		s.Errors, s.Warnings = messagesIn(s.Errors, l), messagesIn(s.Warnings, l)
-		out.Signatures[i] = s
-	}
+	out.Signatures = signaturesIn(r.Signatures, l)
 	return &out
+}
+
+func signaturesIn(in []SignatureReport, l fault.Language) []SignatureReport {
+	if in == nil {
+		return nil
+	}
+	out := make([]SignatureReport, len(in))
+	for i, s := range in {
+		s.Errors, s.Warnings = messagesIn(s.Errors, l), messagesIn(s.Warnings, l)
+		s.CounterSignatures = signaturesIn(s.CounterSignatures, l)
+		out[i] = s
+	}
+	return out
 }
 
 func messagesIn(in []Message, l fault.Language) []Message {
