@@ -23,6 +23,7 @@ const (
 	PathTooLong                 Code = "path_too_long"
 	KeyUsageForbidden           Code = "key_usage_forbidden"
 	CriticalExtensionUnknown    Code = "critical_extension_unknown"
+	ExtensionMalformed          Code = "extension_malformed"
 	PurposeForbidden            Code = "purpose_forbidden"
 	PolicyNotAccepted           Code = "policy_not_accepted"
 	PolicyTreeTooBig            Code = "policy_tree_too_big"
@@ -77,6 +78,7 @@ var pkiEntries = []Entry{
 	{PathTooLong, Refused, "Сертификаттар тізбегі рұқсат етілгеннен ұзын.", "Цепочка сертификатов длиннее допустимой.", "The chain is longer than allowed."},
 	{KeyUsageForbidden, Refused, "Кілтті бұлай қолдануға болмайды.", "Ключ не предназначен для такого применения.", "The certificate does not allow this use of the key."},
 	{CriticalExtensionUnknown, Refused, "Белгісіз маңызды кеңейтім бар.", "Есть неизвестное критическое расширение.", "There is an unknown critical extension."},
+	{ExtensionMalformed, Refused, "Сертификаттың қажетті кеңейтімін оқу мүмкін емес.", "Нужное расширение сертификата не читается.", "An extension of the certificate that is needed cannot be read."},
 	{PurposeForbidden, Refused, "Сертификат мұндай мақсатқа арналмаған.", "Сертификат не предназначен для этой цели.", "The certificate, or a CA above it, is not meant for this purpose."},
 	{PolicyNotAccepted, Refused, "Тізбек талап етілген саясаттардың ешқайсысына сай емес.", "Цепочка не соответствует ни одной из требуемых политик.", "The chain is valid under none of the policies required."},
 	{PolicyTreeTooBig, TooLarge, "Тізбектегі саясаттар саны шектен асады.", "Слишком много политик в цепочке сертификатов.", "The chain has too many certificate policies."},

@@ -72,10 +72,19 @@ type Certificate struct {
 	KeyStore    KeyStore // NUC RK's extension; zero if absent
 
 	// UnhandledCritical lists critical extensions that this package does not
-	// parse. Whoever relies on the certificate must process or refuse them.
+	// parse, or not to the end. Whoever relies on the certificate must process or refuse them.
 	UnhandledCritical []asn1.ObjectIdentifier
 
-	keyBits []byte
+	// Malformed lists known extensions that cannot be read: they count as absent
+	// here, and whoever needs one must refuse.
+	Malformed []Malformed
+
+	// Tolerated are the oddities that were met.
+	Tolerated Tolerance
+
+	allowed         Tolerance
+	otherQualifiers bool // policy qualifiers that RFC 5280 does not define
+	keyBits         []byte
 }
 
 // Extension is one extension with its value undecoded.
@@ -85,16 +94,19 @@ type Extension struct {
 	Value    []byte
 }
 
-// Parse reads one certificate that is all of der. Any refusal is
-// certificate_unreadable, or input_empty or input_too_big.
-func Parse(der []byte) (*Certificate, error) {
+// Parse reads one certificate that is all of der, with whatever oddities it has.
+// Any refusal is certificate_unreadable, or input_empty or input_too_big.
+func Parse(der []byte) (*Certificate, error) { return ParseTolerating(der, TolerateAll) }
+
+// ParseTolerating is Parse with those oddities alone that are allowed.
+func ParseTolerating(der []byte, allowed Tolerance) (*Certificate, error) {
 	if len(der) == 0 {
 		return nil, fault.New(fault.InputEmpty, "", "no certificate")
 	}
 	if len(der) > sizeMax {
 		return nil, fault.New(fault.InputTooBig, "", "a certificate of %d bytes, at most %d", len(der), sizeMax)
 	}
-	c := &Certificate{Raw: bytes.Clone(der), MaxPathLen: -1}
+	c := &Certificate{Raw: bytes.Clone(der), MaxPathLen: -1, allowed: allowed}
 	if err := c.parse(); err != nil {
 		return nil, err
 	}
@@ -140,9 +152,15 @@ func (c *Certificate) parseTBS(element cryptobyte.String) error {
 	if !tbs.ReadASN1Integer(c.Serial) || c.Serial.BitLen() > 8*serialMax {
 		return unreadable("serialNumber", "not an INTEGER of at most %d bytes", serialMax)
 	}
+	if (c.Serial.Sign() <= 0 || c.Serial.BitLen() > 160) && !c.tolerate(OddSerial) {
+		return unreadable("serialNumber", "not positive and of at most 20 bytes")
+	}
 	inner, ok := algo.ReadIdentifier(&tbs)
 	if !ok || !inner.Same(c.SignatureAlgorithm) {
 		return unreadable("signature", "the signed algorithm is not the one beside the signature")
+	}
+	if !bytes.Equal(inner.Parameters, c.SignatureAlgorithm.Parameters) && !c.tolerate(OddParameters) {
+		return unreadable("signature", "the signed parameters are not those beside the signature")
 	}
 	var err error
 	if c.RawIssuer, c.Issuer, err = readName(&tbs, "issuer"); err != nil {

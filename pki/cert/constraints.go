@@ -29,14 +29,17 @@ func (c *Certificate) parseNameConstraints(s cryptobyte.String) bool {
 		return false
 	}
 	nc := &NameConstraints{}
-	if !readSubtrees(&body, 0, &nc.Permitted) || !readSubtrees(&body, 1, &nc.Excluded) || !body.Empty() {
+	if !c.readSubtrees(&body, 0, &nc.Permitted) || !c.readSubtrees(&body, 1, &nc.Excluded) || !body.Empty() {
+		return false
+	}
+	if len(nc.Permitted)+len(nc.Excluded) == 0 { // nothing, or everything: who knows what was meant
 		return false
 	}
 	c.NameConstraints = nc
 	return true
 }
 
-func readSubtrees(s *cryptobyte.String, tag uint8, out *[]Subtree) bool {
+func (c *Certificate) readSubtrees(s *cryptobyte.String, tag uint8, out *[]Subtree) bool {
 	var list cryptobyte.String
 	var present bool
 	if !s.ReadOptionalASN1(&list, &present, context(tag).Constructed()) {
@@ -44,6 +47,9 @@ func readSubtrees(s *cryptobyte.String, tag uint8, out *[]Subtree) bool {
 	}
 	if !present {
 		return true
+	}
+	if list.Empty() && !c.tolerate(OddEmptySubtrees) {
+		return false
 	}
 	for !list.Empty() {
 		var body, rest cryptobyte.String
@@ -57,7 +63,7 @@ func readSubtrees(s *cryptobyte.String, tag uint8, out *[]Subtree) bool {
 		}
 		*out = append(*out, Subtree{Base: base, Bounded: minimum || maximum})
 	}
-	return true // an empty list is forbidden, made by some, and constrains nothing
+	return true
 }
 
 // PolicyMapping says that below the CA, Subject stands for what is Issuer above

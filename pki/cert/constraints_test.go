@@ -105,8 +105,9 @@ func TestConstrainingExtensions(t *testing.T) {
 		{OIDCRLPoints, []byte{0x30, 6, 0x30, 4, 0x81, 2, 0, 0}},
 		{OIDSubjectAltName, []byte{0x30, 2, 0x89, 0}},
 	} {
-		if _, err := read(tt.oid, tt.value...); err == nil {
-			t.Errorf("%d: read", i)
+		c, err := read(tt.oid, tt.value...)
+		if err != nil || !c.IsMalformed(tt.oid) || c.Tolerated&OddMalformedExtension == 0 {
+			t.Errorf("%d: not malformed: %v", i, err)
 		}
 	}
 }

@@ -86,33 +86,43 @@ var extensionParsers = map[string]func(*Certificate, cryptobyte.String) bool{
 func (c *Certificate) parseExtensions() error {
 	for _, e := range c.Extensions {
 		parse, known := extensionParsers[e.OID.String()]
-		if !known {
+		switch {
+		case !known && e.Critical:
+			c.UnhandledCritical = append(c.UnhandledCritical, e.OID)
+		case !known || c.parseExtension(parse, e.Value):
+		case c.tolerate(OddMalformedExtension):
+			c.Malformed = append(c.Malformed, Malformed{e.OID, e.Critical})
 			if e.Critical {
 				c.UnhandledCritical = append(c.UnhandledCritical, e.OID)
 			}
-			continue
-		}
-		if !c.parseExtension(parse, e.Value) {
+		default:
 			return unreadable("extension "+e.OID.String(), "malformed")
+		}
+		if e.Critical && c.otherQualifiers && e.OID.Equal(OIDCertificatePolicies) {
+			c.UnhandledCritical = append(c.UnhandledCritical, e.OID) // §4.2.1.4
 		}
 	}
 	return nil
 }
 
-// parseExtension reads a value in DER. ArubaPEC wrote lengths in more bytes than
-// DER allows; what the BER says is then read, every byte of it, and nothing is
-// passed over.
+// parseExtension reads a value in DER or, where that is tolerated, in BER: then
+// every byte of it is read, and nothing is passed over. Of a value that cannot
+// be read, nothing stays.
 func (c *Certificate) parseExtension(parse func(*Certificate, cryptobyte.String) bool, value []byte) bool {
 	before := *c
 	if parse(c, value) {
 		return true
 	}
+	*c = before
 	der, err := ber.ToDER(value, berLimits)
-	if err != nil || bytes.Equal(der, value) {
+	if err != nil || bytes.Equal(der, value) || !c.tolerate(OddExtensionEncoding) {
 		return false
 	}
-	*c = before
-	return parse(c, der)
+	if !parse(c, der) {
+		*c = before
+		return false
+	}
+	return true
 }
 
 // berLimits bound an extension: no part of one is deeper than distribution
@@ -241,18 +251,52 @@ func (c *Certificate) parseBasicConstraints(s cryptobyte.String) bool {
 	return body.Empty()
 }
 
+// Policy qualifiers that RFC 5280 §4.2.1.4 defines. They say nothing that
+// anybody but a person could process.
+var (
+	oidQualifierCPS    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 1}
+	oidQualifierNotice = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 2}
+)
+
 func (c *Certificate) parsePolicies(s cryptobyte.String) bool {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, cbasn1.SEQUENCE) || !s.Empty() || list.Empty() {
 		return false
 	}
+	seen := make(map[string]bool)
 	for !list.Empty() {
 		var info cryptobyte.String
 		var oid asn1.ObjectIdentifier
 		if len(c.Policies) == listMax || !list.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) {
 			return false
 		}
+		key := oid.String()
+		if seen[key] || !c.readQualifiers(info) { // a policy MUST NOT appear more than once
+			return false
+		}
+		seen[key] = true
 		c.Policies = append(c.Policies, oid)
+	}
+	return true
+}
+
+// readQualifiers reads what follows a policy's identifier, if anything does.
+func (c *Certificate) readQualifiers(s cryptobyte.String) bool {
+	if s.Empty() {
+		return true
+	}
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, cbasn1.SEQUENCE) || !s.Empty() || list.Empty() {
+		return false
+	}
+	for !list.Empty() {
+		var info, value cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		var tag cbasn1.Tag
+		if !list.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) || !info.ReadAnyASN1(&value, &tag) || !info.Empty() {
+			return false
+		}
+		c.otherQualifiers = c.otherQualifiers || !oid.Equal(oidQualifierCPS) && !oid.Equal(oidQualifierNotice)
 	}
 	return true
 }
@@ -298,8 +342,8 @@ func (c *Certificate) parseSubjectAltName(s cryptobyte.String) bool {
 	if !s.ReadASN1(&list, cbasn1.SEQUENCE) || !s.Empty() {
 		return false
 	}
-	if list.Empty() { // forbidden, and seen at responders of old: there is no name then
-		return true
+	if list.Empty() { // there is no name then
+		return c.tolerate(OddEmptyAltNames)
 	}
 	c.AltNames, ok = ReadGeneralNames(list)
 	for _, name := range c.AltNames {
@@ -310,11 +354,11 @@ func (c *Certificate) parseSubjectAltName(s cryptobyte.String) bool {
 	return ok
 }
 
-// parseNoCheck reads NULL, or nothing at all, as NUC RK's responders have it.
+// parseNoCheck reads NULL, or nothing at all.
 func (c *Certificate) parseNoCheck(s cryptobyte.String) bool {
 	c.OCSPNoCheck = true
 	if s.Empty() {
-		return true
+		return c.tolerate(OddEmptyNoCheck)
 	}
 	var null cryptobyte.String
 	return s.ReadASN1(&null, cbasn1.NULL) && null.Empty() && s.Empty()

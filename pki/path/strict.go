@@ -35,6 +35,7 @@ var profile = []profileRule{
 	{malformedNames, "an alternative name is not in the form it must have (§4.2.1.6)"},
 	{func(c *cert.Certificate) bool { return notCritical(c, cert.OIDNameConstraints) }, "name constraints are not critical (§4.2.1.10)"},
 	{func(c *cert.Certificate) bool { return c.NameConstraints != nil && !c.IsCA }, "name constraints, and no CA (§4.2.1.10)"},
+	{func(c *cert.Certificate) bool { return len(c.Malformed) > 0 }, "an extension is malformed (§4.2)"},
 	{malformedConstraints, "name constraints are empty, or one is not in the form it must have (§4.2.1.10)"},
 	{func(c *cert.Certificate) bool { return notCritical(c, cert.OIDPolicyConstraints) }, "policy constraints are not critical (§4.2.1.11)"},
 	{func(c *cert.Certificate) bool { return notCritical(c, cert.OIDInhibitAnyPolicy) }, "the inhibition of anyPolicy is not critical (§4.2.1.14)"},

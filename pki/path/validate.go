@@ -2,6 +2,7 @@ package path
 
 import (
 	"encoding/asn1"
+	"slices"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -45,8 +46,15 @@ func (r Request) validate(p *Path) error {
 				return err
 			}
 		}
-		if err := checkCritical(c, i); err != nil && (i < last || i == 0 || r.Strict) {
-			return err
+		if i < last || i == 0 || !r.BareAnchors {
+			if err := checkReadable(c, i, len(names.from) > 0 || i == 0 && r.Host != ""); err != nil {
+				return err
+			}
+		}
+		if i < last || i == 0 || r.Strict {
+			if err := checkCritical(c, i); err != nil {
+				return err
+			}
 		}
 		if i == 0 {
 			break
@@ -151,6 +159,25 @@ func (p *Path) checkIssued(i int) error {
 func checkCritical(c *cert.Certificate, i int) error {
 	if len(c.UnhandledCritical) > 0 {
 		return fault.New(fault.CriticalExtensionUnknown, place(i), "extension %s", c.UnhandledCritical[0])
+	}
+	return nil
+}
+
+// needed are the extensions that validation cannot do without if they are there.
+// Policies are not among them: without any, the certificate is good for none,
+// which is refused where one is demanded.
+var needed = []asn1.ObjectIdentifier{
+	cert.OIDKeyUsage, cert.OIDExtKeyUsage, cert.OIDBasicConstraints, cert.OIDNameConstraints,
+	cert.OIDPolicyMappings, cert.OIDPolicyConstraints, cert.OIDInhibitAnyPolicy,
+}
+
+// checkReadable refuses extensions that cannot be read and that are critical or
+// needed; names says that alternative names are.
+func checkReadable(c *cert.Certificate, i int, names bool) error {
+	for _, m := range c.Malformed {
+		if m.Critical || names && m.OID.Equal(cert.OIDSubjectAltName) || slices.ContainsFunc(needed, m.OID.Equal) {
+			return fault.New(fault.ExtensionMalformed, place(i), "extension %s", m.OID)
+		}
 	}
 	return nil
 }
