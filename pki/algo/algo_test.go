@@ -30,6 +30,7 @@ import (
 type keys struct {
 	rsa                    *rsa.PrivateKey
 	p224, p256, p384, p521 *ecdsa.PrivateKey
+	ed25519                ed25519.PrivateKey
 	gost                   []*gost.PrivateKey // one for each algorithm of gost.Algorithms
 }
 
@@ -50,6 +51,9 @@ var testKeys = sync.OnceValue(func() keys {
 		p256: must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)),
 		p384: must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)),
 		p521: must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)),
+	}
+	if _, k.ed25519, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		panic(err)
 	}
 	for i, a := range gost.Algorithms() {
 		key, err := gost.GenerateKey(rand.Reader, a.Key, gostCurves[i])
@@ -99,6 +103,8 @@ func allSignatures(t *testing.T, each func(t *testing.T, s *Signature, key crypt
 			signers = []crypto.Signer{k.rsa}
 		case ecdsaScheme:
 			signers = []crypto.Signer{k.p224, k.p256, k.p384, k.p521}
+		case ed25519Scheme:
+			signers = []crypto.Signer{k.ed25519}
 		case gostScheme:
 			signers = []crypto.Signer{k.gost[slices.Index(gost.Algorithms(), s.gost)]}
 		}
@@ -112,8 +118,7 @@ func allSignatures(t *testing.T, each func(t *testing.T, s *Signature, key crypt
 func TestEveryAlgorithmVerifiesWhatItSigned(t *testing.T) {
 	message := []byte("declaration 55302/21112026/0000001")
 	allSignatures(t, func(t *testing.T, s *Signature, key crypto.Signer) {
-		digest := s.Digest.Sum(message)
-		sig, err := key.Sign(rand.Reader, digest, s.SignerOpts())
+		sig, err := key.Sign(rand.Reader, s.Input(message), s.SignerOpts())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,14 +143,14 @@ func TestEveryAlgorithmVerifiesWhatItSigned(t *testing.T) {
 			t.Fatalf("VerifySigned: %v", err)
 		}
 		for _, wrong := range [][]byte{nil, {}, sig[:len(sig)-1], append(bytes.Clone(sig), 0), flip(sig, len(sig)/2), make([]byte, len(sig))} {
-			if err := s.Verify(key.Public(), digest, wrong); !fault.Is(err, fault.SignatureInvalid) {
+			if err := s.VerifyMessage(key.Public(), message, wrong); !fault.Is(err, fault.SignatureInvalid) {
 				t.Errorf("wrong signature: %v", err)
 			}
 		}
 		if err := s.VerifyMessage(key.Public(), append(message, '!'), sig); !fault.Is(err, fault.SignatureInvalid) {
 			t.Errorf("changed message: %v", err)
 		}
-		if err := s.Verify(key.Public(), digest[1:], sig); !fault.Is(err, fault.AlgorithmMismatch) {
+		if err := s.Verify(key.Public(), s.Digest.Sum(message)[1:], sig); !fault.Is(err, fault.AlgorithmMismatch) {
 			t.Errorf("short digest: %v", err)
 		}
 	})
@@ -160,14 +165,14 @@ func flip(b []byte, at int) []byte {
 func TestRawECDSA(t *testing.T) {
 	allSignatures(t, func(t *testing.T, s *Signature, key crypto.Signer) {
 		digest := s.Digest.Sum([]byte("x"))
-		sig, err := key.Sign(rand.Reader, digest, s.SignerOpts())
+		sig, err := key.Sign(rand.Reader, s.Input([]byte("x")), s.SignerOpts())
 		if err != nil {
 			t.Fatal(err)
 		}
 		pub, isEC := key.Public().(*ecdsa.PublicKey)
 		if !isEC {
-			if err := s.VerifyRaw(key.Public(), digest, sig); err != nil {
-				t.Errorf("RSA has one encoding: %v", err)
+			if err := s.VerifyRawMessage(key.Public(), []byte("x"), sig); err != nil {
+				t.Errorf("one encoding: %v", err)
 			}
 			return
 		}
@@ -282,7 +287,7 @@ func TestRefusals(t *testing.T) {
 		{"ECDSA with an RSA key", es256.Verify(k.rsa.Public(), digest, nil), fault.AlgorithmKeyMismatch},
 		{"no key", rs256.Verify(nil, digest, nil), fault.AlgorithmUnsupported},
 		{"a stranger's key", rs256.Verify(stranger, digest, nil), fault.AlgorithmUnsupported},
-		{"signing with Ed25519", second(SignatureFor(ed, SHA256)), fault.AlgorithmUnsupported},
+		{"signing with Ed25519 and SHA-256", second(SignatureFor(ed, SHA256)), fault.AlgorithmMismatch},
 		{"a short RSA key", rs256.Verify(&rsa.PublicKey{N: big.NewInt(15), E: 3}, digest, nil), fault.AlgorithmUnsupported},
 		{"no identifier", second(ParseIdentifier([]byte("x"))), fault.EncodingInvalid},
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/asn1"
 	"slices"
@@ -252,7 +253,8 @@ func SignatureByJWA(name string) (*Signature, error) {
 }
 
 // SignatureFor chooses the algorithm that a key of ours signs with: PKCS#1
-// v1.5 for RSA, ECDSA for NIST's curves, and a GOST key's own.
+// v1.5 for RSA, ECDSA for NIST's curves, and the own one of a key of GOST or
+// Ed25519, for which d must be the digest that it goes with.
 func SignatureFor(pub crypto.PublicKey, d *Digest) (*Signature, error) {
 	switch key := pub.(type) {
 	case *rsa.PublicKey:
@@ -261,6 +263,8 @@ func SignatureFor(pub crypto.PublicKey, d *Digest) (*Signature, error) {
 		if _, verifyOnly := key.Curve.(*brainpool); !verifyOnly {
 			return row(ecdsaScheme, d)
 		}
+	case ed25519.PublicKey:
+		return ed25519Signatures[0].agreeing(d)
 	case *gost.PublicKey:
 		s := signatureByOID(key.Algorithm().OID)
 		return s.agreeing(d)
@@ -268,10 +272,13 @@ func SignatureFor(pub crypto.PublicKey, d *Digest) (*Signature, error) {
 	return nil, fault.New(fault.AlgorithmUnsupported, "", "signing with a key of type %T", pub)
 }
 
-// DigestFor is the digest that a key of ours signs with if nobody chose one: a
-// GOST key has its own, every other takes SHA-256.
+// DigestFor is the digest that a key of ours signs with if nobody chose one:
+// keys of GOST and Ed25519 have their own, every other takes SHA-256.
 func DigestFor(pub crypto.PublicKey) *Digest {
-	if key, ok := pub.(*gost.PublicKey); ok {
+	switch key := pub.(type) {
+	case ed25519.PublicKey:
+		return ed25519Signatures[0].Digest
+	case *gost.PublicKey:
 		return signatureByOID(key.Algorithm().OID).Digest
 	}
 	return SHA256
@@ -288,7 +295,21 @@ func (s *Signature) Identifier() Identifier {
 	return Identifier{OID: s.OID}
 }
 
-// SignerOpts is what a crypto.Signer needs to sign a digest with s. An ECDSA
+// SignsMessage reports whether s is over the message itself and not over a
+// digest of it: Ed25519 (RFC 8032 §5.1). Where a message comes piece by piece it
+// must then be kept whole, and Verify, which takes a digest, refuses.
+func (s *Signature) SignsMessage() bool { return s.scheme == ed25519Scheme }
+
+// Input is what a crypto.Signer is given to sign a message with s: its digest, or
+// the message itself.
+func (s *Signature) Input(message []byte) []byte {
+	if s.SignsMessage() {
+		return message
+	}
+	return s.Digest.Sum(message)
+}
+
+// SignerOpts is what a crypto.Signer needs to sign an Input with s. An ECDSA
 // signer returns ASN.1; RawECDSA turns it into what XML-DSig and JWS carry.
 func (s *Signature) SignerOpts() crypto.SignerOpts {
 	switch {
@@ -296,6 +317,8 @@ func (s *Signature) SignerOpts() crypto.SignerOpts {
 		return &rsa.PSSOptions{SaltLength: s.pss.saltLength, Hash: s.Digest.Hash}
 	case s.gost != nil:
 		return s.gost
+	case s.SignsMessage():
+		return crypto.Hash(0) // with a hash it would be Ed25519ph
 	}
 	return s.Digest.Hash
 }

@@ -39,7 +39,7 @@ func (s *Signature) Verify(pub crypto.PublicKey, digest, sig []byte) error {
 	if pub == nil {
 		return fault.New(fault.AlgorithmUnsupported, "", "the key's algorithm")
 	}
-	if s.scheme == ed25519Scheme {
+	if s.SignsMessage() {
 		return fault.New(fault.AlgorithmMismatch, "", "%s signs the message, not a digest of it", s.Name)
 	}
 	if len(digest) != s.Digest.Size() {
@@ -136,7 +136,7 @@ func pkcs1Message(d *Digest, digest []byte, size int) ([]byte, bool) {
 
 // VerifyMessage is Verify over the message itself.
 func (s *Signature) VerifyMessage(pub crypto.PublicKey, message, sig []byte) error {
-	if s.scheme == ed25519Scheme {
+	if s.SignsMessage() {
 		return s.verifyEd25519(pub, message, sig)
 	}
 	d, err := s.digestUnder(pub)

@@ -26,14 +26,15 @@ func TestWycheproof(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// Verifying on a brainpool curve takes milliseconds, and everything takes
-			// ten times as long under the race detector.
+			// Verifying on a brainpool curve and on P-521 takes milliseconds, and
+			// everything takes ten times as long under the race detector. make
+			// conformance runs every vector.
 			step := 1
 			switch {
 			case testing.Short():
 				step = 40
-			case strings.Contains(name, "brainpool"):
-				step = 6
+			case strings.Contains(name, "brainpool"), strings.Contains(name, "secp521"):
+				step = 8
 			}
 			checked := 0
 			for _, g := range readGroups(t, file) {

@@ -42,7 +42,7 @@ type Template struct {
 }
 
 // Sign makes a SignedData with one signer, in DER. The key may live anywhere:
-// only its digest goes to it. The result is checked with the certificate's
+// only its digest goes to it (to Ed25519 the attributes themselves). The result is checked with the certificate's
 // public key before it is returned, so a wrong pair, or a token that answers
 // with rubbish, never produces a message.
 func Sign(t Template, key crypto.Signer) ([]byte, error) {
@@ -70,12 +70,11 @@ func Sign(t Template, key crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest := t.Digest.Sum(signed)
-	value, err := key.Sign(t.Random, digest, algorithm.SignerOpts())
+	value, err := key.Sign(t.Random, algorithm.Input(signed), algorithm.SignerOpts())
 	if err != nil {
 		return nil, fault.Wrap(err, fault.SigningFailed, "", "the key did not sign")
 	}
-	if err := algorithm.Verify(certificate.PublicKey, digest, value); err != nil {
+	if err := algorithm.VerifyMessage(certificate.PublicKey, signed, value); err != nil {
 		return nil, fault.Wrap(err, fault.SigningFailed, "", "the key's answer does not verify")
 	}
 	info, err := t.signerInfo(certificate, signed, algorithm.Identifier(), value)

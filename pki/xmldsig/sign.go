@@ -17,6 +17,9 @@ type Form struct {
 	SignedInfo Method // canonicalisation of SignedInfo
 	Content    Method // last transform of the Reference
 	KeyInfo    KeyForm
+	// Algorithm is what the key signs with. Nil: a key of GOST or Ed25519 its
+	// own, RSA and ECDSA with SHA-256.
+	Algorithm *algo.Signature
 }
 
 // WSSecurity is the form of ШЭП's transport signature: exclusive
@@ -35,9 +38,13 @@ type Key struct {
 }
 
 // Sign puts a signature at the end of parent over target, which must have an
-// Id, or over the whole document when target is nil. SHA-256.
+// Id, or over the whole document when target is nil. The Reference is digested
+// as the algorithm digests. Errors: algorithm_key_mismatch for the certificate,
+// or the algorithm, of another key; algorithm_unsupported for an algorithm that
+// XML-DSig has no name for; xml_algorithm_weak for SHA-1; signature_invalid for
+// a key that answers rubbish.
 func Sign(d *Document, f Form, k Key, parent, target *Element) error {
-	algorithm, err := k.algorithm()
+	algorithm, err := k.algorithm(f.Algorithm)
 	if err != nil {
 		return err
 	}
@@ -71,23 +78,43 @@ func Sign(d *Document, f Form, k Key, parent, target *Element) error {
 	return nil
 }
 
-// algorithm chooses what the key signs with, and checks that the certificate
-// is this key's: a mix-up would only show at the peer.
-func (k Key) algorithm() (*algo.Signature, error) {
+// algorithm chooses what the key signs with, if the form does not say, and checks
+// that the certificate is this key's: a mix-up would only show at the peer.
+func (k Key) algorithm(wanted *algo.Signature) (*algo.Signature, error) {
 	public, comparable := k.Signer.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !comparable || !public.Equal(k.Certificate.PublicKey) {
 		return nil, fault.New(fault.AlgorithmKeyMismatch, "", "the certificate is not this key's")
 	}
-	return algo.SignatureFor(k.Signer.Public(), algo.SHA256)
+	if wanted == nil {
+		var err error
+		if wanted, err = algo.SignatureFor(public, algo.DigestFor(public)); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case wanted.Digest == algo.SHA1:
+		return nil, fault.New(fault.XMLAlgorithmWeak, "", "%s", wanted.Name)
+	case wanted.URI == "" || wanted.Digest.URI == "":
+		return nil, fault.New(fault.AlgorithmUnsupported, "", "%s has no identifier in XML-DSig", wanted.Name)
+	}
+	return wanted, nil
 }
 
+// sign gives the SignatureValue. What the key answered is verified: a token that
+// answers rubbish, or has another kind of key than the algorithm's, makes no
+// signature.
 func (k Key) sign(algorithm *algo.Signature, message []byte) ([]byte, error) {
-	value, err := k.Signer.Sign(rand.Reader, algorithm.Digest.Sum(message), algorithm.SignerOpts())
+	value, err := k.Signer.Sign(rand.Reader, algorithm.Input(message), algorithm.SignerOpts())
 	if err != nil {
 		return nil, fmt.Errorf("sign XML: %w", err)
 	}
 	if public, ok := k.Signer.Public().(*ecdsa.PublicKey); ok {
-		return algo.RawECDSA(public, value)
+		if value, err = algo.RawECDSA(public, value); err != nil {
+			return nil, err
+		}
+	}
+	if err := algorithm.VerifyRawMessage(k.Signer.Public(), message, value); err != nil {
+		return nil, fmt.Errorf("check the key's answer: %w", err)
 	}
 	return value, nil
 }

@@ -106,7 +106,7 @@ func verifyEnvelope(t testing.TB, text string) (*Verified, error) {
 }
 
 func TestSignedVerifies(t *testing.T) {
-	for name, k := range map[string]Key{"RSA": rsaKey(), "ECDSA": ecKey()} {
+	for name, k := range map[string]Key{"RSA": rsaKey(), "ECDSA": ecKey(), "Ed25519": edKey(), "GOST 2004": gostKey(0), "GOST 2015": gostKey(1)} {
 		v, err := verifyPayload(t, signedPayload(t, k))
 		if err != nil {
 			t.Fatalf("%s payload: %v", name, err)
