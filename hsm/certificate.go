@@ -29,16 +29,16 @@ func (t *Token) PutCertificate(ctx context.Context, label string, id, der []byte
 	if err != nil {
 		return err
 	}
-	return t.write(ctx, func(session pkcs11.SessionHandle) error {
-		earlier, err := objects{t.lib.ctx, session}.certificates(label)
+	return t.write(ctx, func(s *session) error {
+		earlier, err := t.objects(s).certificates(label)
 		if err != nil {
 			return err
 		}
-		if _, err := t.lib.ctx.CreateObject(session, template); err != nil {
+		if _, err := t.lib.ctx.CreateObject(s.handle, template); err != nil {
 			return explain("C_CreateObject", err)
 		}
 		for _, handle := range earlier {
-			if err := t.lib.ctx.DestroyObject(session, handle); err != nil {
+			if err := t.lib.ctx.DestroyObject(s.handle, handle); err != nil {
 				return explain("C_DestroyObject", err)
 			}
 		}
@@ -75,8 +75,8 @@ func derInteger(n *big.Int) ([]byte, error) {
 // Certificate returns the DER of the certificate with the label.
 func (t *Token) Certificate(ctx context.Context, label string) ([]byte, error) {
 	var der []byte
-	err := t.do(ctx, func(session pkcs11.SessionHandle) error {
-		o := objects{t.lib.ctx, session}
+	err := t.do(ctx, shared, nil, func(s *session) error {
+		o := t.objects(s)
 		found, err := o.certificates(label)
 		if err != nil {
 			return err

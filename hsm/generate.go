@@ -20,7 +20,11 @@ const (
 	RSA4096 Algorithm = "RSA-4096"
 	P256    Algorithm = "P-256"
 	P384    Algorithm = "P-384"
+	Ed25519 Algorithm = "Ed25519"
 )
+
+// Algorithms lists the kinds of keys that can be generated.
+func Algorithms() []Algorithm { return []Algorithm{RSA2048, RSA3072, RSA4096, P256, P384, Ed25519} }
 
 var rsaBits = map[Algorithm]int{RSA2048: 2048, RSA3072: 3072, RSA4096: 4096}
 
@@ -53,12 +57,12 @@ func (t *Token) Generate(ctx context.Context, spec KeySpec) (*Key, error) {
 		rand.Read(spec.ID)
 	}
 	var public, private pkcs11.ObjectHandle
-	err = t.write(ctx, func(session pkcs11.SessionHandle) error {
-		if err := (objects{t.lib.ctx, session}).mustBeFree(spec); err != nil {
+	err = t.write(ctx, func(s *session) error {
+		if err := t.objects(s).mustBeFree(spec); err != nil {
 			return err
 		}
 		var err error
-		public, private, err = t.lib.ctx.GenerateKeyPair(session, []*pkcs11.Mechanism{mechanism},
+		public, private, err = t.lib.ctx.GenerateKeyPair(s.handle, []*pkcs11.Mechanism{mechanism},
 			append(keyParameters, spec.publicTemplate()...), spec.privateTemplate())
 		return explain("C_GenerateKeyPair", err)
 	})
@@ -90,6 +94,11 @@ func (s KeySpec) mechanism() (*pkcs11.Mechanism, []*pkcs11.Attribute, error) {
 				pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, row.params),
 			}, nil
 		}
+	}
+	if s.Algorithm == Ed25519 {
+		return pkcs11.NewMechanism(ckmECEdwardsKeyPairGen, nil), []*pkcs11.Attribute{
+			pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, edwards25519[0]),
+		}, nil
 	}
 	return nil, nil, fault.New(fault.HSMKeyUnsupported, "", "keys of kind %q are not generated", s.Algorithm)
 }
@@ -145,8 +154,12 @@ func (t *Token) proven(ctx context.Context, id []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = t.do(ctx, func(session pkcs11.SessionHandle) error {
-		return objects{t.lib.ctx, session}.checkConfined(pkcs11.ObjectHandle(key.handle.Load()))
+	err = t.do(ctx, shared, key, func(s *session) error {
+		handle, err := key.handleIn(s)
+		if err != nil {
+			return err
+		}
+		return t.objects(s).checkConfined(handle)
 	})
 	if err != nil {
 		return nil, err
@@ -175,10 +188,10 @@ func (o objects) checkConfined(private pkcs11.ObjectHandle) error {
 }
 
 func (t *Token) destroy(ctx context.Context, handles ...pkcs11.ObjectHandle) error {
-	return t.write(ctx, func(session pkcs11.SessionHandle) error {
+	return t.write(ctx, func(s *session) error {
 		var errs []error
 		for _, handle := range handles {
-			errs = append(errs, explain("C_DestroyObject", t.lib.ctx.DestroyObject(session, handle)))
+			errs = append(errs, explain("C_DestroyObject", t.lib.ctx.DestroyObject(s.handle, handle)))
 		}
 		return errors.Join(errs...)
 	})

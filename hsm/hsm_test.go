@@ -201,7 +201,7 @@ func TestOpenModuleRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"libsofthsm2.so", "", filepath.Join(dir, "none.so"), dir, text, loose} {
-		if _, err := hsm.OpenModule(path); !fault.Is(err, fault.HSMModuleUnusable) {
+		if _, err := hsm.OpenModule(path, hsm.Options{Now: time.Now}); !fault.Is(err, fault.HSMModuleUnusable) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
@@ -213,7 +213,7 @@ func TestModuleIsSharedAndOutlivesItsFirstUser(t *testing.T) {
 	if err := os.Symlink(soft.ModulePath, link); err != nil {
 		t.Fatal(err)
 	}
-	second, err := hsm.OpenModule(link)
+	second, err := hsm.OpenModule(link, hsm.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestModuleIsSharedAndOutlivesItsFirstUser(t *testing.T) {
 
 func TestTokenOutlivesItsModule(t *testing.T) {
 	soft := hsmtest.SoftHSM(t)
-	module, err := hsm.OpenModule(soft.ModulePath)
+	module, err := hsm.OpenModule(soft.ModulePath, hsm.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,17 +5,19 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/gost"
 )
 
 // signWaitMax is how long Sign, which has no context, waits for a session.
@@ -27,7 +29,19 @@ type Key struct {
 	label  string
 	id     []byte
 	public crypto.PublicKey
-	handle atomic.Uint64 // of the private key; changes when it is found again
+	scheme scheme
+	// askAlways: the key wants the PIN for each signature
+	// (CKA_ALWAYS_AUTHENTICATE). Not every module says so beforehand.
+	askAlways atomic.Bool
+
+	at      atomic.Pointer[place]
+	finding sync.Mutex
+}
+
+// place is where a key was found: a handle is good for the age it is of.
+type place struct {
+	handle pkcs11.ObjectHandle
+	age    age
 }
 
 var _ crypto.Signer = (*Key)(nil)
@@ -44,29 +58,56 @@ func (t *Token) KeyByID(ctx context.Context, id []byte) (*Key, error) {
 }
 
 func (t *Token) findKey(ctx context.Context, by *pkcs11.Attribute) (*Key, error) {
-	k := &Key{token: t}
-	err := t.do(ctx, func(session pkcs11.SessionHandle) error {
-		o := objects{t.lib.ctx, session}
+	var found *Key
+	err := t.do(ctx, shared, nil, func(s *session) (err error) {
+		o := t.objects(s)
 		handle, err := o.privateKey(by)
 		if err != nil {
 			return err
 		}
-		if k.label, k.id, err = o.names(handle); err != nil {
-			return err
-		}
-		if k.public, err = o.publicKey(handle, k.id, k.label); err != nil {
-			return err
-		}
-		k.handle.Store(uint64(handle))
-		return o.checkUsable(handle)
+		found, err = t.readKey(o, handle, s.age)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	return t.inUse(found), nil
+}
+
+func (t *Token) readKey(o objects, handle pkcs11.ObjectHandle, at age) (*Key, error) {
+	k := &Key{token: t}
+	var err error
+	if k.label, k.id, err = o.names(handle); err != nil {
+		return nil, err
+	}
+	if k.public, err = o.publicKey(k.id, k.label); err != nil {
+		return nil, err
+	}
+	if k.scheme, err = o.schemeOf(k.public); err != nil {
+		return nil, err
+	}
+	always, _ := o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE)
+	k.askAlways.Store(always)
+	k.at.Store(&place{handle, at})
 	return k, nil
 }
 
-// Public returns the public key, an *rsa.PublicKey or an *ecdsa.PublicKey.
+// inUse keeps one Key for each key of the token, however often it is asked for:
+// those are proven when the token comes back.
+func (t *Token) inUse(k *Key) *Key {
+	name := string(k.id) + "\x00" + k.label
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known := t.keys[name]; known != nil && samePublicKey(known.public, k.public) {
+		known.at.Store(k.at.Load())
+		return known
+	}
+	t.keys[name] = k
+	return k
+}
+
+// Public returns the public key: an *rsa.PublicKey, *ecdsa.PublicKey,
+// ed25519.PublicKey or *gost.PublicKey.
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // Label is the key's CKA_LABEL.
@@ -75,9 +116,15 @@ func (k *Key) Label() string { return k.label }
 // ID is the key's CKA_ID.
 func (k *Key) ID() []byte { return bytes.Clone(k.id) }
 
+// Token is where the key is.
+func (k *Key) Token() *Token { return k.token }
+
 // Sign signs a digest: RSA by PKCS#1 v1.5, or by PSS when opts is
-// *rsa.PSSOptions; ECDSA to an ASN.1 DER signature. The token makes its own
-// random numbers; the reader is not used.
+// *rsa.PSSOptions; ECDSA to an ASN.1 DER signature; GOST to the layout of the
+// key's own algorithm (gost.Layout), with options that name no hash function.
+// Ed25519 signs the message itself (RFC 8032), with options that name no hash
+// function either. The token makes its own random numbers; the reader is not
+// used.
 func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), signWaitMax)
 	defer cancel()
@@ -87,54 +134,89 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 // SignContext is Sign with a context that bounds the wait for a session. The
 // call into the token itself cannot be interrupted.
 func (k *Key) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	op, err := operationFor(k.public, digest, opts)
+	op, err := k.scheme.operation(digest, opts)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := k.sign(ctx, op)
-	if meaningOf(err).action == findAgain {
-		if err := k.find(ctx); err != nil {
-			return nil, err
-		}
-		raw, err = k.sign(ctx, op)
-	}
+	var raw []byte
+	// A key that turns out to ask always is signed with alone from then on.
+	err = k.token.do(ctx, k.hold(), k, func(s *session) (err error) {
+		raw, err = k.signIn(s, op)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	return op.encode(raw)
 }
 
-func (k *Key) sign(ctx context.Context, op operation) ([]byte, error) {
-	var raw []byte
-	err := k.token.do(ctx, func(session pkcs11.SessionHandle) error {
-		p11 := k.token.lib.ctx
-		if err := p11.SignInit(session, []*pkcs11.Mechanism{op.mechanism}, pkcs11.ObjectHandle(k.handle.Load())); err != nil {
-			return explain("C_SignInit", err)
+func (k *Key) hold() hold { return hold(k.askAlways.Load()) }
+
+// signIn makes the signature in a session.
+func (k *Key) signIn(s *session, op operation) ([]byte, error) {
+	handle, err := k.handleIn(s)
+	if err != nil {
+		return nil, err
+	}
+	began := k.token.options.Now()
+	p11 := k.token.lib.ctx
+	if err := p11.SignInit(s.handle, []*pkcs11.Mechanism{op.mechanism}, handle); err != nil {
+		return nil, explain("C_SignInit", err)
+	}
+	if k.askAlways.Load() {
+		if err := k.token.logInForOne(s); err != nil {
+			return nil, err
 		}
-		var err error
-		raw, err = p11.Sign(session, op.input)
-		return explain("C_Sign", err)
-	})
-	return raw, err
+	}
+	raw, err := p11.Sign(s.handle, op.input)
+	if err != nil {
+		return nil, explain("C_Sign", err)
+	}
+	k.token.options.Metrics.signed(k.token.label, k.label, k.token.options.Now().Sub(began))
+	return raw, nil
 }
 
-// find looks the private key up again after its handle went stale. Handles and
-// slots are reused, so the public key is compared: another card may be in the
-// reader by now.
-func (k *Key) find(ctx context.Context) error {
-	by := pkcs11.NewAttribute(pkcs11.CKA_ID, k.id)
-	if len(k.id) == 0 {
-		by = pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.label)
+// handleIn is the key's handle for a session. After a loss it is looked up again.
+// Handles and slots are reused, so the public key is compared: another card may
+// be in the reader by now.
+func (k *Key) handleIn(s *session) (pkcs11.ObjectHandle, error) {
+	if p := k.at.Load(); p != nil && p.age == s.age {
+		return p.handle, nil
 	}
-	again, err := k.token.findKey(ctx, by)
+	k.finding.Lock()
+	defer k.finding.Unlock()
+	if p := k.at.Load(); p != nil && p.age == s.age {
+		return p.handle, nil // somebody else found it meanwhile
+	}
+	o := k.token.objects(s)
+	handle, err := o.privateKey(k.name())
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if !samePublicKey(again.public, k.public) {
-		return fault.New(fault.HSMKeyUnsafe, "", "the key found under the same name is another key")
+	public, err := o.publicKey(k.id, k.label)
+	if err != nil {
+		return 0, err
 	}
-	k.handle.Store(again.handle.Load())
-	return nil
+	if !samePublicKey(public, k.public) {
+		return 0, fault.New(fault.HSMKeyUnsafe, "", "the key found under the same name is another key")
+	}
+	k.at.Store(&place{handle, s.age})
+	return handle, nil
+}
+
+// name is what the key is found by: its CKA_ID, or its label where it has none.
+func (k *Key) name() *pkcs11.Attribute {
+	if len(k.id) == 0 {
+		return pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.label)
+	}
+	return pkcs11.NewAttribute(pkcs11.CKA_ID, k.id)
+}
+
+// forget drops a handle of an age, not one that somebody has found since.
+func (k *Key) forget(at age) {
+	if p := k.at.Load(); p != nil && p.age == at {
+		k.at.CompareAndSwap(p, nil)
+	}
 }
 
 func samePublicKey(a, b crypto.PublicKey) bool {
@@ -145,112 +227,54 @@ func samePublicKey(a, b crypto.PublicKey) bool {
 // Prove signs a random challenge and verifies the signature outside the token.
 // It fails if the private and the public key do not belong together.
 func (k *Key) Prove(ctx context.Context) error {
-	var challenge [32]byte
-	rand.Read(challenge[:])
-	digest := sha256.Sum256(challenge[:])
-	signature, err := k.SignContext(ctx, digest[:], crypto.SHA256)
+	return k.token.do(ctx, k.hold(), k, k.proveIn)
+}
+
+func (k *Key) proveIn(s *session) error {
+	challenge, opts := newChallenge(k.public)
+	op, err := k.scheme.operation(challenge, opts)
 	if err != nil {
 		return err
 	}
-	if !verifies(k.public, digest[:], signature) {
+	raw, err := k.signIn(s, op)
+	if err != nil {
+		return err
+	}
+	signature, err := op.encode(raw)
+	if err != nil {
+		return err
+	}
+	if !verifies(k.public, challenge, signature) {
 		return fault.New(fault.HSMKeyUnsafe, "", "a signature of the token does not verify under the public key it shows")
 	}
 	return nil
 }
 
-func verifies(public crypto.PublicKey, digest, signature []byte) bool {
+// newChallenge is a random digest, or message, to sign with a key of that kind.
+func newChallenge(public crypto.PublicKey) ([]byte, crypto.SignerOpts) {
+	size, hash := sha256.Size, crypto.SHA256
+	switch public := public.(type) {
+	case ed25519.PublicKey:
+		hash = 0
+	case *gost.PublicKey:
+		size, hash = public.Curve().Size(), 0
+	}
+	challenge := make([]byte, size)
+	rand.Read(challenge)
+	return challenge, hash
+}
+
+// verifies checks a signature over a challenge.
+func verifies(public crypto.PublicKey, challenge, signature []byte) bool {
 	switch public := public.(type) {
 	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(public, crypto.SHA256, digest, signature) == nil
+		return rsa.VerifyPKCS1v15(public, crypto.SHA256, challenge, signature) == nil
 	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(public, digest, signature)
+		return ecdsa.VerifyASN1(public, challenge, signature)
+	case ed25519.PublicKey:
+		return ed25519.Verify(public, challenge, signature)
+	case *gost.PublicKey:
+		return public.Verify(public.Algorithm().Algorithm().Layout, challenge, signature) == nil
 	}
 	return false
-}
-
-// objects finds things in a token through one session.
-type objects struct {
-	ctx     *pkcs11.Ctx
-	session pkcs11.SessionHandle
-}
-
-// objectsMax: two are enough to know that a name is not unique, a few more that
-// a certificate was replaced while somebody else wrote another.
-const objectsMax = 16
-
-func (o objects) find(template ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
-	if err := o.ctx.FindObjectsInit(o.session, template); err != nil {
-		return nil, explain("C_FindObjectsInit", err)
-	}
-	defer func() { err = errors.Join(err, explain("C_FindObjectsFinal", o.ctx.FindObjectsFinal(o.session))) }()
-	// A module may give fewer than asked for at a time; only none means the end.
-	for len(found) < objectsMax {
-		more, _, err := o.ctx.FindObjects(o.session, objectsMax-len(found))
-		if err != nil {
-			return nil, explain("C_FindObjects", err)
-		}
-		if len(more) == 0 {
-			break
-		}
-		found = append(found, more...)
-	}
-	return found, nil
-}
-
-func (o objects) privateKey(by *pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-	found, err := o.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), by)
-	if err != nil {
-		return 0, err
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return 0, fault.New(fault.HSMKeyMissing, "", "no private key with this name")
-	}
-	return 0, fault.New(fault.HSMKeyAmbiguous, "", "%d private keys with this name", len(found))
-}
-
-func (o objects) names(handle pkcs11.ObjectHandle) (label string, id []byte, err error) {
-	values, err := o.values(handle, pkcs11.CKA_LABEL, pkcs11.CKA_ID)
-	if err != nil {
-		return "", nil, err
-	}
-	return string(values[0]), values[1], nil
-}
-
-// values reads attributes that every object of the class has.
-func (o objects) values(handle pkcs11.ObjectHandle, types ...uint) ([][]byte, error) {
-	template := make([]*pkcs11.Attribute, len(types))
-	for i, t := range types {
-		template[i] = pkcs11.NewAttribute(t, nil)
-	}
-	attributes, err := o.ctx.GetAttributeValue(o.session, handle, template)
-	if err != nil {
-		return nil, explain("C_GetAttributeValue", err)
-	}
-	values := make([][]byte, len(attributes))
-	for i, a := range attributes {
-		values[i] = a.Value
-	}
-	return values, nil
-}
-
-// flag reads a CK_BBOOL. known is false where the module does not have the
-// attribute (it came with PKCS#11 v2.20).
-func (o objects) flag(handle pkcs11.ObjectHandle, attribute uint) (value, known bool) {
-	values, err := o.values(handle, attribute)
-	if err != nil || len(values[0]) != 1 {
-		return false, false
-	}
-	return values[0][0] != 0, true
-}
-
-// checkUsable refuses a key that wants a login for every signature: the second
-// C_Sign would fail.
-func (o objects) checkUsable(handle pkcs11.ObjectHandle) error {
-	if always, _ := o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE); always {
-		return fault.New(fault.HSMKeyUnsupported, "", "the key asks for the PIN at every signature (CKA_ALWAYS_AUTHENTICATE)")
-	}
-	return nil
 }

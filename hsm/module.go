@@ -4,111 +4,75 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/senim-kz/senim/internal/fault"
 )
 
-// tokensMax bounds a module's slot list: a module that reports more is broken.
-const tokensMax = 4096
-
 // labelBytesMax is the size of CK_TOKEN_INFO.label (PKCS#11 v2.40 §3.2).
 const labelBytesMax = 32
 
+// Options of a module, for the tokens opened through it. Its restarts, which
+// concern all who use it, go by the options of who opened it first.
+type Options struct {
+	// Now is the clock. It is required.
+	Now func() time.Time
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *Metrics
+	// Log is told when a token goes, comes back or is refused, and of restarts;
+	// nil is silence.
+	Log *slog.Logger
+	// GOST lists the numbers under which the module knows GOST R 34.10. The
+	// standard's own numbers end with the keys of 2001, so without a row no GOST
+	// key is found.
+	GOST []GOSTMechanism
+	// SessionsMax bounds the sessions of each token; zero means 8. A token's own
+	// limit, where it is lower, counts.
+	SessionsMax int
+	// PollEvery is how often a token that is away is looked for; zero means 500 ms.
+	PollEvery time.Duration
+	// Load opens the library; nil loads the shared object at the path. Tests
+	// give a scripted one, and then the path is only its name.
+	Load func(path string) (Cryptoki, error)
+}
+
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log
+}
+
 // Module is an opened PKCS#11 library. It is safe for concurrent use.
 type Module struct {
-	lib   *library
-	close sync.Once
+	lib     *library
+	options Options
+	close   sync.Once
 }
-
-// library is the process-wide state of one shared object. C_Initialize and
-// C_Login act on the whole process (PKCS#11 v2.40 §5.4, §5.6), so this state
-// cannot belong to one Module.
-type library struct {
-	path string
-	ctx  *pkcs11.Ctx
-
-	refs int // guarded by libraries.mu
-
-	// login is held across C_GetSessionInfo and C_Login, and across C_InitToken
-	// to C_InitPIN: the login state is the token's, not the session's.
-	login sync.Mutex
-	// refused holds, per token, the refusal of its PIN; guarded by login.
-	refused map[string]error
-}
-
-// libraries is the one registry of what this process has loaded. An entry is
-// never removed: a library is finalised when nobody uses it, but not unloaded,
-// because OpenSSL's exit handlers inside SoftHSM do not survive dlclose.
-var libraries = struct {
-	mu     sync.Mutex
-	byPath map[string]*library
-}{byPath: make(map[string]*library)}
 
 // OpenModule loads and initialises the library at an absolute path. Opening the
 // same file again, under whatever name, shares it.
-func OpenModule(path string) (*Module, error) {
-	if !filepath.IsAbs(path) {
-		return nil, fault.New(fault.HSMModuleUnusable, path, "the module's path must be absolute, so that nobody's search path decides what is loaded")
+func OpenModule(path string, o Options) (*Module, error) {
+	if o.Now == nil {
+		return nil, fault.New(fault.BadArgument, "", "a module needs a clock")
 	}
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.HSMModuleUnusable, "", "find the module")
+	if o.Load == nil {
+		real, err := realPath(path)
+		if err != nil {
+			return nil, err
+		}
+		path = real
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.HSMModuleUnusable, "", "find the module")
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
-		return nil, fault.New(fault.HSMModuleUnusable, path, "the module must be a regular file that only its owner can write")
-	}
-	lib, err := acquireLibrary(path)
+	lib, err := acquireLibrary(path, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Module{lib: lib}, nil
-}
-
-func acquireLibrary(path string) (*library, error) {
-	libraries.mu.Lock()
-	defer libraries.mu.Unlock()
-	lib := libraries.byPath[path]
-	if lib == nil {
-		ctx := pkcs11.New(path)
-		if ctx == nil {
-			return nil, fault.New(fault.HSMModuleUnusable, path, "the file is not a PKCS#11 library for this machine")
-		}
-		lib = &library{path: path, ctx: ctx, refused: make(map[string]error)}
-		libraries.byPath[path] = lib
-	}
-	if lib.refs == 0 {
-		if err := lib.ctx.Initialize(); err != nil {
-			return nil, fault.Wrap(err, fault.HSMModuleUnusable, path, "C_Initialize")
-		}
-	}
-	lib.refs++
-	return lib, nil
-}
-
-func (l *library) retain() {
-	libraries.mu.Lock()
-	defer libraries.mu.Unlock()
-	l.refs++
-}
-
-func (l *library) release() error {
-	libraries.mu.Lock()
-	defer libraries.mu.Unlock()
-	l.refs--
-	if l.refs > 0 {
-		return nil
-	}
-	return explain("C_Finalize", l.ctx.Finalize())
+	return &Module{lib: lib, options: o}, nil
 }
 
 // Close lets the library go; it is finalised when the last Module and the last
@@ -122,102 +86,26 @@ func (m *Module) Close() error {
 // Path is the library's real path.
 func (m *Module) Path() string { return m.lib.path }
 
-// TokenInfo describes a token and the slot it is in.
-type TokenInfo struct {
-	Label        string `json:"label"`
-	Manufacturer string `json:"manufacturer"`
-	Model        string `json:"model"`
-	Serial       string `json:"serial"`
-
-	SlotID           uint   `json:"slot_id"`
-	SlotDescription  string `json:"slot_description"`
-	SlotManufacturer string `json:"slot_manufacturer"`
-
-	Initialized bool `json:"initialized"`
-	// Software is true for a token whose keys are files on this machine's disk.
-	Software bool `json:"software"`
-
-	sessionsMax uint // 0 when the token states no limit
-}
-
-// softwareTokens lists the makers whose tokens live in ordinary files.
-var softwareTokens = []struct{ manufacturer, model string }{
-	{"SoftHSM", ""},
-	{"IBM", "Soft"}, // opencryptoki's soft token
-	{"Mozilla", ""}, // NSS softokn
-	{"Kryoptic", ""},
-	{"GnuTLS", ""},
-	{"", "SoftHSM"},
-}
-
-func isSoftware(manufacturer, model string) bool {
-	for _, row := range softwareTokens {
-		if strings.HasPrefix(manufacturer, row.manufacturer) && strings.HasPrefix(model, row.model) {
-			return true
-		}
-	}
-	return false
-}
-
-// identity names a token within its library for as long as the process lives.
-// Slot numbers are not stable.
-func (i TokenInfo) identity() string {
-	return strings.Join([]string{i.Manufacturer, i.Model, i.Serial, i.Label}, "\x00")
-}
-
 // Tokens lists the tokens present, initialised or not.
-func (m *Module) Tokens() ([]TokenInfo, error) { return m.lib.tokens() }
-
-func (l *library) tokens() ([]TokenInfo, error) {
-	slots, err := l.ctx.GetSlotList(true)
-	if err != nil {
-		return nil, explain("C_GetSlotList", err)
-	}
-	if len(slots) > tokensMax {
-		return nil, fault.New(fault.HSMFailed, "", "the module reports %d tokens", len(slots))
-	}
+func (m *Module) Tokens() ([]TokenInfo, error) {
 	var tokens []TokenInfo
-	for _, slot := range slots {
-		info, err := l.tokenInfo(slot)
-		if isAbsent(err) {
-			continue // pulled out between the two calls
-		}
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, info)
-	}
-	return tokens, nil
+	err := m.lib.inside(context.Background(), func() (err error) {
+		tokens, err = m.lib.tokens()
+		return err
+	})
+	return tokens, err
 }
 
-func (l *library) tokenInfo(slot uint) (TokenInfo, error) {
-	si, err := l.ctx.GetSlotInfo(slot)
-	if err != nil {
-		return TokenInfo{}, explain("C_GetSlotInfo", err)
-	}
-	ti, err := l.ctx.GetTokenInfo(slot)
-	if err != nil {
-		return TokenInfo{}, explain("C_GetTokenInfo", err)
-	}
-	info := TokenInfo{
-		Label: unpad(ti.Label), Manufacturer: unpad(ti.ManufacturerID), Model: unpad(ti.Model), Serial: unpad(ti.SerialNumber),
-		SlotID: slot, SlotDescription: unpad(si.SlotDescription), SlotManufacturer: unpad(si.ManufacturerID),
-		Initialized: ti.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0,
-	}
-	info.Software = isSoftware(info.Manufacturer, info.Model)
-	// CK_EFFECTIVELY_INFINITE is 0 and CK_UNAVAILABLE_INFORMATION is all ones
-	// (PKCS#11 v2.40 §3.2); opencryptoki reports 2^64-2 for "many".
-	if n := ti.MaxSessionCount; n < 1<<31 {
-		info.sessionsMax = n
-	}
-	return info, nil
+// Unlatch lets the token's PIN be tried again. Only an operator may decide that,
+// who has found out why it was refused: each attempt counts.
+func (m *Module) Unlatch(token TokenInfo) {
+	m.lib.login.Lock()
+	defer m.lib.login.Unlock()
+	delete(m.lib.refused, token.identity())
 }
 
-// unpad strips the blanks, and the zero bytes of careless modules, that fill
-// PKCS#11's fixed-length strings.
-func unpad(s string) string { return strings.TrimRight(s, " \x00") }
-
-// Token opens the one token that the RFC 7512 URI describes and logs in.
+// Token opens the one token that the RFC 7512 URI describes and logs in. A URI
+// that names an object besides is refused.
 func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error) {
 	u, err := ParseURI(uri)
 	if err != nil {
@@ -226,11 +114,15 @@ func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error)
 	if u.namesObject() {
 		return nil, fault.New(fault.HSMTokenURIInvalid, "", "the URI must describe a token, and names an object in it")
 	}
-	info, err := m.lib.choose(u)
+	var info TokenInfo
+	err = m.lib.inside(ctx, func() (err error) {
+		info, err = m.lib.choose(u)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return openToken(ctx, m.lib, info, pin)
+	return openToken(ctx, m, info, pin)
 }
 
 // choose returns the one initialised token that matches. Anything else is an
@@ -276,18 +168,22 @@ func (m *Module) InitToken(label string, so, user PIN) error {
 	if label == "" || len(label) > labelBytesMax {
 		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes", labelBytesMax)
 	}
-	m.lib.login.Lock()
-	defer m.lib.login.Unlock()
-	slot, err := m.lib.blankSlot(label)
+	return m.lib.inside(context.Background(), func() error { return m.lib.initToken(label, so, user) })
+}
+
+func (l *library) initToken(label string, so, user PIN) error {
+	l.login.Lock()
+	defer l.login.Unlock()
+	slot, err := l.blankSlot(label)
 	if err != nil {
 		return err
 	}
 	return so.use(func(soPIN string) error {
 		return user.use(func(userPIN string) error {
-			if err := m.lib.ctx.InitToken(slot, soPIN, label); err != nil {
+			if err := l.ctx.InitToken(slot, soPIN, label); err != nil {
 				return explain("C_InitToken", err)
 			}
-			return m.lib.setUserPIN(slot, soPIN, userPIN)
+			return l.setUserPIN(slot, soPIN, userPIN)
 		})
 	})
 }

@@ -3,6 +3,7 @@ package hsm
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"math/big"
 	"slices"
@@ -12,13 +13,49 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/gost"
 )
+
+// Numbers of PKCS#11 v3.0 that the binding does not have.
+const (
+	ckmEDDSA               = 0x1057
+	ckmECEdwardsKeyPairGen = 0x1055
+	ckkECEdwards           = 0x40
+)
+
+// messageBytesMax bounds what Ed25519 signs, which is the message itself and goes
+// through the token twice.
+const messageBytesMax = 1 << 20
 
 // operation is one signature as the token is asked for it.
 type operation struct {
 	mechanism *pkcs11.Mechanism
 	input     []byte
 	encode    func(raw []byte) ([]byte, error)
+}
+
+// scheme makes the operations of one key.
+type scheme interface {
+	operation(digest []byte, opts crypto.SignerOpts) (operation, error)
+}
+
+// schemeOf chooses the scheme by the kind of key.
+func (o objects) schemeOf(public crypto.PublicKey) (scheme, error) {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		return rsaScheme{public}, nil
+	case *ecdsa.PublicKey:
+		return ecdsaScheme{public}, nil
+	case ed25519.PublicKey:
+		return ed25519Scheme{}, nil
+	case *gost.PublicKey:
+		for _, row := range o.gost {
+			if row.Key == public.Algorithm() {
+				return gostScheme{row, public.Curve().Size()}, nil
+			}
+		}
+	}
+	return nil, fault.New(fault.HSMKeyUnsupported, "", "no mechanism is known for keys of this kind")
 }
 
 // digests lists the hash functions that are signed: the DigestInfo of RFC 8017
@@ -39,42 +76,38 @@ func digestInfo(arc, size byte) []byte {
 	return []byte{0x30, 17 + size, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc, 0x05, 0x00, 0x04, size}
 }
 
-func operationFor(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (operation, error) {
-	hash := opts.HashFunc()
-	row, listed := digests[hash]
-	if !listed {
-		return operation{}, fault.New(fault.BadArgument, "", "signatures over SHA-224, SHA-256, SHA-384 and SHA-512 only, got %v", hash)
+// checkDigest wants a hash function that is listed and a digest of its size.
+func checkDigest(digest []byte, hash crypto.Hash) error {
+	if _, listed := digests[hash]; !listed {
+		return fault.New(fault.BadArgument, "", "signatures over SHA-224, SHA-256, SHA-384 and SHA-512 only, got %v", hash)
 	}
 	if len(digest) != hash.Size() {
-		return operation{}, fault.New(fault.BadArgument, "", "a digest of %d bytes is not one of %v", len(digest), hash)
+		return fault.New(fault.BadArgument, "", "a digest of %d bytes is not one of %v", len(digest), hash)
 	}
-	switch public := public.(type) {
-	case *rsa.PublicKey:
-		if pss, ok := opts.(*rsa.PSSOptions); ok {
-			return operationPSS(public, digest, hash, pss.SaltLength, row.hash, row.maskHash)
-		}
-		return operation{
-			mechanism: pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil),
-			input:     slices.Concat(row.info, digest),
-			encode:    rawRSA(public),
-		}, nil
-	case *ecdsa.PublicKey:
-		size := (public.Curve.Params().N.BitLen() + 7) / 8
-		return operation{
-			mechanism: pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil),
-			// The leftmost bits of a digest longer than the group order
-			// (FIPS 186-5 §6.4.1): some tokens refuse to cut it themselves.
-			input:  digest[:min(len(digest), size)],
-			encode: func(raw []byte) ([]byte, error) { return encodeECDSA(raw, public) },
-		}, nil
-	}
-	return operation{}, fault.New(fault.HSMKeyUnsupported, "", "the key is neither RSA nor ECDSA")
+	return nil
 }
 
-// operationPSS gives the salt lengths of crypto/rsa their meaning there: "auto"
-// is as long as fits (RFC 8017 §9.1.1), "equals hash" is what policies demand.
-func operationPSS(public *rsa.PublicKey, digest []byte, hash crypto.Hash, saltLength int, hashNumber, maskNumber uint) (operation, error) {
-	saltMax := (public.N.BitLen()-1+7)/8 - 2 - hash.Size()
+type rsaScheme struct{ public *rsa.PublicKey }
+
+func (s rsaScheme) operation(digest []byte, opts crypto.SignerOpts) (operation, error) {
+	hash := opts.HashFunc()
+	if err := checkDigest(digest, hash); err != nil {
+		return operation{}, err
+	}
+	if pss, ok := opts.(*rsa.PSSOptions); ok {
+		return s.pss(digest, hash, pss.SaltLength)
+	}
+	return operation{
+		mechanism: pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil),
+		input:     slices.Concat(digests[hash].info, digest),
+		encode:    s.encode,
+	}, nil
+}
+
+// pss gives the salt lengths of crypto/rsa their meaning there: "auto" is as long
+// as fits (RFC 8017 §9.1.1), "equals hash" is what policies demand.
+func (s rsaScheme) pss(digest []byte, hash crypto.Hash, saltLength int) (operation, error) {
+	saltMax := (s.public.N.BitLen()-1+7)/8 - 2 - hash.Size()
 	switch saltLength {
 	case rsa.PSSSaltLengthAuto:
 		saltLength = saltMax
@@ -84,33 +117,41 @@ func operationPSS(public *rsa.PublicKey, digest []byte, hash crypto.Hash, saltLe
 	if saltLength < 0 || saltLength > saltMax {
 		return operation{}, fault.New(fault.BadArgument, "", "a PSS salt of %d bytes does not fit", saltLength)
 	}
-	parameters := pkcs11.NewPSSParams(hashNumber, maskNumber, uint(saltLength))
-	return operation{
-		mechanism: pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, parameters),
-		input:     digest,
-		encode:    rawRSA(public),
-	}, nil
+	row := digests[hash]
+	parameters := pkcs11.NewPSSParams(row.hash, row.maskHash, uint(saltLength))
+	return operation{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, parameters), digest, s.encode}, nil
 }
 
-func rawRSA(public *rsa.PublicKey) func([]byte) ([]byte, error) {
-	return func(raw []byte) ([]byte, error) {
-		if len(raw) != public.Size() {
-			return nil, fault.New(fault.HSMFailed, "", "the token returned an RSA signature of %d bytes", len(raw))
-		}
-		return raw, nil
+func (s rsaScheme) encode(raw []byte) ([]byte, error) {
+	if len(raw) != s.public.Size() {
+		return nil, fault.New(fault.HSMFailed, "", "the token returned an RSA signature of %d bytes", len(raw))
 	}
+	return raw, nil
 }
 
-// encodeECDSA turns r || s (PKCS#11 v2.40 mechanisms §2.3.1) into the
-// Ecdsa-Sig-Value of RFC 5480.
-func encodeECDSA(raw []byte, public *ecdsa.PublicKey) ([]byte, error) {
-	order := public.Curve.Params().N
+type ecdsaScheme struct{ public *ecdsa.PublicKey }
+
+func (s ecdsaScheme) operation(digest []byte, opts crypto.SignerOpts) (operation, error) {
+	if err := checkDigest(digest, opts.HashFunc()); err != nil {
+		return operation{}, err
+	}
+	size := (s.public.Curve.Params().N.BitLen() + 7) / 8
+	// The leftmost bits of a digest longer than the group order (FIPS 186-5
+	// §6.4.1): some tokens refuse to cut it themselves.
+	input := digest[:min(len(digest), size)]
+	return operation{pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), input, s.encode}, nil
+}
+
+// encode turns r || s (PKCS#11 v2.40 mechanisms §2.3.1) into the Ecdsa-Sig-Value
+// of RFC 5480.
+func (s ecdsaScheme) encode(raw []byte) ([]byte, error) {
+	order := s.public.Curve.Params().N
 	size := (order.BitLen() + 7) / 8
 	if len(raw) != 2*size {
 		return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature of %d bytes", len(raw))
 	}
-	r, s := new(big.Int).SetBytes(raw[:size]), new(big.Int).SetBytes(raw[size:])
-	for _, n := range []*big.Int{r, s} {
+	r, v := new(big.Int).SetBytes(raw[:size]), new(big.Int).SetBytes(raw[size:])
+	for _, n := range []*big.Int{r, v} {
 		if n.Sign() == 0 || n.Cmp(order) >= 0 {
 			return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature outside the group")
 		}
@@ -118,7 +159,26 @@ func encodeECDSA(raw []byte, public *ecdsa.PublicKey) ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1BigInt(r)
-		b.AddASN1BigInt(s)
+		b.AddASN1BigInt(v)
 	})
 	return b.Bytes()
+}
+
+type ed25519Scheme struct{}
+
+// operation wants pure Ed25519 (RFC 8032 §5.1): no hash function before, no
+// context.
+func (ed25519Scheme) operation(message []byte, opts crypto.SignerOpts) (operation, error) {
+	if o, ok := opts.(*ed25519.Options); opts.HashFunc() != 0 || ok && o.Context != "" {
+		return operation{}, fault.New(fault.BadArgument, "", "Ed25519 signs the message itself, without a context")
+	}
+	if len(message) > messageBytesMax {
+		return operation{}, fault.New(fault.BadArgument, "", "a message of more than %d bytes", messageBytesMax)
+	}
+	return operation{pkcs11.NewMechanism(ckmEDDSA, nil), message, func(raw []byte) ([]byte, error) {
+		if len(raw) != ed25519.SignatureSize {
+			return nil, fault.New(fault.HSMFailed, "", "the token returned an Ed25519 signature of %d bytes", len(raw))
+		}
+		return raw, nil
+	}}, nil
 }

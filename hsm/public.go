@@ -4,17 +4,20 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
 	"math/big"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/gost"
 )
 
 const (
@@ -36,7 +39,7 @@ var curves = []struct {
 // publicKey reads the public key that belongs to a private key: the public key
 // object with the same CKA_ID (the same label where the key has no ID), or else
 // the certificate, since cards often hold no public key object.
-func (o objects) publicKey(private pkcs11.ObjectHandle, id []byte, label string) (crypto.PublicKey, error) {
+func (o objects) publicKey(id []byte, label string) (crypto.PublicKey, error) {
 	by := pkcs11.NewAttribute(pkcs11.CKA_ID, id)
 	if len(id) == 0 {
 		by = pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)
@@ -75,8 +78,15 @@ func (o objects) certifiedKey(certificate pkcs11.ObjectHandle) (crypto.PublicKey
 		return public, checkRSA(public)
 	case *ecdsa.PublicKey:
 		return public, checkCurve(public.Curve)
+	case ed25519.PublicKey:
+		return public, nil
 	}
-	return nil, fault.New(fault.HSMKeyUnsupported, "", "the certificate's key is neither RSA nor ECDSA")
+	// crypto/x509 knows no GOST.
+	public, err := gost.ParsePublicKey(parsed.RawSubjectPublicKeyInfo)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.HSMKeyUnsupported, "", "the certificate's key")
+	}
+	return public, nil
 }
 
 func (o objects) readPublicKey(handle pkcs11.ObjectHandle) (crypto.PublicKey, error) {
@@ -97,8 +107,14 @@ func (o objects) readPublicKey(handle pkcs11.ObjectHandle) (crypto.PublicKey, er
 			return nil, err
 		}
 		return parseEC(values[0], values[1])
+	case ckkECEdwards:
+		values, err := o.values(handle, pkcs11.CKA_EC_PARAMS, pkcs11.CKA_EC_POINT)
+		if err != nil {
+			return nil, err
+		}
+		return parseEd25519(values[0], values[1])
 	default:
-		return nil, fault.New(fault.HSMKeyUnsupported, "", "key type %#x is neither RSA nor EC", keyType)
+		return o.gostPublicKey(handle, keyType)
 	}
 }
 
@@ -163,4 +179,27 @@ func parseEC(params, point []byte) (*ecdsa.PublicKey, error) {
 		return public, nil
 	}
 	return nil, fault.New(fault.HSMKeyUnsupported, "", "the curve is neither P-256 nor P-384")
+}
+
+// edwards25519 names the curve as CKA_EC_PARAMS does: by the PrintableString of
+// PKCS#11 v3.0 (SoftHSM), or by the OID of RFC 8410.
+var edwards25519 = [][]byte{
+	append([]byte{0x13, 0x0c}, "edwards25519"...),
+	{0x06, 0x03, 0x2b, 0x65, 0x70},
+}
+
+// parseEd25519 reads CKA_EC_POINT: 32 bytes, in a DER OCTET STRING or bare.
+func parseEd25519(params, point []byte) (ed25519.PublicKey, error) {
+	known := slices.ContainsFunc(edwards25519, func(name []byte) bool { return bytes.Equal(name, params) })
+	if !known {
+		return nil, fault.New(fault.HSMKeyUnsupported, "", "the Edwards curve is not edwards25519")
+	}
+	if s := cryptobyte.String(point); len(point) != ed25519.PublicKeySize {
+		var inner cryptobyte.String
+		if !s.ReadASN1(&inner, asn1.OCTET_STRING) || !s.Empty() || len(inner) != ed25519.PublicKeySize {
+			return nil, fault.New(fault.HSMKeyUnsupported, "", "the token gives no point of its curve")
+		}
+		point = inner
+	}
+	return bytes.Clone(point), nil
 }

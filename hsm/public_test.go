@@ -90,14 +90,14 @@ func TestSignaturesThatATokenMustNotReturn(t *testing.T) {
 		"r is n":    slices.Concat(number(order), one),
 		"too long":  slices.Concat(one, one, one),
 	} {
-		if _, err := encodeECDSA(raw, &key.PublicKey); !fault.Is(err, fault.HSMFailed) {
+		if _, err := (ecdsaScheme{&key.PublicKey}).encode(raw); !fault.Is(err, fault.HSMFailed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if der, err := encodeECDSA(slices.Concat(one, one), &key.PublicKey); err != nil || !bytes.Equal(der, []byte{0x30, 6, 2, 1, 1, 2, 1, 1}) {
+	if der, err := (ecdsaScheme{&key.PublicKey}).encode(slices.Concat(one, one)); err != nil || !bytes.Equal(der, []byte{0x30, 6, 2, 1, 1, 2, 1, 1}) {
 		t.Errorf("%x %v", der, err)
 	}
-	op, err := operationFor(&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3}, make([]byte, 32), crypto.SHA256)
+	op, err := rsaScheme{&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3}}.operation(make([]byte, 32), crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestSoftwareTokensAreKnown(t *testing.T) {
 
 func TestPoolSize(t *testing.T) {
 	for sessionsMax, want := range map[uint]int{0: poolSessionsMax, 1: 1, 2: 1, 3: 2, 16: poolSessionsMax} {
-		if got := cap(newPool(sessionsMax, nil, nil).permits); got != want {
+		if got := cap(newPool(0, sessionsMax).permits); got != want {
 			t.Errorf("a token with %d sessions: pool of %d", sessionsMax, got)
 		}
 	}

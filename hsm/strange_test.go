@@ -23,7 +23,7 @@ func generateRaw(t *testing.T, token *hsm.Token, label string, curve []byte, pri
 	common := []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label), pkcs11.NewAttribute(pkcs11.CKA_ID, label),
 	}
-	err := token.Raw(t.Context(), func(p *pkcs11.Ctx, session pkcs11.SessionHandle) error {
+	err := token.Raw(t.Context(), func(p hsm.Cryptoki, session pkcs11.SessionHandle) error {
 		_, _, err := p.GenerateKeyPair(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},
 			slices.Concat(common, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, curve), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true)}),
 			slices.Concat(common, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true)}, private))
@@ -39,11 +39,9 @@ func TestKeysThatAreNotOurs(t *testing.T) {
 	generateRaw(t, soft.Token, "twin", p256)
 	generateRaw(t, soft.Token, "twin", p256)
 	generateRaw(t, soft.Token, "long curve", p521)
-	generateRaw(t, soft.Token, "asks always", p256, pkcs11.NewAttribute(pkcs11.CKA_ALWAYS_AUTHENTICATE, true))
 	for label, code := range map[string]fault.Code{
-		"twin":        fault.HSMKeyAmbiguous,
-		"long curve":  fault.HSMKeyUnsupported,
-		"asks always": fault.HSMKeyUnsupported,
+		"twin":       fault.HSMKeyAmbiguous,
+		"long curve": fault.HSMKeyUnsupported,
 	} {
 		if _, err := soft.Token.Key(t.Context(), label); !fault.Is(err, code) {
 			t.Errorf("%s: %v", label, err)
@@ -51,10 +49,25 @@ func TestKeysThatAreNotOurs(t *testing.T) {
 	}
 }
 
+// SoftHSM wants the login for each signature, as a card does.
+func TestKeyThatAsksAlways(t *testing.T) {
+	soft := hsmtest.SoftHSM(t)
+	generateRaw(t, soft.Token, "asks always", p256, pkcs11.NewAttribute(pkcs11.CKA_ALWAYS_AUTHENTICATE, true))
+	key, err := soft.Token.Key(t.Context(), "asks always")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := key.Prove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // destroy removes the objects of a class and label, as another program would.
 func destroy(t *testing.T, token *hsm.Token, class uint, label string) {
 	t.Helper()
-	err := token.Raw(t.Context(), func(p *pkcs11.Ctx, session pkcs11.SessionHandle) error {
+	err := token.Raw(t.Context(), func(p hsm.Cryptoki, session pkcs11.SessionHandle) error {
 		template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}
 		if err := p.FindObjectsInit(session, template); err != nil {
 			return err

@@ -4,130 +4,256 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/senim-kz/senim/internal/fault"
 )
 
+// State of a token.
+type State uint8
+
+// The states.
+const (
+	// Ready: the last that was heard of the token was good.
+	Ready State = iota
+	// Absent: the token is away or in disorder, and looked for. Calls fail with
+	// hsm_unavailable at once.
+	Absent
+	// Latched: the token refused its PIN. Nothing is tried until an operator has
+	// acted. Calls fail with pin_refused.
+	Latched
+	// Closed by its owner.
+	Closed
+)
+
+var stateNames = [...]string{Ready: "ready", Absent: "absent", Latched: "latched", Closed: "closed"}
+
+func (s State) String() string { return stateNames[s] }
+
 // Token is a logged-in token. It is safe for concurrent use.
 type Token struct {
 	lib      *library
-	info     TokenInfo
+	options  Options
+	identity string
+	label    string
 	pin      PIN
 	sessions *pool
+	// epoch counts the times that everything opened before became doubtful.
+	epoch atomic.Uint64
+	state atomic.Uint32 // a State; written under mu
+
+	mu      sync.Mutex
+	info    TokenInfo       // as last seen; the slot changes
+	cause   error           // why the token is not ready
+	settled chan struct{}   // closed when the token is no longer absent
+	keys    map[string]*Key // in use, by CKA_ID and label: proven when the token comes back
+
+	stop     context.Context // ends with Close
+	stopping context.CancelFunc
+	watching sync.WaitGroup
 	close    sync.Once
 }
 
+// age of a session or a handle: what is older than its token is not used.
+type age struct{ generation, epoch uint64 }
+
+func (t *Token) age() age { return age{t.lib.generation.Load(), t.epoch.Load()} }
+
 // openToken logs in at once, so that a wrong PIN stops the start of a service
 // and not its first signature.
-func openToken(ctx context.Context, lib *library, info TokenInfo, pin PIN) (*Token, error) {
-	t := &Token{lib: lib, info: info, pin: pin}
-	t.sessions = newPool(info.sessionsMax, t.openSession, t.closeSession)
-	lib.retain()
-	if err := t.do(ctx, func(pkcs11.SessionHandle) error { return nil }); err != nil {
+func openToken(ctx context.Context, m *Module, info TokenInfo, pin PIN) (*Token, error) {
+	t := &Token{lib: m.lib, options: m.options, identity: info.identity(), label: info.Label, info: info, pin: pin, keys: make(map[string]*Key)}
+	t.stop, t.stopping = context.WithCancel(context.Background())
+	t.sessions = newPool(m.options.SessionsMax, info.sessionsMax)
+	m.lib.retain()
+	t.options.Metrics.state(t.label, Ready)
+	if err := t.do(ctx, shared, nil, func(*session) error { return nil }); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
-// Info describes the token as it was when it was opened.
-func (t *Token) Info() TokenInfo { return t.info }
+// Info describes the token as it was when it was last found.
+func (t *Token) Info() TokenInfo {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.info
+}
+
+// State is the token's state, and why it is not ready.
+func (t *Token) State() (State, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return State(t.state.Load()), t.cause
+}
+
+// Wait returns when the token is ready, or with the reason why it will not be.
+func (t *Token) Wait(ctx context.Context) error {
+	t.mu.Lock()
+	settled := t.settled
+	t.mu.Unlock()
+	if settled != nil {
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return waitFailed(ctx.Err(), "wait for the token")
+		}
+	}
+	return t.available()
+}
 
 // Close waits for the calls under way, closes the sessions and lets the library
 // go. It does not log out: the login is the process's, and another Token may
 // share it; the token ends it with the last session. Closing twice is harmless.
 func (t *Token) Close() error {
 	var err error
-	t.close.Do(func() { err = errors.Join(t.sessions.close(), t.lib.release()) })
+	t.close.Do(func() {
+		if err = t.end(); err == nil {
+			err = t.lib.release()
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.state.Store(uint32(Closed))
+		t.cause = errClosed()
+		t.options.Metrics.state(t.label, Closed)
+	})
 	return err
 }
 
-// do runs fn with a logged-in session and takes, once, the step that the table of
-// return values prescribes for a lost session or a lost login. fn returns the
-// module's error as it came, wrapped or not, and must be safe to run again.
-func (t *Token) do(ctx context.Context, fn func(pkcs11.SessionHandle) error) error {
-	err := t.attempt(ctx, fn)
-	if action := meaningOf(err).action; action != replaceSession && action != logIn {
-		return err
+// end fails if a call has not come back from the module, which then must not be
+// finalised.
+func (t *Token) end() error {
+	t.mu.Lock()
+	t.stopping()
+	t.mu.Unlock()
+	err := t.sessions.close(t.discard)
+	if err == nil {
+		t.watching.Wait() // it needs a permit to be inside
 	}
-	// What ended this session, or its login, ended that of its idle siblings too.
-	// A new session logs in where the login is missing.
-	_ = t.sessions.drain()
-	return t.attempt(ctx, fn)
+	return err
 }
 
-func (t *Token) attempt(ctx context.Context, fn func(pkcs11.SessionHandle) error) error {
-	session, err := t.sessions.acquire(ctx)
-	if err != nil {
-		return err
+// available turns callers away at once while the token is not there.
+func (t *Token) available() error {
+	if State(t.state.Load()) == Ready {
+		return nil
 	}
-	err = fn(session)
-	// After a failed call the session may be dead or in the middle of an
-	// operation; a new one costs under a microsecond, a doubtful one a request.
-	t.sessions.release(session, meaningOf(err).code == "")
-	return err
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch State(t.state.Load()) {
+	case Absent:
+		return fault.Wrap(t.cause, fault.HSMUnavailable, "", "the token is looked for")
+	case Latched:
+		return fault.Wrap(t.cause, fault.PINRefused, "", "not tried again: the token refused it earlier")
+	case Closed:
+		return t.cause
+	}
+	return nil
+}
+
+// do runs fn with a logged-in session and takes the steps that the table of
+// return values prescribes for what goes wrong, each once. fn returns the
+// module's error as it came, wrapped or not, and must be safe to run again. k is
+// the key that fn signs with, or nil.
+func (t *Token) do(ctx context.Context, h hold, k *Key, fn func(*session) error) error {
+	var taken [actionCount]bool
+	for {
+		if err := t.available(); err != nil {
+			return err
+		}
+		at, err := t.attempt(ctx, h, fn)
+		if err == nil {
+			return nil
+		}
+		t.options.Metrics.failed(t.label, err)
+		act := meaningOf(err).action
+		if !t.act(ctx, act, taken[act], at, k, err) {
+			return err
+		}
+		taken[act] = true
+	}
+}
+
+// act does what a return value asks for and reports whether the call is to be
+// made again. again is true if that step was taken in this call before.
+func (t *Token) act(ctx context.Context, act action, again bool, at age, k *Key, err error) bool {
+	switch act {
+	case retryOnNewSession:
+		t.outdate(at)
+		return !again
+	case waitForSession:
+		return t.sessions.wait(ctx)
+	case findAgain:
+		if k == nil || again {
+			return false
+		}
+		k.forget(at)
+		return true
+	case logIn:
+		if !again {
+			t.outdate(at)
+			return true
+		}
+		return k != nil && k.askAlways.CompareAndSwap(false, true)
+	case waitForToken:
+		t.lose(at, err)
+	case restartModule:
+		if !again {
+			t.outdate(at)
+			return true
+		}
+		// A call that is not a signature may ask for something that this module
+		// answers so; the token is not at fault.
+		if k != nil {
+			t.lose(at, err)
+		}
+	case latch:
+		t.latch(err)
+	}
+	return false
+}
+
+// attempt runs fn once and says how old the session was.
+func (t *Token) attempt(ctx context.Context, h hold, fn func(*session) error) (at age, err error) {
+	began := t.options.Now()
+	if err := t.sessions.acquire(ctx, h); err != nil {
+		return at, err
+	}
+	defer t.sessions.release(h)
+	err = t.lib.inside(ctx, func() error {
+		t.options.Metrics.waited(t.label, t.options.Now().Sub(began))
+		at = t.age()
+		s, err := t.session(at)
+		if err != nil {
+			return err
+		}
+		at = s.age
+		err = fn(s)
+		t.giveBack(s, err)
+		return err
+	})
+	return at, err
 }
 
 // write runs fn with a read-write session of its own: the pool's sessions are
 // read-only, and so cannot change the token by mistake.
-func (t *Token) write(ctx context.Context, fn func(pkcs11.SessionHandle) error) error {
+func (t *Token) write(ctx context.Context, fn func(*session) error) error {
 	// The pool's session is held meanwhile: it keeps the login alive and counts
 	// against the limit.
-	return t.do(ctx, func(pkcs11.SessionHandle) (err error) {
-		session, err := t.lib.ctx.OpenSession(t.info.SlotID, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	return t.do(ctx, shared, nil, func(s *session) (err error) {
+		handle, err := t.lib.ctx.OpenSession(t.slot(), pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 		if err != nil {
 			return explain("C_OpenSession", err)
 		}
-		defer func() { err = errors.Join(err, t.closeSession(session)) }()
-		return fn(session)
+		defer func() { err = errors.Join(err, t.discard(handle)) }()
+		return fn(&session{handle: handle, age: s.age})
 	})
 }
 
-// openSession opens a read-only session and sees to it that the token is logged
-// in.
-func (t *Token) openSession() (pkcs11.SessionHandle, error) {
-	session, err := t.lib.ctx.OpenSession(t.info.SlotID, pkcs11.CKF_SERIAL_SESSION)
-	if err != nil {
-		return 0, explain("C_OpenSession", err)
-	}
-	if err := t.logIn(session); err != nil {
-		return 0, errors.Join(err, t.closeSession(session))
-	}
-	return session, nil
-}
-
-func (t *Token) closeSession(session pkcs11.SessionHandle) error {
-	err := t.lib.ctx.CloseSession(session)
-	if meaningOf(err).action == replaceSession {
-		return nil // closed already, by the token
-	}
-	return explain("C_CloseSession", err)
-}
-
-// logIn logs the token in unless it is. A refused PIN is remembered for the life
-// of the process, whoever asks: trying it again could lock the token.
-func (t *Token) logIn(session pkcs11.SessionHandle) error {
-	t.lib.login.Lock()
-	defer t.lib.login.Unlock()
-	state, err := t.lib.ctx.GetSessionInfo(session)
-	if err != nil {
-		return explain("C_GetSessionInfo", err)
-	}
-	if state.State == pkcs11.CKS_RO_USER_FUNCTIONS || state.State == pkcs11.CKS_RW_USER_FUNCTIONS {
-		return nil
-	}
-	if refusal := t.lib.refused[t.info.identity()]; refusal != nil {
-		return fault.Wrap(refusal, fault.PINRefused, "", "not tried again: the token refused it earlier")
-	}
-	return t.pin.use(func(pin string) error {
-		err := t.lib.ctx.Login(session, pkcs11.CKU_USER, pin)
-		if errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) {
-			return nil
-		}
-		if meaningOf(err).action == latch {
-			t.lib.refused[t.info.identity()] = err
-		}
-		return explain("C_Login", err)
-	})
+func (t *Token) slot() uint {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.info.SlotID
 }

@@ -158,7 +158,7 @@ func (s *service) openTrust(context.Context) (err error) {
 }
 
 func (s *service) openToken(ctx context.Context) error {
-	module, err := hsm.OpenModule(s.config.Token.Module)
+	module, err := hsm.OpenModule(s.config.Token.Module, hsm.Options{Now: s.now, Log: s.log})
 	if err != nil {
 		return err
 	}

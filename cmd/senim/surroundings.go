@@ -228,7 +228,7 @@ func (s *surroundings) prepareToken(ctx context.Context, _ surroundingsConfig) e
 	if err := os.Setenv("SOFTHSM2_CONF", conf); err != nil {
 		return fmt.Errorf("name SoftHSM's configuration: %w", err)
 	}
-	if s.module, err = hsm.OpenModule(library); err != nil {
+	if s.module, err = hsm.OpenModule(library, hsm.Options{Now: s.now}); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.module.Close)

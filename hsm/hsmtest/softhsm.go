@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/senim-kz/senim/hsm"
 )
@@ -41,7 +42,7 @@ func SoftHSM(t testing.TB) *Soft {
 		t.Skip("needs SoftHSM2: ", err)
 	}
 	folder, conf, number := enter(t)
-	module, err := hsm.OpenModule(path)
+	module, err := hsm.OpenModule(path, hsm.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,167 @@
+package hsm
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+const (
+	// restartEvery is how long at least lies between two restarts of a module:
+	// one that does not come back is not helped by more.
+	restartEvery = 30 * time.Second
+	// quietWaitMax bounds the wait for calls that are inside when a module is to
+	// be restarted.
+	quietWaitMax = 10 * time.Second
+	// pollEvery is how often a token that is away is looked for.
+	pollEvery = 500 * time.Millisecond
+)
+
+// library is the process-wide state of one shared object. C_Initialize and
+// C_Login act on the whole process (PKCS#11 v2.40 §5.4, §5.6), so this state
+// cannot belong to one Module.
+type library struct {
+	path    string
+	ctx     Cryptoki
+	options Options // of who opened it first
+
+	refs int // guarded by libraries.mu
+
+	gate gate
+	// generation counts the restarts: no session and no handle outlives one.
+	generation atomic.Uint64
+	restarting sync.Mutex
+	restarted  time.Time // guarded by restarting
+
+	// login is held across C_GetSessionInfo and C_Login, and across C_InitToken
+	// to C_InitPIN: the login state is the token's, not the session's.
+	login sync.Mutex
+	// refused holds, per token, the refusal of its PIN; guarded by login.
+	refused map[string]error
+}
+
+// libraries is the one registry of what this process has loaded. An entry is
+// never removed: a library is finalised when nobody uses it, but not unloaded,
+// because OpenSSL's exit handlers inside SoftHSM do not survive dlclose.
+var libraries = struct {
+	mu     sync.Mutex
+	byPath map[string]*library
+}{byPath: make(map[string]*library)}
+
+// load opens the shared object at a path and gives its real path.
+func load(path string) (Cryptoki, error) {
+	ctx := pkcs11.New(path)
+	if ctx == nil {
+		return nil, fault.New(fault.HSMModuleUnusable, path, "the file is not a PKCS#11 library for this machine")
+	}
+	return ctx, nil
+}
+
+// realPath refuses what must not be loaded, and names a file by one name only.
+func realPath(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", fault.New(fault.HSMModuleUnusable, path, "the module's path must be absolute, so that nobody's search path decides what is loaded")
+	}
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", fault.Wrap(err, fault.HSMModuleUnusable, "", "find the module")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fault.Wrap(err, fault.HSMModuleUnusable, "", "find the module")
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
+		return "", fault.New(fault.HSMModuleUnusable, path, "the module must be a regular file that only its owner can write")
+	}
+	return path, nil
+}
+
+func acquireLibrary(path string, options Options) (*library, error) {
+	libraries.mu.Lock()
+	defer libraries.mu.Unlock()
+	lib := libraries.byPath[path]
+	if lib == nil {
+		open := options.Load
+		if open == nil {
+			open = load
+		}
+		ctx, err := open(path)
+		if err != nil {
+			return nil, err
+		}
+		lib = &library{path: path, ctx: ctx, refused: make(map[string]error)}
+		libraries.byPath[path] = lib
+	}
+	if lib.refs == 0 {
+		if err := lib.ctx.Initialize(); err != nil {
+			return nil, fault.Wrap(err, fault.HSMModuleUnusable, path, "C_Initialize")
+		}
+		lib.options = options
+	}
+	lib.refs++
+	return lib, nil
+}
+
+func (l *library) retain() {
+	libraries.mu.Lock()
+	defer libraries.mu.Unlock()
+	l.refs++
+}
+
+func (l *library) release() error {
+	libraries.mu.Lock()
+	defer libraries.mu.Unlock()
+	l.refs--
+	if l.refs > 0 {
+		return nil
+	}
+	err := l.ctx.Finalize()
+	if errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)) {
+		return nil // a restart that failed left it so
+	}
+	return explain("C_Finalize", err)
+}
+
+// inside runs fn while the module cannot be restarted.
+func (l *library) inside(ctx context.Context, fn func() error) error {
+	if err := l.gate.enter(ctx); err != nil {
+		return err
+	}
+	defer l.gate.leave()
+	return fn()
+}
+
+// restart finalises and initialises the module, when nobody is inside and the
+// last restart is long enough ago. Every session of every token in it is gone
+// then, and every login.
+func (l *library) restart() error {
+	l.restarting.Lock()
+	defer l.restarting.Unlock()
+	now := l.options.Now()
+	if !l.restarted.IsZero() && now.Sub(l.restarted) < restartEvery {
+		return fault.New(fault.HSMUnavailable, "", "the module was restarted less than %s ago", restartEvery)
+	}
+	if err := l.gate.close(quietWaitMax); err != nil {
+		return err
+	}
+	defer l.gate.open()
+	l.restarted = now
+	l.generation.Add(1)
+	l.options.log().Warn("restart the PKCS#11 module", "module", l.path)
+	l.options.Metrics.restarted(l.path)
+	// A module that is not initialised, or broken, says so; what counts is
+	// whether it comes up.
+	finalized := l.ctx.Finalize()
+	if err := l.ctx.Initialize(); err != nil {
+		return errors.Join(explain("C_Initialize", err), explain("C_Finalize", finalized))
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package hsm
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// outdate makes everything of an age doubtful: idle sessions are dropped, those
+// lent out are when they come back, handles are found again. Whoever comes
+// second with the same age changes nothing.
+func (t *Token) outdate(at age) {
+	if at.generation != t.lib.generation.Load() {
+		return
+	}
+	t.epoch.CompareAndSwap(at.epoch, at.epoch+1)
+}
+
+// lose takes the token out of use and has it looked for. An error from before
+// it was last found is no news.
+func (t *Token) lose(at age, cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if State(t.state.Load()) != Ready || at != t.age() || t.stop.Err() != nil {
+		return
+	}
+	t.epoch.Add(1)
+	t.become(Absent, cause)
+	t.settled = make(chan struct{})
+	t.watching.Go(t.watch)
+}
+
+// latch takes the token out of use for good.
+func (t *Token) latch(cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if State(t.state.Load()) != Closed {
+		t.become(Latched, cause)
+	}
+}
+
+// become changes the state; mu is held.
+func (t *Token) become(s State, cause error) {
+	t.state.Store(uint32(s))
+	t.cause = cause
+	t.options.Metrics.state(t.label, s)
+	if s == Ready {
+		t.options.log().Info("token ready", "token", t.label)
+	} else {
+		t.options.log().Warn("token not ready", "token", t.label, "state", s.String(), "error", cause.Error())
+	}
+}
+
+// watch looks for the token until it is back, refuses its PIN, or is closed.
+func (t *Token) watch() {
+	every := t.options.PollEvery
+	if every <= 0 {
+		every = pollEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for !t.settle(t.recover(t.stop)) {
+		select {
+		case <-tick.C:
+		case <-t.stop.Done():
+		}
+	}
+}
+
+// settle draws the conclusion from one attempt to recover; true ends the search.
+func (t *Token) settle(err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.become(Ready, nil)
+	case meaningOf(err).action == latch || fault.Is(err, fault.PINRefused):
+		t.become(Latched, err)
+	case t.stop.Err() == nil:
+		return false
+	}
+	close(t.settled)
+	t.settled = nil
+	return true
+}
+
+// recover looks for the token by what stays the same when it moves, logs in,
+// finds the keys in use again and has each sign. If the module is in disorder it
+// is restarted.
+func (t *Token) recover(ctx context.Context) error {
+	err := t.reach(ctx)
+	if meaningOf(err).action != restartModule {
+		return err
+	}
+	if restart := t.lib.restart(); restart != nil {
+		return errors.Join(err, restart)
+	}
+	return t.reach(ctx)
+}
+
+func (t *Token) reach(ctx context.Context) error {
+	if err := t.lib.inside(ctx, t.relocate); err != nil {
+		return err
+	}
+	// Sessions of before are not of use; the token may count them.
+	for _, s := range t.sessions.takeIdle() {
+		t.drop(s)
+	}
+	at, err := t.attempt(ctx, shared, func(*session) error { return nil })
+	if err != nil {
+		t.outdate(at)
+		return err
+	}
+	for _, k := range t.keysInUse() {
+		at, err := t.attempt(ctx, k.hold(), k.proveIn)
+		switch meaningOf(err).action {
+		case report, findAgain:
+			continue // this key's own trouble: it is reported to who signs with it
+		case logIn:
+			k.askAlways.Store(true)
+			at, err = t.attempt(ctx, k.hold(), k.proveIn)
+		}
+		if err != nil {
+			t.outdate(at)
+			return err
+		}
+	}
+	return nil
+}
+
+// relocate finds the token among those present.
+func (t *Token) relocate() error {
+	tokens, err := t.lib.tokens()
+	if err != nil {
+		return err
+	}
+	for _, info := range tokens {
+		if info.identity() == t.identity && info.Initialized {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.info = info
+			return nil
+		}
+	}
+	return fault.New(fault.HSMUnavailable, "", "the token is not there")
+}
+
+func (t *Token) keysInUse() []*Key {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys := make([]*Key, 0, len(t.keys))
+	for _, k := range t.keys {
+		keys = append(keys, k)
+	}
+	return keys
+}
