@@ -2,9 +2,12 @@ package cert
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"encoding/pem"
 
 	"go.mozilla.org/pkcs7"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/ber"
@@ -72,20 +75,50 @@ func parseBlock(der []byte) ([]*Certificate, error) {
 	if berErr != nil {
 		return nil, err
 	}
-	p7, p7Err := pkcs7.Parse(bundle)
-	if p7Err != nil {
+	inner, ok := bundled(bundle)
+	if !ok {
 		return nil, err
 	}
-	if n := len(p7.Certificates); n == 0 || n > bundleCertificatesMax {
+	if n := len(inner); n == 0 || n > bundleCertificatesMax {
 		return nil, fault.New(fault.CertificateUnreadable, "", "a PKCS#7 bundle of %d certificates", n)
 	}
 	var all []*Certificate
-	for _, inner := range p7.Certificates {
-		c, err := Parse(inner.Raw)
+	for _, raw := range inner {
+		c, err := Parse(raw)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// bundled gives the certificates of a SignedData in DER. pkcs7 has crypto/x509
+// parse them, which refuses whole bundles for one key on a curve that it does not
+// know, such as brainpool's; those are walked through here (RFC 5652 §5.1).
+func bundled(der []byte) (certificates [][]byte, ok bool) {
+	if p7, err := pkcs7.Parse(der); err == nil {
+		for _, c := range p7.Certificates {
+			certificates = append(certificates, c.Raw)
+		}
+		return certificates, true
+	}
+	input := cryptobyte.String(der)
+	var info, explicit, body, set, certificate cryptobyte.String
+	var contentType asn1.ObjectIdentifier
+	if !input.ReadASN1(&info, cbasn1.SEQUENCE) || !input.Empty() ||
+		!info.ReadASN1ObjectIdentifier(&contentType) || !contentType.Equal(pkcs7.OIDSignedData) ||
+		!info.ReadASN1(&explicit, cbasn1.Tag(0).ContextSpecific().Constructed()) || !info.Empty() ||
+		!explicit.ReadASN1(&body, cbasn1.SEQUENCE) || !explicit.Empty() ||
+		!body.SkipASN1(cbasn1.INTEGER) || !body.SkipASN1(cbasn1.SET) || !body.SkipASN1(cbasn1.SEQUENCE) ||
+		!body.ReadASN1(&set, cbasn1.Tag(0).ContextSpecific().Constructed()) {
+		return nil, false
+	}
+	for !set.Empty() {
+		if !set.ReadASN1Element(&certificate, cbasn1.SEQUENCE) {
+			return nil, false
+		}
+		certificates = append(certificates, certificate)
+	}
+	return certificates, true
 }
