@@ -2,7 +2,6 @@ package verifier
 
 import (
 	"context"
-	"crypto/rand"
 
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/revocation"
@@ -15,7 +14,7 @@ func (g *gatherer) isAnswered(issued, issuer *cert.Certificate) bool {
 	subject := revocation.Subject{Certificate: issued, Issuer: issuer}
 	rules := revocation.Rules{At: g.in.Now(), Skew: clockSkew}
 	for _, r := range g.given {
-		if _, err := revocation.Check(information(r), subject, rules); err == nil {
+		if e, err := revocation.Check(information(r), subject, rules); err == nil && e.Status != revocation.Unknown {
 			return true
 		}
 	}
@@ -45,26 +44,24 @@ func sourcesOf(c *cert.Certificate) []source {
 // later.
 func (g *gatherer) ask(ctx context.Context, from source, issued, issuer *cert.Certificate) (*facts.Revocation, error) {
 	answer, err := g.fetch(ctx, from, issued, issuer)
+	if err == nil {
+		err = answer.Readable()
+	}
 	if err != nil {
 		return nil, err
 	}
-	at := g.in.Now().UTC()
-	return &facts.Revocation{
-		Kind: from.kind, Source: from.url, Fetched: &at, Nonce: answer.Nonce, Raw: answer.Raw,
-	}, nil
+	raw, err := answer.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	at := answer.Fetched.UTC()
+	return &facts.Revocation{Kind: from.kind, Source: from.url, Fetched: &at, Nonce: answer.Nonce, Raw: raw}, nil
 }
 
 func (g *gatherer) fetch(ctx context.Context, from source, issued, issuer *cert.Certificate) (revocation.Information, error) {
 	if from.kind == facts.CRL {
-		answer, err := revocation.Download(ctx, g.in.Fetcher, from.url)
-		if err == nil {
-			_, err = revocation.ParseList(answer.Raw)
-		}
-		return answer, err
+		return g.in.Revocation.Download(ctx, from.url, issuer)
 	}
-	answer, err := revocation.Ask(ctx, g.in.Fetcher, rand.Reader, from.url, revocation.Subject{Certificate: issued, Issuer: issuer})
-	if err == nil {
-		_, err = revocation.ParseResponse(answer.Raw)
-	}
-	return answer, err
+	rules := revocation.Rules{At: g.in.Now(), Skew: clockSkew}
+	return g.in.Revocation.Ask(ctx, from.url, revocation.Subject{Certificate: issued, Issuer: issuer}, rules)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/verifier/cades"
@@ -33,9 +34,13 @@ type Input struct {
 	// Anchors tell which paths are worth asking about. They are not kept.
 	Anchors *trust.Store
 
-	// Fetcher asks for revocation information; nil asks nobody.
+	// Revocation asks for what is missing, and remembers it for the next document;
+	// nil asks nobody.
+	Revocation *revocation.Store
+	// Fetcher asks where there is no Revocation, and remembers nothing.
 	Fetcher revocation.Fetcher
-	// Now stamps what was fetched. It must be set if Fetcher is.
+	// Now says when something given is good enough not to ask. It must be set if
+	// one of them is.
 	Now func() time.Time
 }
 
@@ -68,7 +73,10 @@ func (s *Session) Collect(ctx context.Context, in Input) (*facts.Facts, error) {
 	for _, raw := range in.CRLs {
 		f.AddRevocation(facts.Revocation{Kind: facts.CRL, Raw: raw}, facts.FromGiven)
 	}
-	if in.Fetcher == nil {
+	if in.Revocation == nil && in.Fetcher != nil {
+		in.Revocation = revocation.NewStore(revocation.StoreConfig{Fetcher: in.Fetcher, Now: in.Now})
+	}
+	if in.Revocation == nil {
 		return f, nil
 	}
 	return f, s.newGatherer(f, in).gather(ctx)
@@ -130,6 +138,7 @@ func (g *gatherer) ofSignature(ctx context.Context, s *facts.Signature) error {
 	if err != nil {
 		return nil // no candidate is a certificate that does not parse
 	}
+	g.fetchIssuers(ctx, leaf)
 	for _, p := range g.session.request(leaf, g.pool, g.in.Anchors).Prospective() {
 		if p.Anchor == nil {
 			continue // no status helps a path that leads nowhere
@@ -141,6 +150,16 @@ func (g *gatherer) ofSignature(ctx context.Context, s *facts.Signature) error {
 		}
 	}
 	return nil
+}
+
+// fetchIssuers gets the certificates between a leaf and an anchor that are
+// missing, from where certificates say that they are.
+func (g *gatherer) fetchIssuers(ctx context.Context, leaf *cert.Certificate) {
+	request := g.session.request(leaf, g.pool, g.in.Anchors)
+	for _, c := range path.FetchIssuers(ctx, g.in.Revocation.Fetcher(), request) {
+		g.facts.AddCertificate(c.Raw, facts.FromFetched)
+		g.pool = append(g.pool, c)
+	}
 }
 
 // ofCertificate asks the sources that the certificate names in turn until one

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/asn1"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
@@ -80,6 +80,8 @@ type certStatusReport struct {
 	Status     revocation.Status `json:"status"`
 	Kind       revocation.Kind   `json:"kind,omitempty"`
 	Source     string            `json:"source,omitempty"`
+	Fetched    *time.Time        `json:"fetched,omitempty"`     // by our clock
+	ProducedAt *time.Time        `json:"produced_at,omitempty"` // by theirs, as all below
 	ThisUpdate *time.Time        `json:"this_update,omitempty"`
 	NextUpdate *time.Time        `json:"next_update,omitempty"`
 	RevokedAt  *time.Time        `json:"revoked_at,omitempty"`
@@ -113,7 +115,7 @@ func (p *program) certVerify(ctx context.Context, f certVerifyFlags, file string
 			return &exitError{exitUsage, err}
 		}
 		defer client.Close()
-		checker.Fetcher, checker.Random = client, rand.Reader
+		checker.Store = revocation.NewStore(revocation.StoreConfig{Fetcher: client, Now: p.now})
 		request.Intermediates = append(request.Intermediates, path.FetchIssuers(ctx, client, request)...)
 	}
 	verdict := validateCertificate(ctx, request, policy, checker, f.noRevocation, p.now())
@@ -234,7 +236,7 @@ func validateCertificate(ctx context.Context, r path.Request, policy *trust.Cryp
 	if noRevocation {
 		found, err = path.Build(r)
 	} else {
-		rules := revocation.Rules{At: r.At, Now: now, Skew: responderSkew}
+		rules := revocation.Rules{At: r.At, Now: now, Skew: responderSkew, Algorithms: signatureRule(policy, r.At)}
 		if r.At.After(now) {
 			rules.Now = r.At
 		}
@@ -263,6 +265,25 @@ func validateCertificate(ctx context.Context, r path.Request, policy *trust.Cryp
 	return v
 }
 
+// signatureRule holds the signatures of OCSP answers and CRLs against the policy,
+// as those of certificates are.
+func signatureRule(policy *trust.CryptoPolicy, at time.Time) func(*cert.Certificate, algo.Identifier) error {
+	if policy == nil {
+		return nil
+	}
+	return func(signer *cert.Certificate, id algo.Identifier) error {
+		s, err := algo.SignatureByIdentifier(id, nil)
+		if err != nil {
+			return err
+		}
+		k, ok := algo.KeyOf(signer.PublicKey)
+		if !ok || !policy.AllowsKey(k, at) || s.Digest != nil && !policy.AllowsDigest(s.Digest, at) {
+			return fault.New(fault.AlgorithmForbidden, "", "policy %s: %s with a key of %d bits", policy.Name, s.Name, k.Bits)
+		}
+		return nil
+	}
+}
+
 func reportStatus(c *cert.Certificate, result *revocation.Result) certStatusReport {
 	s := certStatusReport{Serial: c.SerialHex(), Status: revocation.Unknown}
 	at := func(t time.Time) *time.Time {
@@ -273,6 +294,7 @@ func reportStatus(c *cert.Certificate, result *revocation.Result) certStatusRepo
 	}
 	if e := result.Evidence; e != nil {
 		s.Status, s.Kind, s.Source = e.Status, e.Kind, e.Source
+		s.Fetched, s.ProducedAt = at(e.Fetched), at(e.ProducedAt)
 		s.ThisUpdate, s.NextUpdate, s.RevokedAt = at(e.ThisUpdate), at(e.NextUpdate), at(e.RevokedAt)
 		if e.Status == revocation.Revoked {
 			s.Reason = e.Reason.String()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
@@ -71,9 +70,9 @@ type service struct {
 	anchors *trust.Store
 	policy  verifier.Policy
 	control kz.Control
-	outside *fetch.Client // addresses that certificates name
-	lists   *revocation.Store
-	peers   *fetch.Client // addresses that the configuration names
+	outside *fetch.Client     // addresses that certificates name
+	status  *revocation.Store // of certificates, asked through outside
+	peers   *fetch.Client     // addresses that the configuration names
 
 	receipts, accessKey *jws.Key
 	gatewayKey          xmldsig.Key
@@ -111,16 +110,17 @@ func newService(ctx context.Context, c *config.Config, listener net.Listener, no
 }
 
 // run serves until the context ends, then drains. Meanwhile the keys that stand
-// behind every signature get their tables.
+// behind every signature get their tables, and CRLs are kept fresh.
 func (s *service) run(ctx context.Context) error {
 	if err := s.jobs.Start(ctx); err != nil {
 		return err
 	}
-	var tables sync.WaitGroup
-	serving, stopTables := context.WithCancel(ctx)
-	tables.Go(func() { algo.BuildTables(serving) })
-	defer tables.Wait()
-	defer stopTables()
+	var upkeep sync.WaitGroup
+	serving, stopUpkeep := context.WithCancel(ctx)
+	upkeep.Go(func() { algo.BuildTables(serving) })
+	upkeep.Go(func() { s.status.Run(serving) })
+	defer upkeep.Wait()
+	defer stopUpkeep()
 	err := s.api.Run(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
@@ -230,7 +230,20 @@ func (s *service) openPeers(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.lists = revocation.NewStore(s.outside, s.now)
+	return s.openRevocation()
+}
+
+// openRevocation makes the store of OCSP answers and CRLs that all parts share.
+func (s *service) openRevocation() error {
+	folder := s.config.Trust.CRLFolder
+	if folder != "" {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return fault.Wrap(err, fault.ConfigBad, "trust.crl_folder", "make the folder")
+		}
+	}
+	s.status = revocation.NewStore(revocation.StoreConfig{
+		Fetcher: s.outside, Now: s.now, Folder: folder, AnswerAge: s.config.Trust.OCSPAge,
+	})
 	return nil
 }
 
@@ -252,7 +265,7 @@ func (s *service) openDatabase(ctx context.Context) error {
 // notRevoked asks the OCSP responder of every certificate on a peer's path,
 // the anchor excepted. What cannot be determined is not good.
 func (s *service) notRevoked(ctx context.Context, p *path.Path, at time.Time) error {
-	checker := revocation.Checker{Fetcher: s.outside, Random: rand.Reader, Lists: s.lists}
+	checker := revocation.Checker{Store: s.status}
 	for i := 0; i+1 < len(p.Certificates); i++ {
 		subject := revocation.Subject{Certificate: p.Certificates[i], Issuer: p.Certificates[i+1]}
 		result := checker.Check(ctx, subject, revocation.Rules{At: at, Now: s.now(), Skew: peerSkew})
@@ -358,7 +371,7 @@ func (s *service) makeDossier(ctx context.Context) error {
 		return err
 	}
 	s.dossier = dossier.New(dossier.Config{
-		Pool: s.pool, Anchors: s.anchors, Policy: s.policy, Fetcher: s.outside, Registry: registry.New(register), TSA: stamper,
+		Pool: s.pool, Anchors: s.anchors, Policy: s.policy, Revocation: s.status, Registry: registry.New(register), TSA: stamper,
 		Payments: s.payments, Receipts: s.receipts, Issuer: s.config.PublicURL, Control: s.control, Now: s.now,
 	})
 	s.keys, err = s.dossier.PublishReceiptKey(ctx)
@@ -377,7 +390,7 @@ func (s *service) makeAccess(context.Context) (err error) {
 // attached signature, TOTAL-PASSED.
 func (s *service) verifySignIn(ctx context.Context, signed []byte, at time.Time) (access.SignedIn, error) {
 	var in access.SignedIn
-	found, err := verifier.Collect(ctx, verifier.Input{Name: "challenge", Data: signed, Anchors: s.anchors, Fetcher: s.outside, Now: s.now})
+	found, err := verifier.Collect(ctx, verifier.Input{Name: "challenge", Data: signed, Anchors: s.anchors, Revocation: s.status, Now: s.now})
 	if err != nil {
 		return in, err
 	}

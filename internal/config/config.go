@@ -72,6 +72,12 @@ type TokenKeys struct {
 type Trust struct {
 	Anchors      []string `yaml:"anchors"`       // files or folders
 	AllowedHosts []string `yaml:"allowed_hosts"` // hosts[:port] whose AIA, OCSP and CRL addresses may be followed
+	// CRLFolder keeps CRLs over restarts; empty keeps them as long as the process
+	// runs. It is the service's own, and made if it is not there.
+	CRLFolder string `yaml:"crl_folder"`
+	// OCSPAge is how long an OCSP answer serves that sets no nextUpdate (1m if
+	// zero; negative asks each time).
+	OCSPAge time.Duration `yaml:"ocsp_age"`
 }
 
 // Signature is the policy that documents are judged by.

@@ -25,17 +25,18 @@ import (
 
 // Config is what a Service is made of.
 type Config struct {
-	Pool     *pgxpool.Pool
-	Anchors  *trust.Store
-	Policy   verifier.Policy
-	Fetcher  revocation.Fetcher // asks the OCSP responders that certificates name
-	Registry *registry.Service
-	TSA      *tsa.Client
-	Payments *payments.Service
-	Receipts *jws.Key // in the HSM
-	Issuer   string   // "iss" of receipts: the service's public URL
-	Control  kz.Control
-	Now      func() time.Time
+	Pool    *pgxpool.Pool
+	Anchors *trust.Store
+	Policy  verifier.Policy
+	// Revocation finds the status of certificates.
+	Revocation *revocation.Store
+	Registry   *registry.Service
+	TSA        *tsa.Client
+	Payments   *payments.Service
+	Receipts   *jws.Key // in the HSM
+	Issuer     string   // "iss" of receipts: the service's public URL
+	Control    kz.Control
+	Now        func() time.Time
 }
 
 // Service runs the use cases of a transaction's record. It keeps no state of
@@ -44,7 +45,7 @@ type Service struct {
 	pool     *pgxpool.Pool
 	anchors  *trust.Store
 	policy   verifier.Policy
-	fetcher  revocation.Fetcher
+	status   *revocation.Store // of certificates
 	registry *registry.Service
 	tsa      *tsa.Client
 	payments *payments.Service
@@ -57,7 +58,7 @@ type Service struct {
 // New makes a Service.
 func New(c Config) *Service {
 	return &Service{
-		pool: c.Pool, anchors: c.Anchors, policy: c.Policy, fetcher: c.Fetcher, registry: c.Registry, tsa: c.TSA, payments: c.Payments,
+		pool: c.Pool, anchors: c.Anchors, policy: c.Policy, status: c.Revocation, registry: c.Registry, tsa: c.TSA, payments: c.Payments,
 		receipts: c.Receipts, issuer: c.Issuer, control: c.Control, now: c.Now,
 	}
 }

@@ -123,7 +123,7 @@ func (s *Service) verify(ctx context.Context, x *examination, _ *Transaction) er
 // judge collects the facts of a signed document and judges them. What earlier
 // facts of the same document hold about revocation is not asked again.
 func (s *Service) judge(ctx context.Context, x *examination, document []byte) error {
-	in := verifier.Input{Name: "document", Data: document, Anchors: s.anchors, Fetcher: s.fetcher, Now: s.now}
+	in := verifier.Input{Name: "document", Data: document, Anchors: s.anchors, Revocation: s.status, Now: s.now}
 	if x.facts != nil {
 		for _, r := range x.facts.Revocations {
 			switch r.Kind {

@@ -31,7 +31,7 @@ func TestRevocationIsFoundOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	online := &revocation.Checker{Fetcher: c, Random: rand.Reader}
+	online := &revocation.Checker{Store: revocation.NewStore(revocation.StoreConfig{Fetcher: c, Now: time.Now, AnswerAge: -1})}
 	for name, row := range map[string]struct {
 		leaf      *cert.Certificate
 		ocsp, crl nca.Fault

@@ -63,10 +63,10 @@ func addCertID(b *cryptobyte.Builder, s Subject) {
 }
 
 // Request writes an OCSP request for the subject (RFC 6960 §4.1.1), with a
-// nonce unless that is empty (RFC 8954).
+// nonce of 1 to 128 octets unless that is empty (RFC 9654 §2.1).
 func Request(s Subject, nonce []byte) ([]byte, error) {
-	if len(nonce) > nonceLength {
-		return nil, fault.New(fault.BadArgument, "", "a nonce of %d bytes, at most %d", len(nonce), nonceLength)
+	if len(nonce) > nonceLengthMax {
+		return nil, fault.New(fault.BadArgument, "", "a nonce of %d bytes, at most %d", len(nonce), nonceLengthMax)
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -82,8 +82,12 @@ func Request(s Subject, nonce []byte) ([]byte, error) {
 	return b.Bytes()
 }
 
-// nonceLength is the most that RFC 8954 §2.1 allows, and what we send.
-const nonceLength = 32
+// RFC 9654 §2.1: a nonce has 1 to 128 octets, and a client's at least 32. We send
+// 32, which is also the most that a responder of RFC 8954 takes.
+const (
+	nonceLength    = 32
+	nonceLengthMax = 128
+)
 
 func addNonce(b *cryptobyte.Builder, nonce []byte) {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {

@@ -2,54 +2,18 @@ package revocation
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
-// Fetcher gets a document over the network: by GET if body is nil, else by
-// POST with the content type. It enforces the policy on hosts and the limit.
-type Fetcher interface {
-	Fetch(ctx context.Context, url, contentType string, body []byte, max int64) ([]byte, error)
-}
-
-const contentTypeRequest = "application/ocsp-request"
-
-// Ask gets an OCSP answer about the subject from a responder, without judging
-// it. random gives the nonce.
-func Ask(ctx context.Context, f Fetcher, random io.Reader, url string, s Subject) (Information, error) {
-	nonce := make([]byte, nonceLength)
-	if _, err := io.ReadFull(random, nonce); err != nil {
-		return Information{}, fault.Wrap(err, fault.Internal, "", "draw a nonce")
-	}
-	request, err := Request(s, nonce)
-	if err != nil {
-		return Information{}, err
-	}
-	raw, err := f.Fetch(ctx, url, contentTypeRequest, request, responseSizeMax)
-	if err != nil {
-		return Information{}, err
-	}
-	return Information{Kind: OCSP, Raw: raw, Source: url, Nonce: nonce}, nil
-}
-
-// Download gets a CRL from a distribution point, without judging it.
-func Download(ctx context.Context, f Fetcher, url string) (Information, error) {
-	raw, err := f.Fetch(ctx, url, "", nil, crlSizeMax)
-	if err != nil {
-		return Information{}, err
-	}
-	return Information{Kind: CRL, Raw: raw, Source: url}, nil
-}
-
-// Checker finds the status of certificates: from what is given first, then
-// from the OCSP responder that the certificate names, then from its CRL. CA
+// Checker finds the status of certificates: from what is given first, as
+// documents embed it, then from what the store holds and, over the network, from
+// the OCSP responder that the certificate names, then from its CRL. CA
 // certificates often name a CRL only, as those of NUC RK do.
 type Checker struct {
-	Fetcher Fetcher   // nil: offline
-	Random  io.Reader // nonces; needed with a Fetcher
+	Store *Store // nil: offline
 
 	// OCSPURL is asked instead of the addresses in certificates; "" leaves it
 	// to them.
@@ -59,9 +23,6 @@ type Checker struct {
 	// message, from files, from a record. What is about other certificates
 	// is passed over.
 	Given []Information
-
-	// Lists holds CRLs between checks; nil downloads each anew.
-	Lists *Store
 
 	// Signers may sign CRLs besides the issuers on the path.
 	Signers Signers
@@ -77,7 +38,8 @@ type Attempt struct {
 // Result is the outcome for one certificate. A peer that did not answer is an
 // attempt in it, not an error: other results stay usable.
 type Result struct {
-	Evidence *Evidence // what decides; nil if nothing usable was found
+	Evidence *Evidence   // what decides; nil if nothing usable was found
+	Usable   []*Evidence // all that was weighed, in the order of its sources
 	Attempts []Attempt
 }
 
@@ -93,22 +55,17 @@ func (c *Checker) Check(ctx context.Context, s Subject, rules Rules) *Result {
 		e, err := Check(info, s, rules)
 		r.note(info, e, err)
 	}
-	r.checkLists(ctx, lists, s, c.Signers, rules)
-	if r.Evidence == nil {
-		c.checkOnline(ctx, r, lists, s, rules)
-	}
-	return r
-}
-
-// checkLists adds to the result what CRLs say together.
-func (r *Result) checkLists(ctx context.Context, lists []Information, s Subject, signers Signers, rules Rules) {
-	e, failed := CheckCRLs(ctx, lists, s, signers, rules)
+	e, failed := CheckCRLs(ctx, lists, s, c.Signers, rules)
 	for _, f := range failed {
 		r.note(Information{Kind: f.Kind, Source: f.Source}, nil, f.Err)
 	}
 	if e != nil {
 		r.note(e.Information, e, nil)
 	}
+	if !r.decide(rules) {
+		c.checkOnline(ctx, r, lists, s, rules)
+	}
+	return r
 }
 
 // beside are the codes of information that is about something else.
@@ -117,32 +74,28 @@ var beside = map[fault.Code]bool{fault.OCSPOtherCertificate: true, fault.CRLOthe
 // note adds one piece of information to the result.
 func (r *Result) note(info Information, e *Evidence, err error) {
 	switch {
-	case err == nil && e.Status != Unknown:
-		if r.Evidence == nil || e.outweighs(r.Evidence) {
-			r.Evidence = e
-		}
 	case err == nil:
-		r.fail(info, fault.New(fault.RevocationUnknown, "", "the responder does not know the certificate"))
+		r.Usable = append(r.Usable, e)
+		if e.Status == Unknown {
+			r.fail(info, fault.New(fault.RevocationUnknown, "", "the responder does not know the certificate"))
+		}
 	case beside[fault.CodeOf(err)] && info.Source == Given:
 	default:
 		r.fail(info, err)
 	}
 }
 
-func (r *Result) fail(info Information, err error) {
-	r.Attempts = append(r.Attempts, Attempt{Kind: info.Kind, Source: info.Source, Err: err})
+// decide weighs what was found, and reports whether it tells.
+func (r *Result) decide(rules Rules) bool {
+	r.Evidence = Decide(r.Usable, rules.At)
+	if r.Evidence != nil && r.Evidence.Status == Unknown {
+		r.Evidence = nil
+	}
+	return r.Evidence != nil
 }
 
-// final reports whether the certificate was revoked for good.
-func (e *Evidence) final() bool { return e.Status == Revoked && e.Reason != CertificateHold }
-
-// outweighs reports whether e decides against other: a revocation for good
-// over everything, then the newer one, because a hold may be lifted.
-func (e *Evidence) outweighs(other *Evidence) bool {
-	if e.final() != other.final() {
-		return e.final()
-	}
-	return e.ThisUpdate.After(other.ThisUpdate)
+func (r *Result) fail(info Information, err error) {
+	r.Attempts = append(r.Attempts, Attempt{Kind: info.Kind, Source: info.Source, Err: err})
 }
 
 // serversMax bounds how many addresses of each kind are asked.
@@ -151,7 +104,7 @@ const serversMax = 3
 // checkOnline asks the responder, then gets CRLs; lists given before may
 // complete what is downloaded.
 func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Information, s Subject, rules Rules) {
-	if c.Fetcher == nil {
+	if c.Store == nil {
 		return
 	}
 	servers, points, deltas := s.Certificate.OCSPServers, listURLs(s.Certificate.CRLPoints), listURLs(s.Certificate.FreshestCRL)
@@ -170,7 +123,7 @@ func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Informatio
 	// A delta is small, and worth nothing without its base: it comes first, so
 	// that the first base that arrives is judged with it.
 	for _, url := range append(deltas, points...) {
-		info, err := c.download(ctx, url)
+		info, err := c.Store.Download(ctx, url, s.Issuer)
 		if err != nil {
 			r.fail(Information{Kind: CRL, Source: url}, err)
 			continue
@@ -179,6 +132,7 @@ func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Informatio
 		e, failed := CheckCRLs(ctx, lists, s, c.Signers, rules)
 		if e != nil {
 			r.note(e.Information, e, nil)
+			r.decide(rules)
 			return
 		}
 		for _, f := range failed {
@@ -189,28 +143,22 @@ func (c *Checker) checkOnline(ctx context.Context, r *Result, lists []Informatio
 	}
 }
 
-func (c *Checker) download(ctx context.Context, url string) (Information, error) {
-	if c.Lists != nil {
-		return c.Lists.Download(ctx, url)
-	}
-	return Download(ctx, c.Fetcher, url)
-}
-
 // askResponders tries responders until the status is known, and reports whether
 // any of them answered.
 func (c *Checker) askResponders(ctx context.Context, r *Result, urls []string, s Subject, rules Rules) (answered bool) {
 	for _, url := range urls[:min(len(urls), serversMax)] {
-		if r.Evidence != nil {
-			return true
-		}
-		info, err := Ask(ctx, c.Fetcher, c.Random, url, s)
+		info, err := c.Store.Ask(ctx, url, s, rules)
 		if err != nil {
 			r.fail(Information{Kind: OCSP, Source: url}, err)
 			continue
 		}
-		answered = true
 		e, err := Check(info, s, rules)
 		r.note(info, e, err)
+		// One that says that it cannot serve now is as good as down.
+		answered = answered || err == nil || fault.CodeOf(err).Class() != fault.RetryLater
+		if r.decide(rules) {
+			break
+		}
 	}
 	return answered
 }

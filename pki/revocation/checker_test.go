@@ -3,7 +3,6 @@ package revocation
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"math/big"
 	"testing"
@@ -13,6 +12,11 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 )
+
+// storeOf is a store at the time of the tests.
+func storeOf(f Fetcher) *Store {
+	return NewStore(StoreConfig{Fetcher: f, Now: func() time.Time { return now }})
+}
 
 // responder answers requests in the place of the network.
 type responder struct {
@@ -67,7 +71,7 @@ func TestCheckerOnline(t *testing.T) {
 				}
 			}
 			r := &responder{answer: answer}
-			c := &Checker{Fetcher: r, Random: rand.Reader}
+			c := &Checker{Store: storeOf(r)}
 			result := c.Check(context.Background(), leafSubject(), rules)
 			err := result.Verdict(rules)
 			if fault.CodeOf(err) != tt.want || result.TryLater() != tt.later {
@@ -126,7 +130,7 @@ func TestCheckerPrefersWhatIsGiven(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &responder{answer: func(string, []byte) ([]byte, error) { return good.Raw, nil }}
-			c := &Checker{Fetcher: r, Random: rand.Reader, Given: tt.given, OCSPURL: "http://configured.example/"}
+			c := &Checker{Store: storeOf(r), Given: tt.given, OCSPURL: "http://configured.example/"}
 			result := c.Check(context.Background(), leafSubject(), r2)
 			if err := result.Verdict(r2); fault.CodeOf(err) != tt.want || len(result.Attempts) != tt.attempts {
 				t.Errorf("%v, attempts %+v", err, result.Attempts)
@@ -135,7 +139,7 @@ func TestCheckerPrefersWhatIsGiven(t *testing.T) {
 				t.Errorf("asked %v", r.asked)
 			}
 			// Offline, what is missing is unknown and stays so.
-			c.Fetcher = nil
+			c.Store = nil
 			result = c.Check(context.Background(), leafSubject(), r2)
 			if err := result.Verdict(r2); tt.online && (!fault.Is(err, fault.RevocationUnknown) || result.TryLater()) {
 				t.Errorf("offline: %v", err)
@@ -146,7 +150,7 @@ func TestCheckerPrefersWhatIsGiven(t *testing.T) {
 
 func TestCertificateWithoutResponder(t *testing.T) {
 	w := testWorld()
-	c := &Checker{Fetcher: &responder{}, Random: rand.Reader}
+	c := &Checker{Store: storeOf(&responder{})}
 	s := Subject{w.leaf.Certificate, w.ca.Certificate}
 	bare := *s.Certificate
 	bare.OCSPServers = nil
@@ -159,11 +163,11 @@ func TestCertificateWithoutResponder(t *testing.T) {
 
 func TestNoRandomness(t *testing.T) {
 	r := &responder{}
-	c := &Checker{Fetcher: r, Random: bytes.NewReader(nil)}
+	c := &Checker{Store: NewStore(StoreConfig{Fetcher: r, Now: func() time.Time { return now }, Random: bytes.NewReader(nil)})}
 	if err := c.Check(context.Background(), leafSubject(), rules).Verdict(rules); !fault.Is(err, fault.RevocationUnknown) || len(r.asked) != 0 {
 		t.Errorf("%v, asked %v", err, r.asked)
 	}
-	if _, err := Request(leafSubject(), make([]byte, 33)); !fault.Is(err, fault.BadArgument) {
+	if _, err := Request(leafSubject(), make([]byte, 129)); !fault.Is(err, fault.BadArgument) {
 		t.Errorf("long nonce: %v", err)
 	}
 }

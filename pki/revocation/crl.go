@@ -28,9 +28,11 @@ var (
 	oidDeltaIndicator    = asn1.ObjectIdentifier{2, 5, 29, 27}
 	oidDistributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 	oidCertificateIssuer = asn1.ObjectIdentifier{2, 5, 29, 29}
+	oidExpiredOnCRL      = asn1.ObjectIdentifier{2, 5, 29, 60}
 )
 
-// List is a parsed CRL (RFC 5280 §5.1). Its entries are read where they lie.
+// List is a parsed CRL (RFC 5280 §5.1). Its entries are read where they lie; in
+// one that a Store holds they are in an index, and Raw and RawTBS are nil.
 type List struct {
 	Raw, RawTBS, RawIssuer []byte
 	Issuer                 cert.Name
@@ -42,13 +44,20 @@ type List struct {
 	Number *big.Int // nil if it has none
 	Base   *big.Int // of a delta list: the number of the list that it completes
 
+	// ExpiredFrom is since when the list keeps certificates that have expired
+	// (expiredCertsOnCRL, X.509 §9.5.2.8); zero if it says nothing of it.
+	ExpiredFrom time.Time
+
 	point    *issuingPoint
 	rawPoint []byte
 	keyID    []byte // the authority key identifier's extension, undecoded
 	version  int
 	entries  cryptobyte.String
 
+	head, tail []byte // of TBSCertList's content: what is before and after the entries
+
 	index      *Index                           // of the entries, where a Store made one
+	stored     *document                        // Raw, where a Store put it away
 	verifiedBy atomic.Pointer[cert.Certificate] // whose key made the signature, once known
 }
 
@@ -85,6 +94,7 @@ func ParseList(der []byte) (*List, error) {
 func (l *List) parseTBS(element cryptobyte.String) error {
 	var tbs, issuer cryptobyte.String
 	element.ReadASN1(&tbs, cbasn1.SEQUENCE) // read once by the caller
+	whole := tbs
 	if tbs.PeekASN1Tag(cbasn1.INTEGER) && (!tbs.ReadASN1Integer(&l.version) || l.version != 1) {
 		return crlUnreadable("a version other than 1 and 2")
 	}
@@ -108,9 +118,11 @@ func (l *List) parseTBS(element cryptobyte.String) error {
 			return crlUnreadable("nextUpdate is malformed")
 		}
 	}
+	l.head = whole[:len(whole)-len(tbs)]
 	if tbs.PeekASN1Tag(cbasn1.SEQUENCE) && !tbs.ReadASN1(&l.entries, cbasn1.SEQUENCE) {
 		return crlUnreadable("revokedCertificates are malformed")
 	}
+	l.tail = tbs
 	return l.parseExtensions(&tbs)
 }
 
@@ -140,6 +152,10 @@ func (l *List) parseExtensions(tbs *cryptobyte.String) error {
 		case e.OID.Equal(oidDistributionPoint):
 			l.rawPoint = e.Value
 			l.point, ok = readIssuingPoint(e.Value)
+		case e.OID.Equal(oidExpiredOnCRL):
+			value := cryptobyte.String(e.Value)
+			l.ExpiredFrom, ok = cert.ReadTime(&value)
+			ok = ok && value.Empty()
 		case e.OID.Equal(cert.OIDAuthorityKeyID):
 			l.keyID, ok = e.Value, true
 		default:

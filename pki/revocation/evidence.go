@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
@@ -24,12 +25,35 @@ const (
 
 // Information is revocation information as it came: raw, not yet believed.
 type Information struct {
-	Kind   Kind
-	Raw    []byte
-	Source string // the URL it was fetched from, or Given
-	Nonce  []byte // what our request asked the answer to repeat; nil if it was not ours
+	Kind    Kind
+	Raw     []byte    // nil for a list that a Store holds in a file: see Bytes
+	Source  string    // the URL it was fetched from, or Given
+	Fetched time.Time // by our clock; zero if it was not fetched
+	Nonce   []byte    // what our request asked the answer to repeat; nil if it was not ours
 
-	list *List // Raw as a Store has parsed it; nil otherwise
+	list   *List     // as a Store has parsed it; nil otherwise
+	answer *verified // as a Store has verified it; nil otherwise
+}
+
+// Bytes are the raw bytes, read back where they are in a file.
+func (i Information) Bytes() ([]byte, error) {
+	if i.Raw == nil && i.list != nil {
+		return i.list.raw()
+	}
+	return i.Raw, nil
+}
+
+// Readable reports why it cannot be read; nil if it can.
+func (i Information) Readable() error {
+	switch {
+	case i.list != nil || i.answer != nil:
+		return nil
+	case i.Kind == CRL:
+		_, err := ParseList(i.Raw)
+		return err
+	}
+	_, err := ParseResponse(i.Raw)
+	return err
 }
 
 // Given is the source of information that the caller had already.
@@ -74,14 +98,20 @@ type Evidence struct {
 	With   []Information // further lists that it took: deltas, and those of other reasons
 	Status Status
 
+	// By their clock.
 	ProducedAt time.Time // OCSP; zero for a CRL
 	ThisUpdate time.Time
 	NextUpdate time.Time // zero if the information sets none
+	// RetainedFrom is since when it tells of certificates that have expired: an
+	// archive cutoff (RFC 6960 §4.4.4) or expiredCertsOnCRL (X.509 §9.5.2.8).
+	// Zero if it says nothing of it.
+	RetainedFrom time.Time
 
 	RevokedAt time.Time // Revoked only
 	Reason    Reason    // Revoked only
 
 	Signer        *cert.Certificate // who signed the information
+	Algorithm     algo.Identifier   // with what
 	SignerNoCheck bool              // a delegated responder that needs no check of its own
 }
 
@@ -105,6 +135,10 @@ type Rules struct {
 	// Skew is how far the clocks of others may be off, both ways. Zero
 	// allows nothing.
 	Skew time.Duration
+	// Algorithms says whether a signature with that key and algorithm is good
+	// enough; nil allows all. Good news must pass it. A revocation counts
+	// however it is signed: who could forge it could do no worse than that.
+	Algorithms func(signer *cert.Certificate, id algo.Identifier) error
 	// Strict refuses CRLs that were not issued as RFC 5280 §5.2.3 demands: with
 	// a number, in an extension that is not critical.
 	Strict bool
@@ -121,10 +155,10 @@ func (r Rules) now() time.Time {
 	return r.Now
 }
 
-// check holds the dates of evidence against the rules. That a certificate was
-// revoked for good does not become less true with age, so age is no objection
-// to it; a hold may have been lifted since.
-func (r Rules) check(e *Evidence) error {
+// check holds evidence about a certificate against the rules. That it was
+// revoked for good does not become less true with age, so age is no objection to
+// it; a hold may have been lifted since.
+func (r Rules) check(e *Evidence, about *cert.Certificate) error {
 	latest := e.ThisUpdate
 	if e.ProducedAt.After(latest) {
 		latest = e.ProducedAt
@@ -135,9 +169,23 @@ func (r Rules) check(e *Evidence) error {
 	if !e.NextUpdate.IsZero() && e.NextUpdate.Before(e.ThisUpdate) {
 		return fault.New(fault.RevocationStale, "", "nextUpdate lies before thisUpdate")
 	}
-	if e.Status == Revoked && e.Reason != CertificateHold {
+	if e.final() {
 		return nil
 	}
+	if err := r.checkAge(e); err != nil {
+		return err
+	}
+	// Who issued a certificate need not speak of it once it has expired (RFC 5280
+	// §3.3), so that it is not listed then says nothing about the time before. A
+	// subject may be a name and a number alone, without validity.
+	if !about.NotAfter.IsZero() && e.Status == Good && e.ThisUpdate.After(about.NotAfter.Add(r.Skew)) && (e.RetainedFrom.IsZero() || e.RetainedFrom.After(about.NotAfter)) {
+		return fault.New(fault.RevocationStale, "", "made %s, after the certificate had expired", e.ThisUpdate.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// checkAge refuses what had run out, or was too old, at the time judged.
+func (r Rules) checkAge(e *Evidence) error {
 	if !e.NextUpdate.IsZero() && e.NextUpdate.Before(r.At.Add(-r.Skew)) {
 		return fault.New(fault.RevocationStale, "", "the next was due %s", e.NextUpdate.Format(time.RFC3339))
 	}
@@ -147,6 +195,17 @@ func (r Rules) check(e *Evidence) error {
 	}
 	if age > 0 && e.ThisUpdate.Before(r.At.Add(-age-r.Skew)) {
 		return fault.New(fault.RevocationStale, "", "made %s, more than %s before", e.ThisUpdate.Format(time.RFC3339), age)
+	}
+	return nil
+}
+
+// checkAlgorithm asks the caller's cryptographic policy about good news.
+func (r Rules) checkAlgorithm(status Status, signer *cert.Certificate, id algo.Identifier) error {
+	if r.Algorithms == nil || status == Revoked {
+		return nil
+	}
+	if err := r.Algorithms(signer, id); err != nil {
+		return fault.Wrap(err, fault.CodeOf(err), "", "hold the signature of revocation information against the policy")
 	}
 	return nil
 }

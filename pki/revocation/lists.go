@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -83,12 +84,13 @@ type crlProcess struct {
 }
 
 // run looks at every list that is in scope. A revocation for good in any of
-// them decides, whatever others say: CAs drop certificates from their lists once
-// they have expired. Else of two lists for the same reasons the newer counts,
-// for a hold may be lifted.
+// them decides, and a hold that lasted over the time judged, whatever others say:
+// CAs drop certificates from their lists once they have expired. Else of two lists
+// for the same reasons the newer counts, for a hold may be lifted.
 func (p *crlProcess) run() (*Evidence, []Attempt) {
 	bases := slices.DeleteFunc(slices.Clone(p.inputs), func(in *crlInput) bool { return in.err != nil || in.list.Base != nil })
 	slices.SortStableFunc(bases, func(a, b *crlInput) int { return b.list.ThisUpdate.Compare(a.list.ThisUpdate) })
+	var conclusive []*Evidence
 	for _, point := range pointsOf(p.subject.Certificate) {
 		for _, in := range bases {
 			reasons, err := in.list.covers(point, p.subject.Certificate)
@@ -100,9 +102,9 @@ func (p *crlProcess) run() (*Evidence, []Attempt) {
 			if e == nil {
 				continue
 			}
-			if e.final() {
-				p.result, in.used = e, true
-				return p.result, p.attempts()
+			if e.class(p.rules.At) > saysNow {
+				conclusive, in.used = append(conclusive, e), true
+				continue
 			}
 			if reasons&^p.covered == 0 {
 				in.outside = moreTelling(in.outside, fault.New(fault.CRLOutOfScope, "", "the list adds no reason to what others cover"))
@@ -112,6 +114,9 @@ func (p *crlProcess) run() (*Evidence, []Attempt) {
 			p.covered |= reasons
 			p.merge(e)
 		}
+	}
+	if len(conclusive) > 0 {
+		p.result = Decide(conclusive, p.rules.At)
 	}
 	if p.decided() {
 		return p.result, p.attempts()
@@ -161,7 +166,7 @@ func (p *crlProcess) find(in *crlInput) *Evidence {
 	}
 	e, err := p.evidence(in, in.list)
 	if err == nil {
-		err = p.rules.check(e)
+		err = p.check(e, in)
 	}
 	if in.err = err; err != nil {
 		return nil
@@ -191,18 +196,31 @@ func (p *crlProcess) lookInDelta(base, delta *crlInput) *Evidence {
 		e.Status, e.RevokedAt, e.Reason = Revoked, entry.RevokedAt, entry.Reason
 	}
 	e.With = []Information{delta.info}
-	if delta.err = p.rules.check(e); delta.err != nil {
+	if delta.err = p.check(e, base, delta); delta.err != nil {
 		return nil
 	}
 	return e
+}
+
+// check holds what lists say against the rules.
+func (p *crlProcess) check(e *Evidence, from ...*crlInput) error {
+	if err := p.rules.check(e, p.subject.Certificate); err != nil {
+		return err
+	}
+	for _, in := range from {
+		if err := p.rules.checkAlgorithm(e.Status, in.signer, in.list.SignatureAlgorithm); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // evidence is what the base list says, with the dates of another.
 func (p *crlProcess) evidence(base *crlInput, dates *List) (*Evidence, error) {
 	e := &Evidence{
 		Information: base.info, Status: Good,
-		ThisUpdate: dates.ThisUpdate, NextUpdate: dates.NextUpdate,
-		Signer: base.signer,
+		ThisUpdate: dates.ThisUpdate, NextUpdate: dates.NextUpdate, RetainedFrom: base.list.ExpiredFrom,
+		Signer: base.signer, Algorithm: base.list.SignatureAlgorithm,
 	}
 	entry, listed, err := base.list.find(p.subject.Certificate.Issuer, p.subject.Certificate.Serial)
 	switch {
@@ -276,10 +294,14 @@ func (l *List) verify(signer *cert.Certificate) error {
 	if !signer.Allows(cert.KeyUsageCRLSign) {
 		return fault.New(fault.KeyUsageForbidden, "", "the key may not sign CRLs")
 	}
-	if known := l.verifiedBy.Load(); known != nil && known.Equal(signer) {
+	if known := l.verifiedBy.Load(); known != nil && bytes.Equal(known.RawSPKI, signer.RawSPKI) {
 		return nil
 	}
-	if err := signer.Verify(l.SignatureAlgorithm, l.RawTBS, l.Signature); err != nil {
+	signed, err := l.signed()
+	if err != nil {
+		return err
+	}
+	if err := signer.Verify(l.SignatureAlgorithm, signed, l.Signature); err != nil {
 		return fault.Wrap(err, fault.CodeOf(err), "", "check the CRL's signature")
 	}
 	l.verifiedBy.Store(signer)

@@ -11,11 +11,36 @@ import (
 
 // CheckOCSP verifies an OCSP answer about the subject.
 func CheckOCSP(info Information, s Subject, rules Rules) (*Evidence, error) {
+	a := info.answer
+	if a == nil || !a.isAbout(s) {
+		var err error
+		if a, err = verifyAnswer(info, s); err != nil {
+			return nil, err
+		}
+	}
+	return a.judge(info, rules)
+}
+
+// verified is what a responder said about one certificate, verified but not yet
+// held against any time.
+type verified struct {
+	subject   Subject
+	evidence  Evidence // without Information
+	delegated bool
+}
+
+func (a *verified) isAbout(s Subject) bool {
+	same := func(x, y *cert.Certificate) bool { return x == y || x.Equal(y) }
+	return same(a.subject.Certificate, s.Certificate) && same(a.subject.Issuer, s.Issuer)
+}
+
+// verifyAnswer checks all that does not depend on the time judged.
+func verifyAnswer(info Information, s Subject) (*verified, error) {
 	r, err := ParseResponse(info.Raw)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := r.about(s)
+	said, err := r.about(s)
 	if err != nil {
 		return nil, err
 	}
@@ -26,31 +51,38 @@ func CheckOCSP(info Information, s Subject, rules Rules) (*Evidence, error) {
 	if err := r.checkNonce(info.Nonce); err != nil {
 		return nil, err
 	}
-	e := &Evidence{
-		Information: info,
-		Status:      answer.status,
-		ProducedAt:  r.ProducedAt,
-		ThisUpdate:  answer.thisUpdate,
-		NextUpdate:  answer.nextUpdate,
-		RevokedAt:   answer.revokedAt,
-		Reason:      answer.reason,
-		Signer:      signer, SignerNoCheck: signer.OCSPNoCheck,
-	}
+	return &verified{subject: s, delegated: signer != s.Issuer, evidence: Evidence{
+		Status:     said.status,
+		ProducedAt: r.ProducedAt,
+		ThisUpdate: said.thisUpdate, NextUpdate: said.nextUpdate, RetainedFrom: said.archiveCutoff,
+		RevokedAt: said.revokedAt, Reason: said.reason,
+		Signer: signer, SignerNoCheck: signer.OCSPNoCheck, Algorithm: r.SignatureAlgorithm,
+	}}, nil
+}
+
+// judge holds the answer against the rules.
+func (a *verified) judge(info Information, rules Rules) (*Evidence, error) {
+	e := a.evidence
+	e.Information = info
 	if e.ProducedAt.Before(e.ThisUpdate.Add(-rules.Skew)) {
 		return nil, fault.New(fault.RevocationFromFuture, "", "thisUpdate lies after producedAt")
 	}
-	if e.ProducedAt.Before(s.Certificate.NotBefore.Add(-rules.Skew)) {
+	if e.ProducedAt.Before(a.subject.Certificate.NotBefore.Add(-rules.Skew)) {
 		return nil, fault.New(fault.RevocationStale, "", "the answer is older than the certificate")
 	}
-	if err := rules.check(e); err != nil {
+	if err := rules.check(&e, a.subject.Certificate); err != nil {
 		return nil, err
 	}
-	return e, nil
+	if err := rules.checkAlgorithm(e.Status, e.Signer, e.Algorithm); err != nil {
+		return nil, err
+	}
+	if a.delegated { // the issuer's signature under the responder's certificate carries it
+		if err := rules.checkAlgorithm(e.Status, a.subject.Issuer, e.Signer.SignatureAlgorithm); err != nil {
+			return nil, err
+		}
+	}
+	return &e, nil
 }
-
-// severity orders statuses for an answer that speaks of the certificate more
-// than once: whatever speaks against it holds.
-var severity = map[Status]int{Good: 0, Unknown: 1, Revoked: 2}
 
 // about finds what the answer says about the subject.
 func (r *Response) about(s Subject) (*single, error) {
@@ -95,27 +127,32 @@ func (r *Response) verifiedSigner(issuer *cert.Certificate) (*cert.Certificate, 
 		}
 		return issuer, nil
 	}
+	// Several certificates may have the responder's name: its old and its new one.
+	reason := error(fault.New(fault.OCSPResponderNotAuthorised, "", "the responder named is not the issuer, and no certificate of it came along"))
+	tried := false
 	for _, raw := range r.RawCertificates {
 		c, err := cert.Parse(raw)
 		if err != nil || !r.isResponder(c) {
 			continue
 		}
-		if err := checkDelegation(c, issuer, r.ProducedAt); err != nil {
-			return nil, err
+		if err = checkDelegation(c, issuer, r.ProducedAt); err == nil {
+			err = r.verify(c)
 		}
-		if err := r.verify(c); err != nil {
-			return nil, err
+		if err == nil {
+			return c, nil
 		}
-		return c, nil
+		if !tried {
+			reason, tried = err, true
+		}
 	}
-	return nil, fault.New(fault.OCSPResponderNotAuthorised, "", "the responder named is not the issuer, and no certificate of it came along")
+	return nil, reason
 }
 
 // isResponder reports whether the answer names the certificate's holder as its
 // responder.
 func (r *Response) isResponder(c *cert.Certificate) bool {
-	if r.responderName != nil {
-		return bytes.Equal(r.responderName, c.RawSubject)
+	if r.responderKey == nil {
+		return r.responderName.Equal(c.Subject)
 	}
 	sum := sha1.Sum(c.KeyBits()) // the standard's own choice, an identifier and no signature
 	return bytes.Equal(r.responderKey, sum[:])

@@ -43,7 +43,7 @@ type Response struct {
 	// one that nobody needs must not spoil the answer.
 	RawCertificates [][]byte
 
-	responderName []byte // one of the two is set
+	responderName cert.Name // where responderKey is nil
 	responderKey  []byte
 	nonce         []byte // the nonce extension's value, as sent
 	singles       []single
@@ -56,6 +56,7 @@ type single struct {
 	thisUpdate, nextUpdate time.Time
 	revokedAt              time.Time
 	reason                 Reason
+	archiveCutoff          time.Time // zero if it says none
 }
 
 // Serials lists the serial numbers of the certificates that it is about.
@@ -204,10 +205,10 @@ func (r *Response) parseResponderID(data *cryptobyte.String) error {
 		if !data.ReadASN1(&choice, explicit(1)) {
 			return ocspUnreadable("responderID is malformed")
 		}
-		if _, err := cert.ParseName(choice); err != nil {
+		var err error
+		if r.responderName, err = cert.ParseName(choice); err != nil {
 			return ocspUnreadable("the responder's name is malformed")
 		}
-		r.responderName = choice
 		return nil
 	}
 	if !data.ReadASN1(&choice, explicit(2)) || !choice.ReadASN1(&key, cbasn1.OCTET_STRING) || !choice.Empty() || len(key) != sha1.Size {
@@ -273,8 +274,18 @@ func readSingle(list *cryptobyte.String) (single, error) {
 			return single{}, ocspUnreadable("nextUpdate is malformed")
 		}
 	}
-	if _, err := readExtensions(&body, 1, oidCRLReferences, oidArchiveCutoff); err != nil {
+	extensions, err := readExtensions(&body, 1, oidCRLReferences, oidArchiveCutoff)
+	if err != nil {
 		return single{}, err
+	}
+	for _, e := range extensions {
+		value := cryptobyte.String(e.Value)
+		if !e.OID.Equal(oidArchiveCutoff) {
+			continue
+		}
+		if s.archiveCutoff, ok = cert.ReadTime(&value); !ok || !value.Empty() {
+			return single{}, ocspUnreadable("an archive cutoff is malformed")
+		}
 	}
 	if !body.Empty() {
 		return single{}, ocspUnreadable("an answer goes on")

@@ -133,7 +133,7 @@ func sameName(a, b cert.GeneralName) bool {
 }
 
 // processed are the extensions of lists that are taken into account.
-var processed = []asn1.ObjectIdentifier{cert.OIDAuthorityKeyID, oidCRLNumber, oidDeltaIndicator, oidDistributionPoint}
+var processed = []asn1.ObjectIdentifier{cert.OIDAuthorityKeyID, oidCRLNumber, oidDeltaIndicator, oidDistributionPoint, oidExpiredOnCRL}
 
 // completes reports whether delta and base may be combined (RFC 5280 §5.2.4 and
 // §6.3.3 c): of one issuer, key and scope, and base not older than the list

@@ -44,11 +44,11 @@ func TestStoreSharesOneDownload(t *testing.T) {
 	l := goodList()
 	l.entries = []listEntry{{testWorld().leaf.Serial, now.Add(-time.Hour), reason(1)}}
 	f := &counting{raw: l.der(t), start: make(chan struct{})}
-	s := NewStore(f, func() time.Time { return now })
+	s := storeOf(f)
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			info, err := s.Download(t.Context(), "http://crl")
+			info, err := s.Download(t.Context(), "http://crl", testWorld().ca.Certificate)
 			if err != nil {
 				t.Error(err)
 				return
@@ -69,10 +69,10 @@ func TestStoreSharesOneDownload(t *testing.T) {
 func TestStoreAsksAgain(t *testing.T) {
 	f := &counting{raw: goodList().der(t)}
 	clock := now
-	s := NewStore(f, func() time.Time { return clock })
+	s := NewStore(StoreConfig{Fetcher: f, Now: func() time.Time { return clock }})
 	get := func(want int32) {
 		t.Helper()
-		if _, err := s.Download(t.Context(), "http://crl"); err != nil || f.calls.Load() != want {
+		if _, err := s.Download(t.Context(), "http://crl", testWorld().ca.Certificate); err != nil || f.calls.Load() != want {
 			t.Errorf("%d downloads, want %d (%v)", f.calls.Load(), want, err)
 		}
 	}
@@ -85,7 +85,7 @@ func TestStoreAsksAgain(t *testing.T) {
 	get(4)
 	f.err = fault.New(fault.Unreadable, "", "down")
 	for want := int32(5); want < 7; want++ {
-		if _, err := s.Download(t.Context(), "http://crl"); err == nil || f.calls.Load() != want {
+		if _, err := s.Download(t.Context(), "http://crl", testWorld().ca.Certificate); err == nil || f.calls.Load() != want {
 			t.Errorf("a failure was kept: %d, %v", f.calls.Load(), err)
 		}
 	}
@@ -94,13 +94,13 @@ func TestStoreAsksAgain(t *testing.T) {
 // Who breaks off does not spoil it for others.
 func TestStoreAfterCancellation(t *testing.T) {
 	f := &counting{raw: goodList().der(t), start: make(chan struct{}), started: make(chan struct{})}
-	s := NewStore(f, func() time.Time { return now })
+	s := storeOf(f)
 	first, cancel := context.WithCancel(t.Context())
 	broken := make(chan error)
-	go func() { _, err := s.Download(first, "http://crl"); broken <- err }()
+	go func() { _, err := s.Download(first, "http://crl", testWorld().ca.Certificate); broken <- err }()
 	<-f.started
 	done := make(chan error)
-	go func() { _, err := s.Download(t.Context(), "http://crl"); done <- err }()
+	go func() { _, err := s.Download(t.Context(), "http://crl", testWorld().ca.Certificate); done <- err }()
 	cancel()
 	if err := <-broken; !errors.Is(err, context.Canceled) {
 		t.Error(err)
@@ -113,14 +113,14 @@ func TestStoreAfterCancellation(t *testing.T) {
 
 func TestStoreIsBounded(t *testing.T) {
 	f := &counting{raw: goodList().der(t)}
-	s := NewStore(f, func() time.Time { return now })
-	for i := range storeListsMax + 10 {
-		if _, err := s.Download(t.Context(), fmt.Sprint("http://crl/", i)); err != nil {
+	s := storeOf(f)
+	for i := range listsMax + 10 {
+		if _, err := s.Download(t.Context(), fmt.Sprint("http://crl/", i), testWorld().ca.Certificate); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(s.held) > storeListsMax {
-		t.Errorf("%d lists", len(s.held))
+	if len(s.lists.held) > listsMax {
+		t.Errorf("%d lists", len(s.lists.held))
 	}
 }
 
