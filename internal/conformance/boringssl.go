@@ -48,11 +48,11 @@ func boringErrors(column string) (list []string) {
 	return list
 }
 
-// boringPurpose is a KeyPurpose of BoringSSL: what the leaf and the CAs must
-// list where they list any.
+// boringPurpose is a KeyPurpose of BoringSSL: what the leaf and the CAs below the
+// anchor list where they list any, or anyExtendedKeyUsage.
 type boringPurpose struct {
-	leaf, ca asn1.ObjectIdentifier
-	always   bool // the leaf must list its own, and nothing stands for it
+	leaf, ca         asn1.ObjectIdentifier
+	listed, caListed bool // each must list its own, and nothing stands for it
 }
 
 var (
@@ -64,9 +64,9 @@ var boringPurposes = map[string]boringPurpose{
 	"ANY_EKU":           {},
 	"SERVER_AUTH":       {leaf: oidServerAuth, ca: oidServerAuth},
 	"CLIENT_AUTH":       {leaf: cert.OIDUsageClientAuth, ca: cert.OIDUsageClientAuth},
-	"MLS_CLIENT_AUTH":   {leaf: oidMLSClient, ca: oidMLSClient, always: true},
-	"C2PA_TIMESTAMPING": {leaf: cert.OIDUsageTimeStamping, ca: oidMLSClient, always: true},
-	"C2PA_MANIFEST":     {leaf: cert.OIDUsageEmailProtection, ca: oidMLSClient, always: true},
+	"MLS_CLIENT_AUTH":   {leaf: oidMLSClient, ca: oidMLSClient, listed: true, caListed: true},
+	"C2PA_TIMESTAMPING": {leaf: cert.OIDUsageTimeStamping, ca: oidMLSClient, listed: true, caListed: true},
+	"C2PA_MANIFEST":     {leaf: cert.OIDUsageEmailProtection, ca: oidMLSClient, listed: true, caListed: true},
 }
 
 // boringPolicies are what BoringSSL's delegate takes for its tests: keys from
@@ -97,7 +97,9 @@ func judgeBoringSSLChain(file string, row map[string]string) error {
 	if purpose.leaf.Equal(purpose.ca) {
 		r.Purpose = purpose.leaf
 	}
-	r.StrictPurpose = strict || strictLeaf || purpose.always
+	r.StrictPurpose = strict
+	purpose.listed = purpose.listed || strict || strictLeaf
+	purpose.caListed = purpose.caListed || strict && name == "CLIENT_AUTH" // of CAs, not asked for servers
 	anchor, err := boringAnchor(&r, chain, row["last_cert_trust"])
 	if err != nil {
 		return err
@@ -128,20 +130,17 @@ func judgeBoringSSLChain(file string, row map[string]string) error {
 	return err
 }
 
-// check holds a path against a purpose that leaf and CAs list differently.
+// check holds a path against what must be listed.
 func (b boringPurpose) check(p *path.Path, anchorToo bool) error {
-	if b.leaf.Equal(b.ca) {
-		return nil
-	}
 	for i, c := range p.Certificates {
-		wanted, last := b.ca, i == len(p.Certificates)-1
+		wanted, must := b.ca, b.caListed
 		if i == 0 {
-			wanted = b.leaf
+			wanted, must = b.leaf, b.listed
 		}
-		if i > 0 && last && (!anchorToo || len(c.ExtKeyUsage) == 0) {
-			continue
+		if i > 0 && i == len(p.Certificates)-1 {
+			must = must && anchorToo && len(c.ExtKeyUsage) > 0
 		}
-		if !c.HasExtKeyUsage(wanted) {
+		if must && !c.HasExtKeyUsage(wanted) {
 			return fault.New(fault.PurposeForbidden, "", "certificate %d does not list %s", i, wanted)
 		}
 	}
