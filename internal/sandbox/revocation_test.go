@@ -31,7 +31,6 @@ func TestRevocationIsFoundOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	online := &revocation.Checker{Store: revocation.NewStore(revocation.StoreConfig{Fetcher: c, Now: time.Now, AnswerAge: -1})}
 	for name, row := range map[string]struct {
 		leaf      *cert.Certificate
 		ocsp, crl nca.Fault
@@ -56,6 +55,8 @@ func TestRevocationIsFoundOut(t *testing.T) {
 			if err := s.NCA().SetFaults(nca.Faults{OCSP: row.ocsp, CRL: row.crl}); err != nil {
 				t.Fatal(err)
 			}
+			// A new store each: one that holds the CRL would not ask for it.
+			online := &revocation.Checker{Store: revocation.NewStore(revocation.StoreConfig{Fetcher: c, Now: time.Now})}
 			verdict(t, online, revocation.Subject{Certificate: row.leaf, Issuer: issuer}, row.code)
 		})
 	}
