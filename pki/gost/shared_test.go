@@ -1,6 +1,7 @@
 package gost
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"os"
@@ -19,14 +20,18 @@ func sharedFile(t testing.TB, elements ...string) string {
 	return path
 }
 
+// readShared reads a file of vectors. A vector with a field that the test does not
+// know would not be run as it is meant, and is an error.
 func readShared(t testing.TB, into any, elements ...string) {
 	t.Helper()
 	data, err := os.ReadFile(sharedFile(t, elements...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatal(err)
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		t.Fatalf("%s: %v", filepath.Join(elements...), err)
 	}
 }
 

@@ -88,17 +88,34 @@ func TestEdgeVectors(t *testing.T) {
 		Vectors []struct {
 			Curve, Comment, Result string
 			Pub                    hexBytes `json:"pub_le"`
+			X                      hexBytes `json:"pub_x"`
+			Y                      hexBytes `json:"pub_y"`
 			Digest                 hexBytes
 			RU                     hexBytes `json:"sig_rfc4491"`
 			KZ                     hexBytes `json:"sig_kz"`
+			Flags                  []string
 		}
+		Algorithm, Note, Generator string
 	}
 	readShared(t, &file, "gost", "gost3410-verify-edge-vectors.json")
+	if len(file.Vectors) == 0 {
+		t.Error("no vectors")
+	}
 	for _, v := range file.Vectors {
 		t.Run(v.Curve+"/"+v.Comment, func(t *testing.T) {
 			c, err := CurveByName(v.Curve)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if !slices.Contains([]string{"valid", "invalid", "acceptable"}, v.Result) || v.KZ == nil && v.RU == nil {
+				t.Fatalf("a vector of an unknown shape: result %q", v.Result)
+			}
+			if len(v.X) == c.size { // longer and shorter ones are no coordinates, but wrong keys
+				slices.Reverse(v.X)
+				slices.Reverse(v.Y)
+				if len(v.Pub) == 2*c.size && !bytes.Equal(v.Pub, slices.Concat(v.X, v.Y)) {
+					t.Fatal("the vector has two keys")
+				}
 			}
 			key, err := NewPublicKey(keyAlgorithmOf(c), c, v.Pub)
 			if err != nil {
@@ -127,21 +144,31 @@ func TestEdgeVectors(t *testing.T) {
 func TestKazakhVectors(t *testing.T) {
 	var file struct {
 		Vectors []struct {
-			Certificate, Curve string
-			Digest, Signature  hexBytes
-			X                  hexBytes `json:"Qx_be"`
-			Y                  hexBytes `json:"Qy_be"`
-			Valid              bool
+			Certificate, SigAlg string
+			IssuerFile, Curve   string
+			TBSSHA256           hexBytes `json:"tbsSha256"`
+			R                   hexBytes `json:"r_be"`
+			S                   hexBytes `json:"s_be"`
+			Digest, Signature   hexBytes
+			X                   hexBytes `json:"Qx_be"`
+			Y                   hexBytes `json:"Qy_be"`
+			Valid               bool
 		}
+		Note string
 	}
 	readShared(t, &file, "nuc-rk", "gost-verify-vectors.json")
-	algorithmOf := map[string]*Algorithm{"CPA": SignatureKZ2004, "tc26-512-A": SignatureKZ2015x512}
+	if len(file.Vectors) == 0 {
+		t.Error("no vectors")
+	}
 	for _, v := range file.Vectors {
-		a := algorithmOf[v.Curve]
-		if a == nil {
-			t.Fatalf("curve %s", v.Curve)
+		a, err := AlgorithmByOID(parseOID(t, v.SigAlg))
+		if err != nil {
+			t.Fatalf("%s: %v", v.Certificate, err)
 		}
-		c, _ := CurveByOID(a.Key.curves[0])
+		c, err := CurveByOID(a.Key.curves[0])
+		if err != nil {
+			t.Fatal(err)
+		}
 		slices.Reverse(v.X)
 		slices.Reverse(v.Y)
 		key, err := NewPublicKey(a.Key, c, slices.Concat(v.X, v.Y))
@@ -161,8 +188,10 @@ func TestKazakhVectors(t *testing.T) {
 
 func TestHashVectors(t *testing.T) {
 	var file struct {
+		Note    string
 		Vectors []struct {
 			Alg, Comment string
+			CheckedWith  any `json:"checked_with"`
 			Msg          hexBytes
 			MsgGen       string `json:"msg_gen"`
 			Len          int
@@ -175,6 +204,9 @@ func TestHashVectors(t *testing.T) {
 		"streebog512":      streebog.New512,
 		"gost94-cryptopro": func() hash.Hash { return gost341194.New(gost341194.CryptoPro) },
 		"gost94-test":      func() hash.Hash { return gost341194.New(gost341194.TestParam) },
+	}
+	if len(file.Vectors) == 0 {
+		t.Error("no vectors")
 	}
 	for _, v := range file.Vectors {
 		if v.MsgGen == "byte i = (i*131 + (i>>8)) mod 256" {
