@@ -21,14 +21,18 @@ func (t *Token) objects(s *session) objects { return objects{t.lib.ctx, s.handle
 // a certificate was replaced while somebody else wrote another.
 const objectsMax = 16
 
-func (o objects) find(template ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
+func (o objects) find(template ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	return o.findUpTo(objectsMax, template...)
+}
+
+func (o objects) findUpTo(limit int, template ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
 	if err := o.ctx.FindObjectsInit(o.session, template); err != nil {
 		return nil, explain("C_FindObjectsInit", err)
 	}
 	defer func() { err = errors.Join(err, explain("C_FindObjectsFinal", o.ctx.FindObjectsFinal(o.session))) }()
 	// A module may give fewer than asked for at a time; only none means the end.
-	for len(found) < objectsMax {
-		more, _, err := o.ctx.FindObjects(o.session, objectsMax-len(found))
+	for len(found) < limit {
+		more, _, err := o.ctx.FindObjects(o.session, limit-len(found))
 		if err != nil {
 			return nil, explain("C_FindObjects", err)
 		}

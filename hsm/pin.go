@@ -37,6 +37,7 @@ const (
 	pinFile
 	pinEnvironment
 	pinCredential
+	pinPrompt
 )
 
 // PINFile reads the PIN from the first line of a file. A file that others than
@@ -49,6 +50,11 @@ func PINEnvironment(name string) PIN { return PIN{pinEnvironment, name} }
 // PINCredential reads the PIN from a systemd credential (LoadCredential= of
 // systemd.exec(5)): a file under $CREDENTIALS_DIRECTORY.
 func PINCredential(name string) PIN { return PIN{pinCredential, name} }
+
+// PINPrompt asks for the PIN at the process's terminal, without showing it, each
+// time a token wants it: once at the login, and for each signature of a key that
+// asks always.
+func PINPrompt() PIN { return PIN{pinPrompt, "/dev/tty"} }
 
 // GeneratePINFile writes a random PIN of 128 bits to a new file that only its
 // owner can read. It fails if the file exists.
@@ -78,6 +84,8 @@ func (p PIN) String() string {
 		return "PIN in environment variable " + p.name
 	case pinCredential:
 		return "PIN in credential " + p.name
+	case pinPrompt:
+		return "PIN from the terminal"
 	}
 	return "no PIN"
 }
@@ -126,6 +134,8 @@ func (p PIN) read(buffer []byte) (int, error) {
 			return 0, fault.New(fault.PINUnavailable, "", "%s: no credentials directory, or not a credential's name", p)
 		}
 		return readSecret(filepath.Join(dir, p.name), buffer)
+	case pinPrompt:
+		return promptSecret(p.name, buffer)
 	}
 	return 0, fault.New(fault.PINUnavailable, "", "no source of the PIN is configured")
 }

@@ -21,6 +21,9 @@ const (
 	HSMKeyUnsafe       Code = "hsm_key_unsafe"
 	HSMKeyUnsupported  Code = "hsm_key_unsupported"
 
+	HSMCertificateExpiring Code = "hsm_certificate_expiring"
+	HSMCertificateMismatch Code = "hsm_certificate_mismatch"
+
 	SandboxPortTaken Code = "sandbox_port_taken"
 )
 
@@ -41,6 +44,8 @@ var hsmEntries = []Entry{
 	{HSMKeyExists, Conflict, "Мұндай кілт бұрыннан бар.", "Такой ключ уже есть.", "A key with this name already exists."},
 	{HSMKeyUnsafe, Fatal, "Кілт тексеруден өтпеді.", "Ключ не прошёл проверку.", "The key did not pass its proof."},
 	{HSMKeyUnsupported, Refused, "Кілттің бұл түріне қолдау жоқ.", "Этот вид ключа не поддерживается.", "This kind of key is not supported."},
+	{HSMCertificateExpiring, Fatal, "Токендегі сертификаттың мерзімі жақында аяқталады.", "Срок действия сертификата в токене скоро истечёт.", "A certificate in the token expires soon."},
+	{HSMCertificateMismatch, Refused, "Сертификат токендегі кілтке сәйкес емес.", "Сертификат не соответствует ключу в токене.", "The certificate is not the key's."},
 
 	{SandboxPortTaken, Conflict, "Сынақ ортасының порты бос емес.", "Порт стенда занят.", "A port of the sandbox is taken."},
 }

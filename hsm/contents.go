@@ -1,0 +1,163 @@
+package hsm
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/gost"
+)
+
+// contentsMax bounds what is listed of a token, of each kind.
+const contentsMax = 1024
+
+// Contents of a token.
+type Contents struct {
+	Keys         []KeyInfo         `json:"keys"`
+	Certificates []CertificateInfo `json:"certificates"`
+}
+
+// KeyInfo describes a private key in a token.
+type KeyInfo struct {
+	Label string `json:"label"`
+	ID    string `json:"id"` // CKA_ID in hexadecimal
+	// Algorithm is a name such as RSA-2048, P-256, Ed25519 or a GOST key's; it is
+	// empty where the key cannot be used, and Problem says why.
+	Algorithm string `json:"algorithm"`
+	Problem   string `json:"problem,omitempty"`
+	// AlwaysAuthenticate: the token wants the PIN for each signature.
+	AlwaysAuthenticate bool `json:"always_authenticate"`
+	Sensitive          bool `json:"sensitive"`
+	Extractable        bool `json:"extractable"`
+	Local              bool `json:"local"` // born in the token
+}
+
+// CertificateInfo describes a certificate in a token.
+type CertificateInfo struct {
+	Label     string    `json:"label"`
+	ID        string    `json:"id"`
+	Subject   string    `json:"subject"`
+	Serial    string    `json:"serial"` // in hexadecimal
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	Problem   string    `json:"problem,omitempty"`
+	DER       []byte    `json:"-"`
+}
+
+// Contents lists the private keys and the certificates of the token. What cannot
+// be used is listed too, with the reason.
+func (t *Token) Contents(ctx context.Context) (Contents, error) {
+	var c Contents
+	err := t.do(ctx, shared, nil, func(s *session) error {
+		c = Contents{Keys: []KeyInfo{}, Certificates: []CertificateInfo{}}
+		o := t.objects(s)
+		keys, err := o.findUpTo(contentsMax, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY))
+		if err != nil {
+			return err
+		}
+		for _, handle := range keys {
+			k, err := o.keyInfo(handle)
+			if err != nil {
+				return err
+			}
+			c.Keys = append(c.Keys, k)
+		}
+		certificates, err := o.findUpTo(contentsMax, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE))
+		if err != nil {
+			return err
+		}
+		for _, handle := range certificates {
+			info, err := o.certificateInfo(handle)
+			if err != nil {
+				return err
+			}
+			c.Certificates = append(c.Certificates, info)
+		}
+		return nil
+	})
+	return c, err
+}
+
+func (o objects) keyInfo(handle pkcs11.ObjectHandle) (KeyInfo, error) {
+	label, id, err := o.names(handle)
+	if err != nil {
+		return KeyInfo{}, err
+	}
+	k := KeyInfo{Label: label, ID: hex.EncodeToString(id)}
+	k.AlwaysAuthenticate, _ = o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE)
+	k.Sensitive, _ = o.flag(handle, pkcs11.CKA_SENSITIVE)
+	k.Extractable, _ = o.flag(handle, pkcs11.CKA_EXTRACTABLE)
+	k.Local, _ = o.flag(handle, pkcs11.CKA_LOCAL)
+	public, err := o.publicKey(id, label)
+	switch {
+	case err == nil:
+		k.Algorithm = AlgorithmOf(public)
+	case meaningOf(err).action != report:
+		return k, err // the token's trouble, not the key's
+	default:
+		k.Problem = err.Error()
+	}
+	return k, nil
+}
+
+// AlgorithmOf names the kind of a public key.
+func AlgorithmOf(public crypto.PublicKey) string {
+	switch public := public.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprint("RSA-", public.N.BitLen())
+	case *ecdsa.PublicKey:
+		return public.Curve.Params().Name
+	case ed25519.PublicKey:
+		return string(Ed25519)
+	case *gost.PublicKey:
+		return public.Algorithm().Name
+	}
+	return ""
+}
+
+func (o objects) certificateInfo(handle pkcs11.ObjectHandle) (CertificateInfo, error) {
+	label, id, err := o.names(handle)
+	if err != nil {
+		return CertificateInfo{}, err
+	}
+	values, err := o.values(handle, pkcs11.CKA_VALUE)
+	if err != nil {
+		return CertificateInfo{}, err
+	}
+	c := CertificateInfo{Label: label, ID: hex.EncodeToString(id), DER: values[0]}
+	parsed, err := x509.ParseCertificate(c.DER)
+	if err != nil {
+		c.Problem = "the object holds no certificate"
+		return c, nil
+	}
+	c.Subject, c.Serial = parsed.Subject.String(), parsed.SerialNumber.Text(16)
+	c.NotBefore, c.NotAfter = parsed.NotBefore, parsed.NotAfter
+	return c, nil
+}
+
+// CheckExpiry fails if a certificate of the token is not good for a margin of
+// time from now on: somebody has to get another one. A certificate that was
+// replaced counts for nothing where a later one has the same CKA_ID.
+func (c Contents) CheckExpiry(now time.Time, margin time.Duration) error {
+	last := make(map[string]CertificateInfo)
+	for _, certificate := range c.Certificates {
+		if known, there := last[certificate.ID]; !there || certificate.NotAfter.After(known.NotAfter) {
+			last[certificate.ID] = certificate
+		}
+	}
+	for _, certificate := range last {
+		if certificate.Problem == "" && !now.Add(margin).Before(certificate.NotAfter) {
+			return fault.New(fault.HSMCertificateExpiring, certificate.Label, "the certificate is good until %s", certificate.NotAfter.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package hsm
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+const (
+	// failuresMax in a row open a member's breaker.
+	failuresMax = 3
+	// breakerOpenFor is how long an open breaker keeps calls away; then one is
+	// let through to see.
+	breakerOpenFor = 10 * time.Second
+	// healthEvery is how often Run has each member sign.
+	healthEvery = 10 * time.Second
+)
+
+// Order says which member of a group is asked first.
+type Order uint8
+
+// The orders.
+const (
+	// InOrder asks the first that works: the others stand by.
+	InOrder Order = iota
+	// RoundRobin spreads the signatures.
+	RoundRobin
+)
+
+// GroupOptions of a Group.
+type GroupOptions struct {
+	// Name stands in the metrics.
+	Name    string
+	Order   Order
+	Now     func() time.Time // required
+	Metrics *Metrics         // nil counts nothing
+}
+
+// Group is one key in several tokens: what one cannot sign another does. It is
+// safe for concurrent use.
+type Group struct {
+	options GroupOptions
+	members []*member
+	turn    atomic.Uint64
+}
+
+var _ crypto.Signer = (*Group)(nil)
+
+// NewGroup makes a group of keys that are copies of one: their public keys must
+// be the same.
+func NewGroup(o GroupOptions, keys ...*Key) (*Group, error) {
+	if o.Now == nil || len(keys) == 0 {
+		return nil, fault.New(fault.BadArgument, "", "a group needs a clock and a key")
+	}
+	g := &Group{options: o}
+	for _, k := range keys {
+		if !samePublicKey(k.public, keys[0].public) {
+			return nil, fault.New(fault.HSMKeyUnsafe, k.token.label, "the group's tokens hold different keys")
+		}
+		g.members = append(g.members, &member{key: k})
+		o.Metrics.working(o.Name, k.token.label, true)
+	}
+	return g, nil
+}
+
+// Public is the public key of all members.
+func (g *Group) Public() crypto.PublicKey { return g.members[0].key.Public() }
+
+// Sign is Key.Sign by the first member that does it.
+func (g *Group) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), signWaitMax)
+	defer cancel()
+	return g.SignContext(ctx, digest, opts)
+}
+
+// SignContext is Key.SignContext by the first member that does it. What the
+// caller did wrong no member is asked twice. With every breaker open it fails at
+// once, with hsm_unavailable.
+func (g *Group) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	var errs []error
+	for _, m := range g.inTurn() {
+		if !m.admit(g.options.Now()) {
+			continue
+		}
+		signature, err := m.key.SignContext(ctx, digest, opts)
+		g.note(m, err)
+		if err == nil {
+			return signature, nil
+		}
+		if fault.Is(err, fault.BadArgument) || ctx.Err() != nil {
+			return nil, err
+		}
+		errs = append(errs, err)
+	}
+	return nil, fault.Wrap(errors.Join(errs...), fault.HSMUnavailable, "", "no member of the group signs")
+}
+
+func (g *Group) inTurn() []*member {
+	if g.options.Order == InOrder || len(g.members) == 1 {
+		return g.members
+	}
+	first := int(g.turn.Add(1) % uint64(len(g.members)))
+	return append(append(make([]*member, 0, len(g.members)), g.members[first:]...), g.members[:first]...)
+}
+
+// note keeps the breaker by what became of a call.
+func (g *Group) note(m *member, err error) {
+	g.options.Metrics.working(g.options.Name, m.key.token.label, m.note(err, g.options.Now()))
+}
+
+// Ready fails when no member works.
+func (g *Group) Ready() error {
+	for _, m := range g.members {
+		if m.works() {
+			return nil
+		}
+	}
+	return fault.New(fault.HSMUnavailable, g.options.Name, "no member of the group works")
+}
+
+// CheckHealth has every member sign and verifies what it signed, all at once.
+// One that does it is asked again from then on; one that does not is not.
+func (g *Group) CheckHealth(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, m := range g.members {
+		all.Go(func() {
+			err := m.key.Prove(ctx)
+			if err != nil && ctx.Err() != nil {
+				return // says nothing about the member
+			}
+			if err != nil {
+				m.open(g.options.Now())
+			}
+			g.note(m, err)
+		})
+	}
+	all.Wait()
+}
+
+// Run checks the health until the context ends.
+func (g *Group) Run(ctx context.Context) {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.CheckHealth(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// member is a key with its breaker.
+type member struct {
+	key *Key
+
+	mu       sync.Mutex
+	failures int       // in a row
+	until    time.Time // no calls before; counts when failures has reached failuresMax
+}
+
+// admit reports whether a call may go to the member. After a while one may, and
+// no other until it is known what became of that one.
+func (m *member) admit(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failures < failuresMax {
+		return true
+	}
+	if now.Before(m.until) {
+		return false
+	}
+	m.until = now.Add(breakerOpenFor)
+	return true
+}
+
+// note counts and reports whether the breaker is closed. A call that was wrong,
+// or given up, says nothing about the member, and neither does one that found it
+// busy.
+func (m *member) note(err error, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case err == nil:
+		m.failures = 0
+	case fault.Is(err, fault.BadArgument), fault.Is(err, fault.Cancelled), fault.Is(err, fault.HSMBusy), fault.Is(err, fault.HSMRefused):
+	default:
+		m.failures++
+		m.until = now.Add(breakerOpenFor)
+	}
+	return m.failures < failuresMax
+}
+
+func (m *member) open(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failures, m.until = failuresMax, now.Add(breakerOpenFor)
+}
+
+func (m *member) works() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failures < failuresMax
+}
