@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,6 @@ import (
 	"github.com/senim-kz/senim/internal/sandbox/sample"
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/money"
-	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/jws"
 	"github.com/senim-kz/senim/signer/cades"
 )
@@ -215,7 +215,14 @@ func (d *demo) sign(ctx context.Context) (err error) {
 }
 
 func (d *demo) signAs(ctx context.Context, who *person, content []byte) ([]byte, error) {
-	return cades.Sign(ctx, content, who.key, []*cert.Certificate{who.certificate}, cades.Options{SigningTime: d.now()})
+	identity := cades.Identity{Key: who.key, Certificate: who.certificate}
+	message, err := cades.Sign(ctx, bytes.NewReader(content), identity, cades.Options{SigningTime: d.now()})
+	if err != nil {
+		return nil, err
+	}
+	var der bytes.Buffer
+	_, err = message.WriteTo(&der)
+	return der.Bytes(), err
 }
 
 // submit signs the trader in, opens the transaction and sends the document.

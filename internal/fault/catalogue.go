@@ -14,6 +14,7 @@ var rooms = [][]Entry{
 	pkiEntries,
 	pkcs12Entries,
 	verifyEntries,
+	signEntries,
 	processEntries,
 	xmlEntries,
 	paymentsEntries,
