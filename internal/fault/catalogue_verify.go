@@ -8,6 +8,7 @@ const (
 	NoSignature              Code = "no_signature"
 	ContentMissing           Code = "content_missing"
 	ContentConflict          Code = "content_conflict"
+	ContentNotKept           Code = "content_not_kept"
 	ContentTypeMismatch      Code = "content_type_mismatch"
 	AttributeMissing         Code = "attribute_missing"
 	AttributeDuplicate       Code = "attribute_duplicate"
@@ -37,6 +38,7 @@ var verifyEntries = []Entry{
 	{NoSignature, BadInput, "Файлда қолтаңба жоқ.", "В файле нет подписи.", "The file holds no signature."},
 	{ContentMissing, Refused, "Қол қойылған құжат берілмеген.", "Подписанный документ не предоставлен.", "The signed content was not given."},
 	{ContentConflict, BadInput, "Берілген құжат қолтаңбаның ішіндегі құжаттан өзгеше.", "Предоставленный документ отличается от вложенного в подпись.", "The content given differs from the content inside the signature."},
+	{ContentNotKept, Refused, "Құжат ағынмен бір рет қана оқылды, оны қайта оқу мүмкін емес.", "Документ прочитан потоком один раз, перечитать его нельзя.", "The content passed as a stream and cannot be read again."},
 	{ContentTypeMismatch, Refused, "Қол қойылған мазмұн түрі хабарламадағы түрге сәйкес емес.", "Подписанный тип содержимого не совпадает с типом в сообщении.", "The signed content type is not the message's."},
 	{AttributeMissing, Refused, "Қолтаңбада міндетті атрибут жоқ.", "В подписи нет обязательного атрибута.", "A mandatory signed attribute is missing."},
 	{AttributeDuplicate, Refused, "Қолтаңбаның атрибуты қайталанған.", "Атрибут подписи повторяется.", "A signed attribute occurs more than once."},

@@ -46,7 +46,7 @@ type Message struct {
 	Version           int
 	DigestAlgorithms  []algo.Identifier
 	ContentType       asn1.ObjectIdentifier // eContentType
-	Content           []byte                // eContent without its header; nil if Detached
+	Content           []byte                // eContent without its header; nil if Detached, or if Read did not hold it
 	Detached          bool                  // eContent is absent
 	Certificates      [][]byte              // X.509 certificates, as sent and unparsed
 	OtherCertificates int                   // attribute and other certificates, passed over
@@ -63,9 +63,27 @@ type Message struct {
 
 	// The elements of these fields with their headers, as sent; nil if absent.
 	rawContentInfo, rawCertificates, rawRevocation []byte
+
+	streamed *Content // of a message that Read did not hold
 }
 
-// EncapsulatedContentInfo gives the field encapContentInfo as sent.
+// EContent gives the content of an attached message, nil of a detached one.
+func (m *Message) EContent() *Content {
+	switch {
+	case m.Detached:
+		return nil
+	case m.streamed == nil:
+		m.streamed = ContentOf(m.Content)
+	}
+	return m.streamed
+}
+
+// Close removes what was kept of a streamed content.
+func (m *Message) Close() error { return m.streamed.Close() }
+
+// EncapsulatedContentInfo gives the field encapContentInfo as sent; of a message
+// that Read did not hold, what stands before the octets of eContent in DER, which
+// end the field.
 func (m *Message) EncapsulatedContentInfo() []byte { return m.rawContentInfo }
 
 // CertificateSet gives the field certificates as sent, nil if absent.

@@ -159,7 +159,7 @@ func readAttributes(info *cryptobyte.String, tag cbasn1.Tag, at string, l Limits
 		if len(attributes) == l.Attributes {
 			return nil, nil, limit(at, l.Attributes)
 		}
-		a, err := readAttribute(&set, fmt.Sprintf("%s/%d", at, len(attributes)), l)
+		a, err := readAttribute(&set, at, len(attributes), l)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -168,25 +168,27 @@ func readAttributes(info *cryptobyte.String, tag cbasn1.Tag, at string, l Limits
 	return attributes, whole, nil
 }
 
-func readAttribute(set *cryptobyte.String, at string, l Limits) (Attribute, error) {
+// readAttribute reads the attribute at a position of a set.
+func readAttribute(set *cryptobyte.String, place string, index int, l Limits) (Attribute, error) {
 	var raw, body, values cryptobyte.String
 	var a Attribute
+	not := func(what string) error { return malformed(fmt.Sprintf("%s/%d", place, index), "not %s", what) }
 	if !set.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
-		return a, malformed(at, "not an Attribute")
+		return a, not("an Attribute")
 	}
 	a.Raw = raw
 	if !raw.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&a.Type) ||
 		!body.ReadASN1(&values, cbasn1.SET) || !body.Empty() {
-		return a, malformed(at, "not a type and a SET of values")
+		return a, not("a type and a SET of values")
 	}
 	for !values.Empty() {
 		if len(a.Values) == l.AttributeValues {
-			return a, limit(at, l.AttributeValues)
+			return a, limit(fmt.Sprintf("%s/%d", place, index), l.AttributeValues)
 		}
 		var value cryptobyte.String
 		var tag cbasn1.Tag
 		if !values.ReadAnyASN1Element(&value, &tag) {
-			return a, malformed(at, "not an attribute value")
+			return a, not("an attribute value")
 		}
 		a.Values = append(a.Values, value)
 	}

@@ -2,6 +2,7 @@ package cms
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"slices"
 
@@ -149,17 +150,18 @@ func (m *Message) VerifyContent(s *Signer, contentDigest []byte) error {
 // CheckSubstitution refuses content without signed attributes that has the form
 // of signed attributes. A value over attributes is a value over those bytes too:
 // whoever takes the attributes out of a signed message and sends them as the
-// content has a signature that nobody made.
+// content has a signature that nobody made. The first bytes of long content are
+// enough.
 func (s *Signer) CheckSubstitution(content []byte) error {
-	if s.HasSignedAttributes() {
+	if s.HasSignedAttributes() || len(content) < 2 || content[0] != byte(cbasn1.SET) {
 		return nil
 	}
-	set := cryptobyte.String(content)
-	if !set.ReadASN1(&set, cbasn1.SET) {
+	set := cryptobyte.String(content[2:])
+	if long := int(content[1]); long > 0x80 && !set.Skip(long&0x7f) {
 		return nil
 	}
 	for !set.Empty() {
-		a, err := readAttribute(&set, "", DefaultLimits)
+		a, err := readAttribute(&set, "", 0, DefaultLimits)
 		if err != nil {
 			return nil
 		}
@@ -168,6 +170,35 @@ func (s *Signer) CheckSubstitution(content []byte) error {
 		}
 	}
 	return nil
+}
+
+// VerifyOver checks the signature value alone with a public key, over content
+// wherever it is; nil is content that is missing, which matters only without
+// signed attributes. An algorithm that signs the message itself then needs the
+// content in one piece, of 16 MiB at most.
+func (s *Signer) VerifyOver(ctx context.Context, pub crypto.PublicKey, c *Content) (Form, error) {
+	if s.HasSignedAttributes() {
+		return s.VerifySignature(pub, nil)
+	}
+	algorithm, err := s.Algorithm()
+	if err != nil {
+		return "", err
+	}
+	if c == nil {
+		return "", fault.New(fault.ContentMissing, "", "the value is over the content, which is missing")
+	}
+	if algorithm.SignsMessage() {
+		whole, err := c.whole(ctx)
+		if err != nil {
+			return "", err
+		}
+		return OverContent, algorithm.VerifyMessage(pub, whole, s.Signature)
+	}
+	sum, err := c.Digest(ctx, algorithm.Digest)
+	if err != nil {
+		return "", err
+	}
+	return OverContent, algorithm.Verify(pub, sum, s.Signature)
 }
 
 // Verify checks one signer of a message with a public key, whole: attributes,
@@ -181,8 +212,12 @@ func (m *Message) Verify(s *Signer, pub crypto.PublicKey, content []byte) (Form,
 	if err != nil {
 		return "", err
 	}
-	sum := digest.Sum(content)
-	form, err := s.VerifySignature(pub, sum)
+	c := ContentOf(content)
+	form, err := s.VerifyOver(context.Background(), pub, c) // memory needs no context
+	if err != nil {
+		return form, err
+	}
+	sum, err := c.Digest(context.Background(), digest)
 	if err != nil {
 		return form, err
 	}
