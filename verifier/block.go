@@ -5,8 +5,8 @@ import (
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
-// The building blocks of EN 319 102-1 §5.2 and the processes made of them, as
-// they are named in the constraint tree.
+// The building blocks and processes of EN 319 102-1, as they are named in the
+// constraint tree.
 const (
 	blockFormat         = "format_checking"                       // §5.2.2
 	blockIdentification = "identification_of_signing_certificate" // §5.2.3
@@ -14,8 +14,17 @@ const (
 	blockCertificate    = "x509_certificate_validation"           // §5.2.6
 	blockCryptographic  = "cryptographic_verification"            // §5.2.7
 	blockAcceptance     = "signature_acceptance_validation"       // §5.2.8
-	blockTimestamp      = "time_stamp_validation"                 // §5.4
-	blockTime           = "validation_with_time"                  // §5.5
+
+	blockBasic     = "validation_of_basic_signature" // §5.3
+	blockTimestamp = "time_stamp_validation"         // §5.4
+	blockTime      = "validation_with_time"          // §5.5
+	blockLongTerm  = "validation_with_archival_data" // §5.6
+	blockPastCert  = "past_certificate_validation"   // §5.6.2.1
+	blockSliding   = "validation_time_sliding"       // §5.6.2.2
+	blockPOE       = "proof_of_existence_extraction" // §5.6.2.3
+	blockPastSig   = "past_signature_validation"     // §5.6.2.4
+	blockImprint   = "message_imprint"               // §5.4.4
+	blockCounter   = "counter_signature_validation"  // §5.1.4.4
 )
 
 // block collects the constraints of one building block and their outcome. The
@@ -31,7 +40,15 @@ type block struct {
 
 // pass notes a constraint that holds.
 func (b *block) pass(name, detail string) {
+	if b.constraints == nil {
+		b.constraints = make([]Constraint, 0, 4)
+	}
 	b.constraints = append(b.constraints, Constraint{Name: name, Status: StatusPassed, Detail: detail})
+}
+
+// inform notes a constraint that does not hold and that nobody need care about.
+func (b *block) inform(name, detail string) {
+	b.constraints = append(b.constraints, Constraint{Name: name, Status: StatusInformation, Detail: detail})
 }
 
 // warn notes a constraint that does not hold and decides nothing.
@@ -58,12 +75,25 @@ func (b *block) decide(name string, status Status, sub SubIndication, f facts.Fi
 	}
 }
 
-// apply makes of a finding what the policy's level says.
+// apply makes of a constraint that does not hold what the policy's level says.
 func (b *block) apply(level Level, name string, sub SubIndication, f facts.Finding) {
-	if level == Fail {
+	switch level {
+	case Fail:
 		b.doubt(name, sub, f)
-	} else {
+	case Warn:
 		b.warn(name, f)
+	case Inform:
+		b.inform(name, f.Detail)
+	}
+}
+
+// nest puts another block under this one; where it decides, it decides this one.
+func (b *block) nest(inner *block) {
+	b.constraints = append(b.constraints, inner.constraint())
+	b.errors = append(b.errors, inner.errors...)
+	b.warnings = append(b.warnings, inner.warnings...)
+	if b.status == "" {
+		b.status, b.sub = inner.status, inner.sub
 	}
 }
 
@@ -71,11 +101,15 @@ func (b *block) passed() bool { return b.status == "" }
 
 // constraint gives the block as a node of the tree.
 func (b *block) constraint() Constraint {
-	status := b.status
-	if status == "" {
-		status = StatusPassed
+	return Constraint{Name: b.name, Status: statusOf(b.status), SubIndication: b.sub, Constraints: b.constraints}
+}
+
+// statusOf names the outcome of what was decided by nothing.
+func statusOf(s Status) Status {
+	if s == "" {
+		return StatusPassed
 	}
-	return Constraint{Name: b.name, Status: status, SubIndication: b.sub, Constraints: b.constraints}
+	return s
 }
 
 // notRun is a block that an earlier one made needless.

@@ -1,9 +1,8 @@
 package verifier
 
 import (
-	"fmt"
-
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/verifier/facts"
@@ -16,6 +15,9 @@ func checkFormat(s *facts.Signature) *block {
 	for _, d := range s.Defects {
 		b.fail("format_rules", FormatFailure, d)
 	}
+	for _, f := range s.Findings {
+		b.warn("format_advice", f)
+	}
 	if b.passed() {
 		b.pass("format_rules", "")
 	}
@@ -26,7 +28,7 @@ func checkFormat(s *facts.Signature) *block {
 // reference decides if there is one; else the certificate that the format's own
 // identifier names, and among several of one name the one whose key made the
 // value. Which of them may sign is not asked here.
-func identify(s *facts.Signature) (*facts.Candidate, *block) {
+func (j *judgement) identify(s *facts.Signature) (*facts.Candidate, *block) {
 	b := &block{name: blockIdentification}
 	if len(s.Candidates) == 0 {
 		b.doubt("signing_certificate_found", NoSigningCertificate, finding(fault.SignerCertificateMissing, "no certificate that the signature names was found"))
@@ -42,7 +44,7 @@ func identify(s *facts.Signature) (*facts.Candidate, *block) {
 		b.pass("reference_matches", "")
 	}
 	if chosen.IssuerSerialDiffer {
-		b.warn("reference_issuer_serial_matches", finding(fault.SignerReferenceMismatch, "the reference's digest matches, its issuer and serial number do not"))
+		b.apply(j.policy.Signature.IssuerSerial, "reference_issuer_serial_matches", NoSigningCertificate, finding(fault.SignerReferenceMismatch, "the reference's digest matches, its issuer and serial number do not"))
 	}
 	if !chosen.Named {
 		b.doubt("identifier_matches", NoSigningCertificate, finding(fault.SignerReferenceMismatch, "the signer identifier names another certificate than the protected reference"))
@@ -65,38 +67,28 @@ func choose(s *facts.Signature) *facts.Candidate {
 }
 
 // unjudged are the attributes that carry more than is looked at here.
-var unjudged = map[string]struct {
-	name string
-	code fault.Code
-}{
-	cms.OIDSignaturePolicy.String():        {"signature-policy-identifier", fault.AttributeNotJudged},
-	cms.OIDContentTimestamp.String():       {"content-time-stamp", fault.AttributeNotJudged},
-	cms.OIDCounterSignature.String():       {"countersignature", fault.AttributeNotJudged},
-	cms.OIDCertificateRefs.String():        {"complete-certificate-references", fault.LongTermNotJudged},
-	cms.OIDRevocationRefs.String():         {"complete-revocation-references", fault.LongTermNotJudged},
-	cms.OIDCertificateValues.String():      {"certificate-values", fault.LongTermNotJudged},
-	cms.OIDRevocationValues.String():       {"revocation-values", fault.LongTermNotJudged},
-	cms.OIDCAdESCTimestamp.String():        {"CAdES-C-time-stamp", fault.LongTermNotJudged},
-	cms.OIDReferencesTimestamp.String():    {"time-stamped-certs-crls-references", fault.LongTermNotJudged},
-	cms.OIDArchiveTimestampV1.String():     {"archive-time-stamp (version 1)", fault.LongTermNotJudged},
-	cms.OIDArchiveTimestampV2.String():     {"archive-time-stamp-v2", fault.LongTermNotJudged},
-	cms.OIDArchiveTimestampV3.String():     {"archive-time-stamp-v3", fault.LongTermNotJudged},
-	cms.OIDLongTermValidation.String():     {"long-term-validation", fault.LongTermNotJudged},
-	cms.OIDEvidenceRecordInternal.String(): {"internal evidence-record", fault.LongTermNotJudged},
-	cms.OIDEvidenceRecordExternal.String(): {"external evidence-record", fault.LongTermNotJudged},
+var unjudged = map[string]string{
+	cms.OIDEvidenceRecordInternal.String(): "internal evidence-record",
+	cms.OIDEvidenceRecordExternal.String(): "external evidence-record",
 }
 
 // initialise is validation context initialisation (§5.2.4): the policy is the
-// one that was asked for. What the signature carries beyond it is named, and
-// never counted.
-func initialise(s *facts.Signature, p Policy) *block {
+// one that was asked for; one that the signature names is not processed. What
+// the signature carries beyond is named, and never counted.
+func (j *judgement) initialise(s *facts.Signature) *block {
 	b := &block{name: blockContext}
-	b.pass("validation_policy", p.Name)
-	for _, set := range [][]facts.Attribute{s.SignedAttributes, s.UnsignedAttributes} {
-		for _, a := range set {
-			if u, ok := unjudged[a.OID]; ok {
-				b.warn("attribute_judged", finding(u.code, u.name))
-			}
+	b.pass("validation_policy", j.policy.Name)
+	if p := s.Policy; p != nil && !p.Implied {
+		f := finding(fault.AttributeNotJudged, p.OID)
+		sub := PolicyNotAvailable
+		if p.Defect != nil {
+			f, sub = *p.Defect, PolicyProcessingError
+		}
+		b.apply(j.policy.Signature.SignaturePolicy, "signature_policy_available", sub, f)
+	}
+	for i := range s.UnsignedAttributes {
+		if name, ok := unjudged[s.UnsignedAttributes[i].OID]; ok {
+			b.warn("attribute_judged", finding(fault.LongTermNotJudged, name))
 		}
 	}
 	return b
@@ -105,9 +97,10 @@ func initialise(s *facts.Signature, p Policy) *block {
 // checkCryptography is cryptographic verification (§5.2.7): the data is there,
 // intact, and the value holds with the signing certificate's key. An algorithm
 // that this program lacks leaves the verdict open: it proves nothing.
-func checkCryptography(s *facts.Signature, signer *facts.Candidate) *block {
+func (j *judgement) checkCryptography(s *facts.Signature, signer *facts.Candidate) *block {
 	b := &block{name: blockCryptographic}
-	for _, c := range s.Covers {
+	for i := range s.Covers {
+		c := &s.Covers[i]
 		switch {
 		case !c.Found:
 			b.doubt("signed_data_found", SignedDataNotFound, finding(fault.ContentMissing, c.Name))
@@ -116,7 +109,7 @@ func checkCryptography(s *facts.Signature, signer *facts.Candidate) *block {
 		case !c.Intact:
 			b.fail("signed_data_intact", HashFailure, finding(fault.DigestMismatch, c.Name))
 		default:
-			b.pass("signed_data_intact", c.Name+" "+c.Algorithm)
+			b.pass("signed_data_intact", c.Name)
 		}
 	}
 	if !b.passed() {
@@ -127,7 +120,7 @@ func checkCryptography(s *facts.Signature, signer *facts.Candidate) *block {
 	case signer.Verified:
 		b.pass(name, s.SignatureAlgorithm.Name)
 		if signer.Form == string(cms.OverDER) {
-			b.warn("attributes_in_der", finding(fault.AttributesNotDER, ""))
+			b.apply(j.policy.Signature.AttributesInDER, "attributes_in_der", SigConstraintsFailure, finding(fault.AttributesNotDER, ""))
 		}
 	case signer.Code == fault.AlgorithmUnsupported:
 		b.doubt(name, CryptoConstraintsNoPOE, finding(signer.Code, s.SignatureAlgorithm.Name))
@@ -137,40 +130,85 @@ func checkCryptography(s *facts.Signature, signer *facts.Candidate) *block {
 	return b
 }
 
+// acceptance is signature acceptance validation (§5.2.8) with the algorithms
+// that stand against the signature.
+type acceptance struct {
+	*block
+	weak []weakness
+}
+
 // accept is signature acceptance validation (§5.2.8): the policy's constraints
-// on the signature itself and on its algorithms. A time-stamp token must refer
-// to its certificate whatever the policy (RFC 3161 §2.4.2).
-func accept(s *facts.Signature, signer *cert.Certificate, p Policy, use usage) *block {
-	b := &block{name: blockAcceptance}
-	const reference = "signing_certificate_reference"
+// on the signature itself and on its algorithms.
+func (j *judgement) accept(s *facts.Signature, object facts.Object, signer *cert.Certificate, use usage, c moment, level string) acceptance {
+	a := acceptance{block: &block{name: blockAcceptance}}
+	a.constraints = make([]Constraint, 0, 6)
+	j.checkReference(a.block, s, use)
+	if use == forSigning {
+		j.checkAttributes(a.block, s, signer, level)
+	}
+	j.checkSignatureAlgorithms(&a, s, object, signer, use, c)
+	return a
+}
+
+// checkReference holds the signing-certificate attribute against the policy.
+func (j *judgement) checkReference(b *block, s *facts.Signature, use usage) {
+	const name = "signing_certificate_reference"
+	demanded := j.policy.Signature.SigningCertificateReference
 	if use == forTimestamping {
-		p.SigningCertificateReference = Fail
+		demanded = j.policy.Timestamps.SigningCertificateReference
 	}
 	switch {
 	case s.ReferenceDefect != nil:
-		b.doubt(reference, SigConstraintsFailure, *s.ReferenceDefect)
+		b.doubt(name, SigConstraintsFailure, *s.ReferenceDefect)
 	case len(s.References) == 0:
-		b.apply(p.SigningCertificateReference, reference, SigConstraintsFailure, finding(fault.SignerReferenceAbsent, ""))
+		b.apply(demanded, name, SigConstraintsFailure, finding(fault.SignerReferenceAbsent, ""))
 	default:
-		b.pass(reference, "")
+		b.pass(name, "")
 	}
-	used := []string{s.DigestAlgorithm.Name}
+}
+
+// checkAttributes holds the level and the claimed time against the policy.
+func (j *judgement) checkAttributes(b *block, s *facts.Signature, signer *cert.Certificate, level string) {
+	r := &j.policy.Signature
+	if level != "" {
+		r.Levels.judge(b, "signature_level", SigConstraintsFailure, finding(fault.SignatureLevelRefused, level), func(wanted string) bool { return wanted == level })
+	}
+	switch {
+	case s.ClaimedTime == nil:
+		b.apply(r.SigningTime, "signing_time", SigConstraintsFailure, finding(fault.SigningTimeMissing, ""))
+	case !signer.Covers(*s.ClaimedTime):
+		b.apply(r.SigningTimeInValidity, "signing_time_in_validity", SigConstraintsFailure, finding(fault.SigningTimeOutside, formatTime(*s.ClaimedTime)))
+	}
+}
+
+// checkSignatureAlgorithms holds the algorithms of the signature against the
+// policy: its digest, its value's algorithm, and the signing key. The digest of a
+// reference only picks among certificates that are checked on their own:
+// ESSCertID is SHA-1 by definition (RFC 2634).
+func (j *judgement) checkSignatureAlgorithms(a *acceptance, s *facts.Signature, object facts.Object, signer *cert.Certificate, use usage, c moment) {
+	purpose := forSignature
+	if use == forTimestamping {
+		purpose = forToken
+	}
+	before := len(a.constraints)
+	key, _ := algo.KeyOf(signer.PublicKey)
+	j.checkUse(a.block, &a.weak, "digest_algorithm", algorithmUse{purpose, object, digestNamed(s.DigestAlgorithm.Name), key}, c)
 	for _, list := range s.References {
-		used = append(used, list[0].Algorithm.Name)
-	}
-	for i, name := range used {
-		// The digest of a reference only picks among certificates that are
-		// checked on their own: ESSCertID is SHA-1 by definition (RFC 2634).
-		if i > 0 && s.References[i-1][0].Version == 1 {
-			continue
-		}
-		if !p.Cryptography.allowsDigest(name) {
-			b.doubt("digest_algorithm", CryptoConstraintsNoPOE, finding(fault.AlgorithmForbidden, name))
+		if list[0].Version > 1 && list[0].Algorithm.Name != s.DigestAlgorithm.Name {
+			j.checkUse(a.block, &a.weak, "reference_digest_algorithm", algorithmUse{purpose: purpose, material: object, digest: digestNamed(list[0].Algorithm.Name)}, c)
 		}
 	}
-	p.Cryptography.checkKey(b, signer)
-	if b.passed() {
-		b.pass("cryptographic_constraints", fmt.Sprintf("%s, %s", s.DigestAlgorithm.Name, s.SignatureAlgorithm.Name))
+	if len(a.constraints) == before {
+		a.pass("cryptographic_constraints", s.SignatureAlgorithm.Name)
 	}
-	return b
+}
+
+// unknownDigest is in no policy.
+var unknownDigest = &algo.Digest{Name: "an algorithm that is not known"}
+
+func digestNamed(name string) *algo.Digest {
+	if d, err := algo.DigestByName(name); err == nil {
+		return d
+	}
+	return unknownDigest
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
-	"github.com/senim-kz/senim/pki/tsp"
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
@@ -28,6 +27,8 @@ type certification struct {
 	*block
 	certificates []*cert.Certificate // leaf first; empty if no path to an anchor was found
 	evidence     []string            // IDs of the revocation information that decided
+	revokedAt    time.Time           // of the first certificate found revoked
+	weak         []weakness          // if only algorithms stand against the path
 }
 
 // pathReasons are the standard's names for the reasons of pki/path. Any other
@@ -39,6 +40,20 @@ var pathReasons = map[fault.Code]SubIndication{
 	fault.AlgorithmUnsupported:   CryptoConstraintsNoPOE,
 }
 
+func reasonOf(err error) SubIndication {
+	if sub, known := pathReasons[fault.CodeOf(err)]; known {
+		return sub
+	}
+	return CertificateChainFailure
+}
+
+// question is what certify depends on besides the judgement.
+type question struct {
+	leaf *cert.Certificate
+	use  usage
+	moment
+}
+
 // validateCertificate is X.509 certificate validation (§5.2.6) at a time: a path
 // to an anchor, the revocation status of everything below the anchor, and the
 // policy's constraints on the certificates.
@@ -47,58 +62,145 @@ var pathReasons = map[fault.Code]SubIndication{
 // before what is only unknown.
 //
 // Each question is answered once per judgement: hundreds of signers, or tokens,
-// of one certificate cost one search.
-func (j *judgement) validateCertificate(leaf *cert.Certificate, use usage, at time.Time) certification {
-	key := question{leaf, use, at}
-	c, known := j.certified[key]
-	if !known {
-		c = j.certify(leaf, use, at)
-		j.certified[key] = c
+// of one certificate cost one search. Where something was proven since, the
+// answer may be another.
+func (j *judgement) validateCertificate(leaf *cert.Certificate, use usage, c moment) certification {
+	if c.proofs != nil {
+		return j.certify(leaf, use, c)
 	}
-	return c
+	key := question{leaf, use, c}
+	found, known := j.certified[key]
+	if !known {
+		found = j.certify(leaf, use, c)
+		j.certified[key] = found
+	}
+	return found
 }
 
-// question is what certify depends on besides the judgement.
-type question struct {
-	leaf *cert.Certificate
-	use  usage
-	at   time.Time
-}
-
-func (j *judgement) certify(leaf *cert.Certificate, use usage, at time.Time) certification {
+func (j *judgement) certify(leaf *cert.Certificate, use usage, at moment) certification {
 	c := certification{block: &block{name: blockCertificate}}
 	request := j.session.request(leaf, j.pool, j.anchors)
-	request.At = at
+	request.At = at.at
 	found, err := path.Build(request)
-	code := fault.CodeOf(err)
-	outOfBounds := pathReasons[code] == OutOfBoundsNoPOE
+	outOfBounds := reasonOf(err) == OutOfBoundsNoPOE
 	if err != nil && !outOfBounds {
-		sub, known := pathReasons[code]
-		if !known {
-			sub = CertificateChainFailure
-		}
-		c.doubt("path_valid", sub, facts.FindingOf(err))
-		if !leaf.Covers(at) { // decides nothing here, and explains much
-			c.warn("validity_period", finding(validityCode(leaf, at), fmt.Sprintf("%s … %s", formatTime(leaf.NotBefore), formatTime(leaf.NotAfter))))
+		c.doubt("prospective_certificate_chain", reasonOf(err), facts.FindingOf(err))
+		if !leaf.Covers(at.at) { // decides nothing here, and explains much
+			c.warn("validity_period", finding(validityCode(leaf, at.at), validityOf(leaf)))
 		}
 		return c
 	}
 	c.certificates = found.Certificates
-	if !outOfBounds {
-		c.pass("path_valid", fmt.Sprintf("%d certificates", len(found.Certificates)))
-	}
-	unknown := j.checkRevocation(&c, at)
-	if outOfBounds {
-		c.doubt("validity_period", OutOfBoundsNoPOE, facts.FindingOf(err))
-	}
-	if unknown != nil {
-		c.doubt("revocation_known", TryLater, *unknown)
-	}
-	j.checkUse(c.block, leaf, use)
-	for i, issued := range c.certificates[:len(c.certificates)-1] {
-		j.policy.Cryptography.checkCertificate(c.block, issued, c.certificates[i+1])
-	}
+	c.constraints = make([]Constraint, 0, 8)
+	c.pass("prospective_certificate_chain", found.Certificates[len(found.Certificates)-1].Subject.First(oidCommonName))
+	j.judgePath(&c, use, at, outOfBounds, err)
+	j.checkSigner(c.block, leaf, use)
+	j.checkPathAlgorithms(c.block, &c.weak, c.certificates, at)
 	return c
+}
+
+// judgePath looks at the status and the validity of every certificate below the
+// anchor (§5.2.6.4, steps 3 and 4).
+func (j *judgement) judgePath(c *certification, use usage, at moment, outOfBounds bool, timeError error) {
+	var unknown []certificateStatus
+	leafGood := false
+	for i, issued := range c.certificates[:len(c.certificates)-1] {
+		level := j.policy.Revocation.demand(use, i > 0)
+		if level == Ignore {
+			continue
+		}
+		status := j.statusOf(issued, c.certificates[i+1], at)
+		switch {
+		case status.answer == nil && status.weak != nil:
+			c.apply(level, "revocation_algorithm", status.sub, status.unknown)
+			if level == Fail {
+				until, _, _ := j.until(*status.weak)
+				c.weak = append(c.weak, weakness{status.weak.material, until})
+			}
+		case status.answer == nil && level == Fail:
+			unknown = append(unknown, status)
+		case status.answer == nil:
+			c.apply(level, "revocation_status_known", status.sub, status.unknown)
+		default:
+			j.judgeStatus(c, status, issued, i, at.at)
+			leafGood = leafGood || i == 0 && !status.revokedBy(at.at)
+		}
+	}
+	if outOfBounds {
+		sub := OutOfBoundsNoPOE
+		if leafGood && !c.certificates[0].Covers(at.at) {
+			sub = OutOfBoundsNotRevoked
+		}
+		c.doubt("validity_period", sub, facts.FindingOf(timeError))
+	}
+	for _, status := range unknown {
+		c.doubt("revocation_status_known", status.sub, status.unknown)
+	}
+}
+
+// demand is how much the status of a certificate matters.
+func (r *RevocationRules) demand(use usage, ca bool) Level {
+	switch {
+	case use == forTimestamping && ca:
+		return r.TimestampCA
+	case use == forTimestamping:
+		return r.Timestamp
+	case ca:
+		return r.CA
+	}
+	return r.Signer
+}
+
+// judgeStatus notes what is known about a certificate.
+func (j *judgement) judgeStatus(c *certification, status certificateStatus, issued *cert.Certificate, depth int, at time.Time) {
+	const name = "certificate_not_revoked"
+	c.evidence = append(c.evidence, status.answer.id)
+	since := status.answer.RevokedAt
+	switch {
+	case status.revokedBy(at) && status.onHold():
+		c.doubt("certificate_not_on_hold", TryLater, finding(fault.CertificateRevoked, issued.SerialHex()+": on hold since "+formatTime(since)))
+	case status.revokedBy(at):
+		sub := RevokedNoPOE
+		if depth > 0 {
+			sub = RevokedCANoPOE
+		}
+		if c.revokedAt.IsZero() {
+			c.revokedAt = since
+		}
+		c.doubt(name, sub, finding(fault.CertificateRevoked, issued.SerialHex()+": since "+formatTime(since)))
+	case !since.IsZero():
+		c.pass(name, issued.SerialHex()+": revoked only on "+formatTime(since))
+	default:
+		c.pass(name, issued.SerialHex()+": as of "+formatTime(status.answer.ThisUpdate))
+	}
+}
+
+// checkPathAlgorithms holds the algorithms of the certificates below the anchor
+// against the policy: the digest in each signature, and the key that made it.
+// The leaf's own key is held in signature acceptance.
+func (j *judgement) checkPathAlgorithms(b *block, weak *[]weakness, certificates []*cert.Certificate, at moment) {
+	before := len(b.errors)
+	for i, issued := range certificates[:len(certificates)-1] {
+		u, err := j.certificateUse(issued, certificates[i+1])
+		if err != nil {
+			b.doubt("certificate_algorithm", CryptoConstraintsNoPOE, facts.FindingOf(err))
+			continue
+		}
+		j.checkUse(b, weak, "certificate_algorithm", u, at)
+	}
+	if len(b.errors) == before && len(certificates) > 1 {
+		b.pass("certificate_algorithm", "")
+	}
+}
+
+// certificateUse is the use of algorithms in a certificate's signature.
+func (j *judgement) certificateUse(issued, issuer *cert.Certificate) (algorithmUse, error) {
+	row, err := algo.SignatureByIdentifier(issued.SignatureAlgorithm, nil)
+	if err != nil {
+		return algorithmUse{}, err
+	}
+	key, _ := algo.KeyOf(issuer.PublicKey)
+	return algorithmUse{forCertificate, facts.Object{Kind: facts.CertificateObject, ID: j.id(issued)}, row.Digest, key}, nil
 }
 
 // validityCode names the side on which a time lies outside a validity period.
@@ -109,67 +211,6 @@ func validityCode(c *cert.Certificate, at time.Time) fault.Code {
 	return fault.CertificateExpired
 }
 
-// checkRevocation looks up every certificate below the anchor. A revocation
-// before the time is noted in the block; what could not be found out is
-// returned.
-func (j *judgement) checkRevocation(c *certification, at time.Time) (unknown *facts.Finding) {
-	const name = "not_revoked"
-	for i, issued := range c.certificates[:len(c.certificates)-1] {
-		status := j.statusOf(issued, c.certificates[i+1], at)
-		switch {
-		case status.unknown != nil:
-			if unknown == nil {
-				unknown = status.unknown
-			}
-		case status.revoked && status.onHold:
-			c.doubt(name, TryLater, finding(fault.CertificateRevoked, fmt.Sprintf("%s: on hold since %s", issued.SerialHex(), formatTime(status.since))))
-		case status.revoked:
-			sub := RevokedNoPOE
-			if i > 0 {
-				sub = RevokedCANoPOE
-			}
-			c.doubt(name, sub, finding(fault.CertificateRevoked, fmt.Sprintf("%s: since %s", issued.SerialHex(), formatTime(status.since))))
-		case !status.since.IsZero():
-			c.pass(name, fmt.Sprintf("%s: revoked only on %s", issued.SerialHex(), formatTime(status.since)))
-		default:
-			c.pass(name, fmt.Sprintf("%s: as of %s", issued.SerialHex(), formatTime(status.asOf)))
-		}
-		if status.evidence != "" {
-			c.evidence = append(c.evidence, status.evidence)
-		}
-	}
-	return unknown
-}
-
-// checkUse holds the leaf against what it was used for.
-func (j *judgement) checkUse(b *block, leaf *cert.Certificate, use usage) {
-	if use == forTimestamping {
-		if err := tsp.CheckAuthority(leaf); err != nil {
-			b.doubt("extended_key_usage", ChainConstraintsFailure, facts.FindingOf(err))
-			return
-		}
-		b.pass("extended_key_usage", "timeStamping")
-		return
-	}
-	const signing = cert.KeyUsageDigitalSignature | cert.KeyUsageNonRepudiation
-	if leaf.KeyUsage&signing != signing {
-		b.apply(j.policy.SigningKeyUsage, "key_usage", ChainConstraintsFailure, finding(fault.KeyUsageNotSigning, "digitalSignature and nonRepudiation are not both set"))
-		return
-	}
-	b.pass("key_usage", "digitalSignature, nonRepudiation")
-}
-
-// checkCertificate holds the algorithms of one certificate below the anchor
-// against the policy: the digest in its signature, and its issuer's key. The
-// leaf's own key is held in signature acceptance.
-func (c Cryptography) checkCertificate(b *block, issued, issuer *cert.Certificate) {
-	row, err := algo.SignatureByIdentifier(issued.SignatureAlgorithm, nil)
-	if err != nil {
-		b.doubt("certificate_algorithm", CryptoConstraintsNoPOE, facts.FindingOf(err))
-		return
-	}
-	if !c.allowsDigest(row.Digest.Name) {
-		b.doubt("certificate_algorithm", CryptoConstraintsNoPOE, finding(fault.AlgorithmForbidden, row.Name))
-	}
-	c.checkKey(b, issuer)
+func validityOf(c *cert.Certificate) string {
+	return fmt.Sprintf("%s … %s", formatTime(c.NotBefore), formatTime(c.NotAfter))
 }

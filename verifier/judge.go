@@ -14,24 +14,24 @@ import (
 // the given trust anchors. It is pure: it asks nobody, reads no clock, and the
 // same arguments give the same report.
 //
-// For each signature it runs the basic process (EN 319 102-1 §5.3) at the
-// validation time, and where its outcome depends on time alone and a valid
-// signature time-stamp proves that the signature is older, once more at that
-// time (§5.5). Without a signature the report is INDETERMINATE.
+// For each signature it runs the validation process for basic signatures (EN 319
+// 102-1 §5.3), the one with time (§5.5), and, where that leaves what proofs of
+// existence may lift, the one with long-term and archival data (§5.6). Without a
+// signature the report is INDETERMINATE.
 func Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *Report {
 	return new(Session).Judge(f, p, anchors, at)
 }
 
 // Judge is the function of that name.
 func (s *Session) Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *Report {
-	j := s.newJudgement(f, p, anchors, at.UTC().Truncate(time.Second)) // the report says seconds, and must give itself again
+	j := s.newJudgement(f, &p, anchors, at.UTC().Truncate(time.Second)) // the report says seconds, and must give itself again
 	r := &Report{
 		File: f.Document.Name, Format: f.Document.Format, SHA256: f.Document.SHA256,
 		Policy: p.Name, ValidationTime: formatTime(j.at),
-		Signatures: []SignatureReport{},
+		Signatures: make([]SignatureReport, 0, len(f.Signatures)),
 	}
 	for i := range f.Signatures {
-		r.Signatures = append(r.Signatures, j.signature(&f.Signatures[i]))
+		r.Signatures = append(r.Signatures, j.signature(&f.Signatures[i], 0))
 	}
 	r.Indication, r.SubIndication = overall(r.Signatures)
 	r.complete(f)
@@ -45,9 +45,9 @@ func overall(signatures []SignatureReport) (Indication, SubIndication) {
 		return Indeterminate, ""
 	}
 	for _, worst := range []Indication{TotalFailed, Indeterminate} {
-		for _, s := range signatures {
-			if s.Indication == worst {
-				return s.Indication, s.SubIndication
+		for i := range signatures {
+			if signatures[i].Indication == worst {
+				return worst, signatures[i].SubIndication
 			}
 		}
 	}
@@ -58,39 +58,59 @@ func overall(signatures []SignatureReport) (Indication, SubIndication) {
 type judgement struct {
 	session *Session
 	facts   *facts.Facts
-	policy  Policy
+	policy  *Policy
 	anchors *trust.Store
 	at      time.Time
 
 	certificates map[string]*cert.Certificate // by ID; those that parse
-	pool         []*cert.Certificate          // the same, in the order of the facts
+	ids          map[*cert.Certificate]string
+	pool         []*cert.Certificate // the same, in the order of the facts
 	certified    map[question]certification
-	statuses     map[statusQuestion]certificateStatus
 }
 
-func (s *Session) newJudgement(f *facts.Facts, p Policy, anchors *trust.Store, at time.Time) *judgement {
+func (s *Session) newJudgement(f *facts.Facts, p *Policy, anchors *trust.Store, at time.Time) *judgement {
 	j := &judgement{
-		session: s, facts: f, policy: p, anchors: anchors, at: at, certificates: map[string]*cert.Certificate{},
-		certified: map[question]certification{}, statuses: map[statusQuestion]certificateStatus{},
+		session: s, facts: f, policy: p, anchors: anchors, at: at,
+		certificates: make(map[string]*cert.Certificate, len(f.Certificates)),
+		ids:          make(map[*cert.Certificate]string, len(f.Certificates)),
+		pool:         make([]*cert.Certificate, 0, len(f.Certificates)),
+		certified:    map[question]certification{},
 	}
-	for _, c := range f.Certificates {
+	for i := range f.Certificates {
+		c := &f.Certificates[i]
 		if parsed, err := s.parse(c.Raw); err == nil {
-			j.certificates[c.ID] = parsed
+			j.certificates[c.ID], j.ids[parsed] = parsed, c.ID
 			j.pool = append(j.pool, parsed)
 		}
 	}
 	return j
 }
 
-// outcome is the result of the basic process on one signature.
+// id is the certificate's in the facts, if it is there: an anchor need not be.
+func (j *judgement) id(c *cert.Certificate) string {
+	id, known := j.ids[c]
+	if !known {
+		id = j.session.parsed(c.Raw).id
+		j.ids[c] = id
+	}
+	return id
+}
+
+// present is the moment of what is judged at the validation time with nothing
+// proven.
+func (j *judgement) present() moment { return moment{at: j.at, now: j.at} }
+
+// outcome is the result of a process on one signature.
 type outcome struct {
-	status   Status // "" is passed
-	sub      SubIndication
-	blocks   []*block
-	skipped  []string // names of blocks that did not run
-	signer   *cert.Certificate
-	path     []*cert.Certificate
-	evidence []string
+	status    Status // "" is passed
+	sub       SubIndication
+	blocks    []*block
+	skipped   []string // names of blocks that did not run
+	signer    *cert.Certificate
+	path      []*cert.Certificate
+	evidence  []string
+	revokedAt time.Time
+	weak      []weakness
 }
 
 // add runs on the tree: a block that decides nothing yet leaves the outcome.
@@ -102,19 +122,22 @@ func (o *outcome) add(b *block) bool {
 	return b.passed()
 }
 
-// basic is the basic signature validation process (§5.3). The certificate's
+// order is that of the blocks of the basic process.
+var order = []string{blockFormat, blockIdentification, blockContext, blockCertificate, blockCryptographic, blockAcceptance}
+
+// basic is the validation process for basic signatures (§5.3). The certificate's
 // result is only remembered until the cryptography is checked: a broken
-// signature is reported before a missing path.
-func (j *judgement) basic(s *facts.Signature, use usage, at time.Time) *outcome {
-	o := &outcome{}
-	order := []string{blockFormat, blockIdentification, blockContext, blockCertificate, blockCryptographic, blockAcceptance}
+// signature is reported before a missing path. object names the signature among
+// the proofs of existence.
+func (j *judgement) basic(s *facts.Signature, object facts.Object, use usage, c moment, level string) *outcome {
+	o := &outcome{blocks: make([]*block, 0, len(order)+1)}
 	stop := func() *outcome { o.skipped = order[len(o.blocks):]; return o }
 
 	if !o.add(checkFormat(s)) {
 		return stop()
 	}
-	candidate, identification := identify(s)
-	if identification.passed() {
+	candidate, identification := j.identify(s)
+	if candidate != nil {
 		if o.signer = j.certificates[candidate.Certificate]; o.signer == nil { // facts from elsewhere may name rubbish
 			identification.doubt("signing_certificate_readable", NoSigningCertificate, finding(fault.CertificateUnreadable, candidate.Certificate))
 		}
@@ -122,170 +145,58 @@ func (j *judgement) basic(s *facts.Signature, use usage, at time.Time) *outcome 
 	if !o.add(identification) {
 		return stop()
 	}
-	o.add(initialise(s, j.policy))
-	path := j.validateCertificate(o.signer, use, at)
-	o.path, o.evidence = path.certificates, slices.Clone(path.evidence) // the answer is shared
-	cryptographic := checkCryptography(s, candidate)
-	if cryptographic.passed() {
-		o.add(path.block)
-		o.add(cryptographic)
-		o.add(accept(s, o.signer, j.policy, use))
-		return o
+	if !o.add(j.initialise(s)) {
+		return stop()
 	}
-	// The cryptography decides, and stands in the tree where it belongs.
-	o.status, o.sub = cryptographic.status, cryptographic.sub
-	o.blocks = append(o.blocks, path.block, cryptographic)
-	return stop()
+	path := j.validateCertificate(o.signer, use, c)
+	o.path, o.evidence, o.revokedAt = path.certificates, path.evidence, path.revokedAt
+	cryptographic := j.checkCryptography(s, candidate)
+	if !cryptographic.passed() {
+		// The cryptography decides, and the path stands in the tree where it belongs.
+		o.status, o.sub = cryptographic.status, cryptographic.sub
+		o.blocks = append(o.blocks, path.block, cryptographic)
+		return stop()
+	}
+	o.add(path.block)
+	o.add(cryptographic)
+	accepted := j.accept(s, object, o.signer, use, c, level)
+	o.add(accepted.block)
+	o.weak = slices.Concat(path.weak, accepted.weak)
+	return o
 }
 
-// liftable are the outcomes that another time may change (§5.5.4: the process
-// goes on only with these).
-var liftable = map[SubIndication]bool{
-	RevokedNoPOE: true, RevokedCANoPOE: true, OutOfBoundsNoPOE: true, OutOfBoundsNotRevoked: true, TryLater: true,
-}
-
-// signature validates one signature with time (§5.5).
-func (j *judgement) signature(s *facts.Signature) SignatureReport {
-	r := SignatureReport{
-		ID: s.ID, Level: level(s),
-		Algorithms:  Algorithms{Digest: s.DigestAlgorithm.Name, Signature: s.SignatureAlgorithm.Name},
-		ClaimedTime: formatOptional(s.ClaimedTime),
-		Timestamps:  []TimestampReport{}, Path: []string{}, Chain: []string{}, Evidence: []string{},
-		Errors: []Message{}, Warnings: []Message{}, Signer: SignerReport{Roles: []string{}},
-	}
-	best, stamps := j.bestSignatureTime(s, &r)
-	o := j.basic(s, forSigning, j.at)
-	r.take(o, stamps)
-	final := j.withTime(s, o, best, &r)
-	r.Indication, r.SubIndication = totalOf(final)
-	r.BestSignatureTime = formatTime(best)
-	r.describe(final)
-	return r
-}
-
-// bestSignatureTime validates the signature time-stamps and gives the earliest
-// time that a valid one proves; the validation time if none does (§5.5.4 2).
-func (j *judgement) bestSignatureTime(s *facts.Signature, r *SignatureReport) (time.Time, []*outcome) {
-	best := j.at
-	var outcomes []*outcome
-	for i := range s.Timestamps {
-		t := &s.Timestamps[i]
-		report, o := j.timestamp(t)
-		r.Timestamps = append(r.Timestamps, report)
-		if report.Indication == Passed && t.Time.Before(best) {
-			best = t.Time.UTC()
-		}
-		if report.Indication != Passed {
-			r.Warnings = append(r.Warnings, messageOf(facts.Finding{Code: fault.TimestampInvalid, At: t.ID, Detail: string(report.SubIndication)}))
-		}
-		outcomes = append(outcomes, o)
-	}
-	return best, outcomes
-}
-
-// withTime goes on from the basic outcome at the best signature time, if that
-// may change it. A certificate that was not valid yet at the latest time at
-// which the signature can have been made is a proof against it.
-func (j *judgement) withTime(s *facts.Signature, o *outcome, best time.Time, r *SignatureReport) *outcome {
-	b := &block{name: blockTime}
-	defer func() { r.Constraints = append(r.Constraints, b.constraint()) }()
-	b.pass("best_signature_time", formatTime(best))
-	if o.status != "" && !liftable[o.sub] {
-		b.status, b.sub = o.status, o.sub
-		return o
-	}
-	if o.signer != nil && best.Before(o.signer.NotBefore) {
-		b.fail("certificate_issued_before_signature", NotYetValid, finding(fault.CertificateNotYetValid, formatTime(o.signer.NotBefore)))
-		r.Errors = append(r.Errors, b.errors...)
-		return &outcome{status: b.status, sub: b.sub, signer: o.signer, path: o.path, evidence: o.evidence}
-	}
-	if o.status == "" || !best.Before(j.at) {
-		b.status, b.sub = o.status, o.sub
-		return o
-	}
-	again := j.basic(s, forSigning, best)
-	r.Errors = []Message{} // what held against it at the validation time is judged anew
-	for _, done := range again.blocks {
-		b.constraints = append(b.constraints, done.constraint())
-		r.Errors = append(r.Errors, done.errors...)
-	}
-	b.status, b.sub = again.status, again.sub
-	return again
-}
-
-// take puts the tree, the errors and the warnings of the basic process into
-// the report.
-func (r *SignatureReport) take(o *outcome, stamps []*outcome) {
-	for _, b := range o.blocks {
-		r.Constraints = append(r.Constraints, b.constraint())
-		r.Errors = append(r.Errors, b.errors...)
-		r.Warnings = append(r.Warnings, b.warnings...)
-	}
-	for _, name := range o.skipped {
-		r.Constraints = append(r.Constraints, notRun(name))
-	}
-	for i, t := range r.Timestamps {
-		status := StatusPassed
-		if stamps[i].status != "" {
-			status = stamps[i].status
-		}
-		r.Constraints = append(r.Constraints, Constraint{Name: blockTimestamp, Status: status, SubIndication: stamps[i].sub, Detail: t.ID})
-		r.Evidence = append(r.Evidence, stamps[i].evidence...)
-	}
-}
-
-// describe says who signed, by which path, on what evidence.
-func (r *SignatureReport) describe(o *outcome) {
-	for _, c := range o.path {
-		id := facts.Digest(c.Raw)
-		r.Path, r.Chain = append(r.Path, c.Subject.String()), append(r.Chain, id)
-		r.Evidence = append(r.Evidence, id)
-	}
-	r.Evidence = append(r.Evidence, o.evidence...)
-	slices.Sort(r.Evidence)
-	r.Evidence = slices.Compact(r.Evidence)
-	c := o.signer
-	if c == nil {
+// proveLate is the part of the basic process that needs a time before which the
+// signature cannot have been made (§5.3.4, steps 4 and 6): the time of a valid
+// content time-stamp. What was wrong already then is not for want of a proof.
+func (o *outcome) proveLate(after time.Time) {
+	if after.IsZero() || o.status != StatusIndeterminate {
 		return
 	}
-	holder := c.Holder()
-	r.Signer = SignerReport{
-		Subject: c.Subject.String(), CommonName: holder.CommonName, Organization: holder.Organization,
-		IIN: holder.IIN.Digits(), BIN: string(holder.BIN), Roles: []string{},
-		Serial: c.SerialHex(), Issuer: c.Issuer.String(), IssuerName: c.Issuer.First(oidCommonName),
-		NotBefore: formatTime(c.NotBefore), NotAfter: formatTime(c.NotAfter),
-		Certificate: facts.Digest(c.Raw),
+	b := &block{name: blockBasic}
+	const name = "signature_made_after"
+	switch {
+	case o.sub == RevokedNoPOE && after.After(o.revokedAt):
+		b.fail(name, RevokedFailure, finding(fault.CertificateRevoked, formatTime(after)))
+	case (o.sub == OutOfBoundsNoPOE || o.sub == OutOfBoundsNotRevoked) && after.After(o.signer.NotAfter):
+		b.fail(name, Expired, finding(fault.CertificateExpired, formatTime(after)))
+	case o.sub == CryptoConstraintsNoPOE && slices.ContainsFunc(o.weak, func(w weakness) bool { return !w.liftedBy(after) }):
+		b.doubt(name, CryptoConstraintsFailure, finding(fault.AlgorithmForbidden, formatTime(after)))
+	default:
+		return
 	}
-	for _, role := range holder.Roles {
-		r.Signer.Roles = append(r.Signer.Roles, role.OID.String())
-	}
+	o.blocks = append(o.blocks, b)
+	o.status, o.sub = b.status, b.sub
 }
 
 // totalOf turns the outcome of a process into the verdict on a signature.
-func totalOf(o *outcome) (Indication, SubIndication) {
-	switch o.status {
+func totalOf(status Status, sub SubIndication) (Indication, SubIndication) {
+	switch status {
 	case "":
 		return TotalPassed, ""
 	case StatusFailed:
-		return TotalFailed, o.sub
+		return TotalFailed, sub
 	}
-	return Indeterminate, o.sub
-}
-
-// level recognises the baseline level of EN 319 122-1 from what the signature
-// carries: CMS without a protected reference to its certificate, B with one, T
-// with a signature time-stamp that belongs to it. Higher levels are not
-// recognised yet.
-func level(s *facts.Signature) string {
-	if len(s.References) == 0 {
-		return "CMS"
-	}
-	for _, t := range s.Timestamps {
-		if t.ImprintIntact && t.Token != nil && slices.ContainsFunc(t.Token.Candidates, func(c facts.Candidate) bool { return c.Verified }) {
-			return "T"
-		}
-	}
-	return "B"
+	return Indeterminate, sub
 }
 
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

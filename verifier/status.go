@@ -16,99 +16,221 @@ import (
 // answer fetched for a validation would be from that validation's future.
 const clockSkew = 5 * time.Minute
 
-// certificateStatus is what the revocation information says about a
-// certificate at a time.
-type certificateStatus struct {
-	unknown  *facts.Finding // why nothing can be said; the rest is empty then
-	revoked  bool           // by the time asked about
-	onHold   bool           // revoked, and that may be lifted
-	since    time.Time      // revocation, by the time or after it
-	asOf     time.Time
-	evidence string // the ID of what decides
+// answer is verified revocation information about one certificate.
+type answer struct {
+	*revocation.Evidence
+	id        string          // of the raw object in the facts
+	algorithm *algo.Signature // with which it is signed, nil if the table lacks it
+	key       algo.Key        // of its signer
 }
 
-// statusOf finds the status of a certificate at a time, once per judgement:
-// signer and time-stamping authority often share their CAs.
-func (j *judgement) statusOf(issued, issuer *cert.Certificate, at time.Time) certificateStatus {
-	key := statusQuestion{issued, issuer, at}
-	status, known := j.statuses[key]
-	if !known {
-		status = j.findStatus(issued, issuer, at)
-		j.statuses[key] = status
+func newAnswer(e *revocation.Evidence, id string) *answer {
+	a := &answer{Evidence: e, id: id}
+	if row, err := algo.SignatureByIdentifier(e.Algorithm, nil); err == nil {
+		a.algorithm = row
 	}
-	return status
+	a.key, _ = algo.KeyOf(e.Signer.PublicKey)
+	return a
 }
 
-// statusQuestion is what findStatus depends on besides the judgement.
-type statusQuestion struct {
-	issued, issuer *cert.Certificate
-	at             time.Time
+// material names the information among the proofs of existence.
+func (a *answer) material() facts.Object {
+	return facts.Object{Kind: facts.RevocationObject, ID: a.id}
 }
 
-// findStatus looks through the revocation information. Of several usable
-// answers a revocation for good decides, then the newest: a hold may be lifted.
-func (j *judgement) findStatus(issued, issuer *cert.Certificate, at time.Time) certificateStatus {
-	subject := revocation.Subject{Certificate: issued, Issuer: issuer}
-	rules := revocation.Rules{At: at, Now: j.at, MaxAge: j.policy.RevocationAge, Skew: clockSkew}
-	var best *revocation.Evidence
-	var bestID string
-	var reason error
-	consider := func(e *revocation.Evidence, id string) {
-		if err := j.usable(e, issued); err != nil {
-			reason = weightier(reason, err)
-		} else if best == nil || outweighs(e, best) {
-			best, bestID = e, id
+func (a *answer) use() algorithmUse {
+	u := algorithmUse{purpose: forRevocation, material: a.material(), key: a.key}
+	if a.algorithm != nil {
+		u.digest = a.algorithm.Digest
+	}
+	return u
+}
+
+// freshUntil is the revocation freshness checker (§5.2.5) turned round: until
+// when the information is fresh. By its own dates where the policy sets no age,
+// and a day where there are none: NUC RK's OCSP has no nextUpdate.
+func (a *answer) freshUntil(f Freshness) time.Time {
+	switch {
+	case f.MaxAge > 0:
+		return a.ThisUpdate.Add(f.MaxAge)
+	case a.NextUpdate.IsZero():
+		return a.ThisUpdate.Add(revocation.MaxAgeDefault)
+	}
+	return a.NextUpdate
+}
+
+// isFresh is the revocation freshness checker.
+func (a *answer) isFresh(f Freshness, at time.Time) bool {
+	return !at.After(a.freshUntil(f).Add(clockSkew))
+}
+
+// saysNothing reports good news that is none, from after the certificate's
+// expiry, when a CA need not say any more (RFC 5280 §3.3), unless it says that it
+// does.
+func (a *answer) saysNothing(about *cert.Certificate) bool {
+	return a.Status == revocation.Good && a.ThisUpdate.After(about.NotAfter) && (a.RetainedFrom.IsZero() || a.RetainedFrom.After(about.NotAfter))
+}
+
+// outweighs reports whether of two usable answers this one decides: a revocation
+// for good does, then the newest, for a hold may be lifted.
+func (a *answer) outweighs(other *answer) bool {
+	if x, y := a.isFinal(), other.isFinal(); x != y {
+		return x
+	}
+	return a.ThisUpdate.After(other.ThisUpdate)
+}
+
+func (a *answer) isFinal() bool {
+	return a.Status == revocation.Revoked && a.Reason != revocation.CertificateHold
+}
+
+// answers lists what is known about a certificate, whatever its date. Lists that
+// tell something only together (deltas, lists of some reasons) are taken
+// together as they were at a time.
+//
+// What could not be used is said by its first reason that is about the
+// certificate.
+func (j *judgement) answers(issued, issuer *cert.Certificate, at time.Time) (list []*answer, reason error) {
+	incomplete := false
+	for i := range j.facts.Revocations {
+		a, err := j.session.answer(&j.facts.Revocations[i], issued, issuer)
+		if err == nil {
+			list = append(list, a)
+			continue
 		}
+		incomplete = incomplete || fault.CodeOf(err) == fault.CRLIncomplete
+		reason = weightier(reason, err)
 	}
-	// CRLs are taken together: a delta, or a list of some reasons, tells nothing
-	// alone, and what it tells besides another must not be missed.
+	if !incomplete {
+		return list, reason
+	}
+	joint, err := j.jointly(issued, issuer, at)
+	if joint != nil {
+		list, reason = append(list, joint), nil
+	} else if err != nil {
+		reason = weightier(nil, err)
+	}
+	return list, reason
+}
+
+// jointly takes all CRLs together.
+func (j *judgement) jointly(issued, issuer *cert.Certificate, at time.Time) (*answer, error) {
 	var lists []revocation.Information
-	ids := make(map[*byte]string)
-	for _, r := range j.facts.Revocations {
-		info := information(r)
-		if info.Kind == revocation.CRL && len(info.Raw) > 0 {
-			lists = append(lists, info)
-			ids[&info.Raw[0]] = r.ID
-			continue
+	ids := map[*byte]string{}
+	for i := range j.facts.Revocations {
+		if r := &j.facts.Revocations[i]; r.Kind == facts.CRL && len(r.Raw) > 0 {
+			lists = append(lists, information(*r))
+			ids[&r.Raw[0]] = r.ID
 		}
-		e, err := revocation.Check(info, subject, rules)
-		if err != nil {
-			reason = weightier(reason, err)
-			continue
-		}
-		consider(e, r.ID)
 	}
+	rules := revocation.Rules{At: at, Now: j.at, MaxAge: j.policy.Revocation.Freshness.MaxAge, Skew: clockSkew}
+	subject := revocation.Subject{Certificate: issued, Issuer: issuer}
 	e, failed := revocation.CheckCRLs(context.Background(), lists, subject, revocation.Signers{}, rules)
+	if e != nil {
+		return newAnswer(e, ids[&e.Raw[0]]), nil
+	}
+	var reason error
 	for _, f := range failed {
 		reason = weightier(reason, f.Err)
 	}
-	if e != nil {
-		consider(e, ids[&e.Raw[0]])
-	}
-	if best == nil {
-		return certificateStatus{unknown: j.whyUnknown(issued, reason)}
-	}
-	return certificateStatus{
-		revoked: best.RevokedBy(at), onHold: best.Reason == revocation.CertificateHold,
-		since: best.RevokedAt, asOf: best.ThisUpdate, evidence: bestID,
-	}
+	return nil, reason
 }
 
-// whyUnknown says what is missing about a certificate: what was there and could
-// not be used, or who was asked in vain.
-func (j *judgement) whyUnknown(c *cert.Certificate, reason error) *facts.Finding {
-	if reason != nil {
-		f := facts.FindingOf(reason)
-		return &f
-	}
-	f := finding(fault.RevocationUnknown, c.SerialHex()+": no information")
-	id := facts.Digest(c.Raw)
-	for _, gap := range j.facts.Gaps {
-		if gap.Certificate == id {
-			f.At, f.Detail = gap.Source, fmt.Sprintf("%s: %s", c.SerialHex(), gap.Code)
+// certificateStatus is what the revocation information says about a
+// certificate at a time.
+type certificateStatus struct {
+	answer *answer // what decides; nil if nothing can be said
+
+	// Why nothing can be said, and the standard's word for it.
+	sub     SubIndication
+	unknown facts.Finding
+
+	weak *algorithmUse // the answer is signed with what is not good enough
+}
+
+// revokedBy reports whether the certificate was revoked at a time.
+func (s certificateStatus) revokedBy(at time.Time) bool {
+	return s.answer != nil && s.answer.RevokedBy(at)
+}
+
+// onHold reports a revocation that may be lifted.
+func (s certificateStatus) onHold() bool {
+	return s.answer != nil && s.answer.Reason == revocation.CertificateHold
+}
+
+// statusOf finds the status of a certificate at a time (§5.2.6.4, the part about
+// revocation): the answer that weighs most of those that are about the
+// certificate, not from the future, and signed by who could sign then.
+func (j *judgement) statusOf(issued, issuer *cert.Certificate, c moment) certificateStatus {
+	list, reason := j.answers(issued, issuer, c.at)
+	var best, late, stale *answer
+	var weak *answer
+	for _, a := range list {
+		switch {
+		case a.ThisUpdate.After(j.at.Add(clockSkew)):
+			reason = weightier(reason, fault.New(fault.RevocationStale, "", "%s: dated %s, after the validation time", issued.SerialHex(), formatTime(a.ThisUpdate)))
+		case a.Status == revocation.Unknown:
+			reason = weightier(reason, fault.New(fault.RevocationUnknown, "", "%s: the responder does not know it", issued.SerialHex()))
+		case a.saysNothing(issued):
+			stale = newer(stale, a)
+		case j.policy.Revocation.ResponderNotExpired == Fail && a.Signer != issuer && a.Status == revocation.Good && c.of(a.material()).After(a.Signer.NotAfter):
+			late = newer(late, a)
+		case a.Status == revocation.Good && !j.allowsUse(a.use(), c):
+			weak = newer(weak, a)
+		case best == nil || a.outweighs(best):
+			best = a
 		}
 	}
-	return &f
+	switch {
+	case best != nil:
+		return j.fresh(best, issued, c.at)
+	case weak != nil:
+		u := weak.use()
+		return certificateStatus{sub: CryptoConstraintsNoPOE, weak: &u, unknown: finding(fault.AlgorithmForbidden, issued.SerialHex()+": the revocation information is not signed well enough")}
+	case late != nil:
+		return certificateStatus{sub: RevocationOutOfBounds, unknown: finding(fault.RevocationSignerExpired, fmt.Sprintf("%s: its certificate expired on %s", issued.SerialHex(), formatTime(late.Signer.NotAfter)))}
+	case stale != nil:
+		return certificateStatus{sub: TryLater, unknown: finding(fault.RevocationStale, fmt.Sprintf("%s: it had expired by %s", issued.SerialHex(), formatTime(stale.ThisUpdate)))}
+	}
+	return j.whyUnknown(issued, reason)
+}
+
+func newer(a, b *answer) *answer {
+	if a == nil || b.ThisUpdate.After(a.ThisUpdate) {
+		return b
+	}
+	return a
+}
+
+// fresh holds good news against the freshness constraint. Bad news needs no
+// such care.
+func (j *judgement) fresh(a *answer, issued *cert.Certificate, at time.Time) certificateStatus {
+	f := j.policy.Revocation.Freshness
+	if a.Status == revocation.Revoked || f.Level != Fail || a.isFresh(f, at) {
+		return certificateStatus{answer: a}
+	}
+	return certificateStatus{sub: TryLater, unknown: finding(fault.RevocationStale, fmt.Sprintf("%s: good until %s", issued.SerialHex(), formatTime(a.freshUntil(f))))}
+}
+
+// whyUnknown says what is missing about a certificate. Who was asked in vain may
+// answer later; what is there and cannot be used will not become better.
+func (j *judgement) whyUnknown(c *cert.Certificate, reason error) certificateStatus {
+	id := j.id(c)
+	for i := len(j.facts.Gaps) - 1; i >= 0; i-- {
+		if gap := &j.facts.Gaps[i]; gap.Certificate == id && gap.Kind != "issuer" {
+			f := finding(fault.RevocationUnknown, fmt.Sprintf("%s: %s", c.SerialHex(), gap.Code))
+			f.At = gap.Source
+			return certificateStatus{sub: TryLater, unknown: f}
+		}
+	}
+	if reason == nil {
+		return certificateStatus{sub: TryLater, unknown: finding(fault.RevocationUnknown, c.SerialHex()+": no information")}
+	}
+	s := certificateStatus{sub: TryLater, unknown: facts.FindingOf(reason)}
+	if unacceptable[fault.CodeOf(reason)] {
+		s.sub = CertificateChainFailure
+	}
+	return s
 }
 
 // information is a revocation fact as pki/revocation takes it.
@@ -120,60 +242,10 @@ func information(r facts.Revocation) revocation.Information {
 	return revocation.Information{Kind: revocation.Kind(r.Kind), Raw: r.Raw, Source: source, Nonce: r.Nonce}
 }
 
-// usable refuses good news that is none: from a responder that does not know
-// the certificate, from after its expiry, when a CA need not say any more
-// (RFC 5280 §3.3), or signed with what the policy does not allow. Bad news needs
-// no such care.
-func (j *judgement) usable(e *revocation.Evidence, about *cert.Certificate) error {
-	switch e.Status {
-	case revocation.Revoked:
-		return nil
-	case revocation.Unknown:
-		return fault.New(fault.RevocationUnknown, "", "%s: the responder does not know it", about.SerialHex())
-	}
-	if e.ThisUpdate.After(about.NotAfter) {
-		return fault.New(fault.RevocationStale, "", "%s: it had expired by %s", about.SerialHex(), formatTime(e.ThisUpdate))
-	}
-	id, err := signatureAlgorithm(e)
-	if err != nil {
-		return err
-	}
-	row, err := algo.SignatureByIdentifier(id, nil)
-	if err != nil {
-		return err
-	}
-	if key, ok := algo.KeyOf(e.Signer.PublicKey); !ok || !j.policy.Cryptography.allowsKey(key) || !j.policy.Cryptography.allowsDigest(row.Digest.Name) {
-		return fault.New(fault.AlgorithmForbidden, "", "the revocation information is signed with %s", row.Name)
-	}
-	return nil
-}
-
-// signatureAlgorithm reads the algorithm of revocation information that has
-// been verified.
-func signatureAlgorithm(e *revocation.Evidence) (algo.Identifier, error) {
-	if e.Kind == revocation.CRL {
-		list, err := revocation.ParseList(e.Raw)
-		if err != nil {
-			return algo.Identifier{}, err
-		}
-		return list.SignatureAlgorithm, nil
-	}
-	response, err := revocation.ParseResponse(e.Raw)
-	if err != nil {
-		return algo.Identifier{}, err
-	}
-	return response.SignatureAlgorithm, nil
-}
-
-func outweighs(e, other *revocation.Evidence) bool {
-	if a, b := isFinal(e), isFinal(other); a != b {
-		return a
-	}
-	return e.ThisUpdate.After(other.ThisUpdate)
-}
-
-func isFinal(e *revocation.Evidence) bool {
-	return e.Status == revocation.Revoked && e.Reason != revocation.CertificateHold
+// unacceptable are reasons of information about the certificate that does not get
+// better with time: it is not genuine, or not from who may give it.
+var unacceptable = map[fault.Code]bool{
+	fault.SignatureInvalid: true, fault.OCSPResponderNotAuthorised: true, fault.OCSPNonceMismatch: true, fault.CRLSignerNotTrusted: true,
 }
 
 // beside are reasons of information that is about something else: they say

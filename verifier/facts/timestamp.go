@@ -1,6 +1,10 @@
 package facts
 
-import "time"
+import (
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
 
 // TimestampKind says what a token is over.
 type TimestampKind string

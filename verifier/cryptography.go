@@ -1,0 +1,134 @@
+package verifier
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/trust"
+	"github.com/senim-kz/senim/verifier/facts"
+)
+
+// weakness is an algorithm that the policy does not hold good enough for the
+// material that uses it, at the time that counts for it.
+type weakness struct {
+	material facts.Object
+	until    time.Time // when it stopped being good enough; zero: it never was
+}
+
+// liftedBy reports whether the material is proven to be older than the
+// weakness (§5.6.2.4.4, step 3).
+func (w weakness) liftedBy(at time.Time) bool { return !w.until.IsZero() && at.Before(w.until) }
+
+// distantFuture is a time at which only what has no end is good enough.
+var distantFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// digestUntil says when a digest stops being good enough: zero with ever for one
+// that never was, distantFuture for one without end.
+func digestUntil(p *trust.CryptoPolicy, d *algo.Digest) (until time.Time, ever bool) {
+	if p == nil || d == nil {
+		return time.Time{}, false
+	}
+	if p.AllowsDigest(d, distantFuture) {
+		return distantFuture, true
+	}
+	for _, r := range p.Digests {
+		if r.Until.After(until) && p.AllowsDigest(d, r.Until.Add(-1)) {
+			until, ever = r.Until, true
+		}
+	}
+	return until, ever
+}
+
+// keyUntil is the same for a key.
+func keyUntil(p *trust.CryptoPolicy, k algo.Key) (until time.Time, ever bool) {
+	if p == nil {
+		return time.Time{}, false
+	}
+	if p.AllowsKey(k, distantFuture) {
+		return distantFuture, true
+	}
+	for _, r := range p.Keys {
+		if r.Until.After(until) && p.AllowsKey(k, r.Until.Add(-1)) {
+			until, ever = r.Until, true
+		}
+	}
+	return until, ever
+}
+
+// algorithmUse is one use of algorithms: a digest, a key, or both, in some material.
+type algorithmUse struct {
+	purpose  purpose
+	material facts.Object
+	digest   *algo.Digest // nil: none
+	key      algo.Key     // without a name: none
+}
+
+// until says when the first of the algorithms stops being good enough, and which
+// it is.
+func (j *judgement) until(u algorithmUse) (until time.Time, ever bool, name string) {
+	suite := j.policy.Cryptography.suite(u.purpose)
+	until, ever = distantFuture, true
+	if u.digest != nil {
+		if until, ever = digestUntil(suite, u.digest); !ever || until != distantFuture {
+			name = u.digest.Name
+		}
+	}
+	if u.key.Name != "" && ever {
+		if t, ok := keyUntil(suite, u.key); !ok || t.Before(until) {
+			until, ever, name = t, ok, fmt.Sprintf("%s of %d bits", u.key.Name, u.key.Bits)
+		}
+	}
+	if !ever {
+		until = time.Time{}
+	}
+	return until, ever, name
+}
+
+// checkUse holds one use of algorithms against the policy at the time that
+// counts for the material.
+func (j *judgement) checkUse(b *block, weak *[]weakness, constraint string, u algorithmUse, c moment) {
+	if j.policy.Cryptography.Level == Ignore {
+		return
+	}
+	until, ever, name := j.until(u)
+	if at := c.of(u.material); ever && at.Before(until) {
+		return
+	}
+	detail := name
+	if ever {
+		detail = fmt.Sprintf("%s: good enough until %s", name, until.Format(time.DateOnly))
+	}
+	b.apply(j.policy.Cryptography.Level, constraint, CryptoConstraintsNoPOE, finding(fault.AlgorithmForbidden, detail))
+	if j.policy.Cryptography.Level == Fail && weak != nil {
+		*weak = append(*weak, weakness{u.material, until})
+	}
+}
+
+// allowsUse reports whether the algorithms are good enough at the time that
+// counts for the material, or the policy does not insist.
+func (j *judgement) allowsUse(u algorithmUse, c moment) bool {
+	if j.policy.Cryptography.Level != Fail {
+		return true
+	}
+	until, ever, _ := j.until(u)
+	return ever && c.of(u.material).Before(until)
+}
+
+// moment says at which time things are judged: the certificate path at at, and
+// algorithms at the earliest time at which the material that uses them is proven
+// to have existed.
+type moment struct {
+	at     time.Time
+	proofs *proofs // nil: nothing is proven to be older
+	now    time.Time
+}
+
+// of gives the time that counts for a piece of material.
+func (c moment) of(o facts.Object) time.Time {
+	if c.proofs == nil {
+		return c.now
+	}
+	return c.proofs.lowest(o)
+}
