@@ -157,18 +157,22 @@ func (s *shownFile) readBundle(data []byte) error {
 	return nil
 }
 
-// readPKCS12 opens a key file.
+// readPKCS12 opens a key file. Without a file of the password the empty one is
+// tried, so that a file that no password opens is refused for what it is.
 func (s *shownFile) readPKCS12(data []byte, passwordFile string) error {
 	s.Format = "pkcs12"
-	if passwordFile == "" {
+	password := ""
+	if passwordFile != "" {
+		raw, err := readCapped(passwordFile, passwordFileBytesMax)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		password, _, _ = strings.Cut(string(raw), "\n")
+	}
+	contents, err := pkcs12.Decode(data, strings.TrimSuffix(password, "\r"))
+	if passwordFile == "" && fault.Is(err, fault.PKCS12PasswordWrong) {
 		return &exitError{exitUsage, fault.New(fault.BadArgument, "--password-file", "%s is protected by a password", s.File)}
 	}
-	raw, err := readCapped(passwordFile, passwordFileBytesMax)
-	if err != nil {
-		return &exitError{exitUsage, err}
-	}
-	password, _, _ := strings.Cut(string(raw), "\n")
-	contents, err := pkcs12.Decode(data, strings.TrimSuffix(password, "\r"))
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,43 @@ func TestCertShowRefuses(t *testing.T) {
 	}
 }
 
+// Whatever a damaged or hostile key file holds, it is refused with a code, and
+// without a password one that GOST encrypts is called that.
+func TestCertShowDamagedKeyFiles(t *testing.T) {
+	dir := t.TempDir()
+	p12, err := os.ReadFile(filepath.Join("testdata", "certshow", "trader.p12"))
+	check(t, err)
+	password := filepath.Join(dir, "password")
+	check(t, os.WriteFile(password, []byte("Qwerty12"), 0o600))
+	version := []byte{0x30, 0x80, 2, 1, 3}
+	rows := map[string]struct {
+		content []byte
+		say     fault.Code
+	}{
+		"half":       {p12[:len(p12)/2], fault.EncodingInvalid},
+		"a byte":     {append(bytes.Clone(p12), 0), fault.EncodingInvalid},
+		"deep":       {append(bytes.Clone(version), bytes.Repeat([]byte{0x30, 0x80}, 100_000)...), fault.EncodingTooDeep},
+		"huge":       {append(bytes.Clone(version), make([]byte, 2<<20)...), fault.InputTooBig},
+		"of nothing": {append(bytes.Clone(version), 0, 0), fault.PKCS12Unreadable},
+	}
+	if pfx, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "gost", "pfx-r50.1.112", "container.pfx")); err == nil {
+		rows["GOST"] = struct {
+			content []byte
+			say     fault.Code
+		}{pfx, fault.PKCS12GOST}
+	}
+	for name, row := range rows {
+		file := filepath.Join(dir, "file.p12")
+		check(t, os.WriteFile(file, row.content, 0o600))
+		for _, arguments := range [][]string{{file}, {"--password-file", password, file}, {"--json", file}} {
+			code, stdout, stderr := certShow(t, fault.English, arguments...)
+			if code != exitBadInput || stdout != "" || !strings.Contains(stderr, string(row.say)) {
+				t.Errorf("%s: exit %d, %q, %s, want %s", name, code, stdout, stderr, row.say)
+			}
+		}
+	}
+}
+
 // A name may not write control characters to the terminal.
 func TestPrintable(t *testing.T) {
 	if got := printable("ҮЛГІ\x1b[2J\u202e\nX"); got != "ҮЛГІ�[2J��X" {
