@@ -48,6 +48,8 @@ var sets = []set{
 	{"boringssl-ocsp", runBoringSSLOCSP},
 	{"boringssl-crl", runBoringSSLCRL},
 	{"bettertls", runBetterTLS},
+	{ownTable, runRevocation},
+	{"nuc-revocation", runNUCRevocation},
 	{"wycheproof", runWycheproof},
 	{"dss-crypto", runDSSCrypto},
 	{"dss-indication", runDSSIndication},
