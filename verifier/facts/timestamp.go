@@ -1,10 +1,6 @@
 package facts
 
-import (
-	"time"
-
-	"github.com/senim-kz/senim/internal/fault"
-)
+import "time"
 
 // TimestampKind says what a token is over.
 type TimestampKind string
