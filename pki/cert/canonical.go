@@ -24,8 +24,73 @@ import (
 // kept. Values that are not strings are compared as bytes.
 func (n Name) Key() string { return n.fold().key }
 
-// Equal compares two names by RFC 5280 §7.1.
-func (n Name) Equal(other Name) bool { return n.Key() == other.Key() }
+// Equal compares two names by RFC 5280 §7.1. It is true where their keys are
+// equal, and looks no further than the first difference.
+func (n Name) Equal(other Name) bool {
+	return slices.EqualFunc(n.RDNs, other.RDNs, func(a, b []Attribute) bool {
+		if len(a) == 1 && len(b) == 1 {
+			return a[0].equal(b[0])
+		}
+		return len(a) == len(b) && rdnKey(a) == rdnKey(b)
+	})
+}
+
+func (a Attribute) equal(b Attribute) bool {
+	switch {
+	case !a.Type.Equal(b.Type):
+		return false
+	case bytes.Equal(a.Raw, b.Raw) && len(a.Raw) > 0:
+		return true
+	case a.Value == "" || b.Value == "":
+		return a.Value == b.Value && bytes.Equal(a.Raw, b.Raw)
+	}
+	if isASCII(a.Value) && isASCII(b.Value) {
+		return equalASCII(a.Value, b.Value)
+	}
+	return prepare(a.Value) == prepare(b.Value)
+}
+
+// equalASCII compares strings as their prepared forms would, without making
+// these.
+func equalASCII(a, b string) bool {
+	x, y := asciiFold{s: a}, asciiFold{s: b}
+	for {
+		c, d := x.next(), y.next()
+		if c != d {
+			return false
+		}
+		if c == 0 {
+			return true
+		}
+	}
+}
+
+// asciiFold gives the characters of a prepared string in turn.
+type asciiFold struct {
+	s       string
+	started bool
+}
+
+// next is 0 at the end.
+func (f *asciiFold) next() byte {
+	for space := false; f.s != ""; f.s = f.s[1:] {
+		switch c := f.s[0]; {
+		case unicode.IsSpace(rune(c)):
+			space = true
+		case unicode.IsControl(rune(c)):
+		case space && f.started: // c comes next
+			f.started = false
+			return ' '
+		default:
+			f.started, f.s = true, f.s[1:]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			return c
+		}
+	}
+	return 0
+}
 
 // Within reports whether the name lies in the subtree under base, as name
 // constraints ask (RFC 5280 §7.1): base is where it begins.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"go.mozilla.org/pkcs7"
+	"pgregory.net/rapid"
 
 	"github.com/senim-kz/senim/internal/fault"
 )
@@ -143,6 +144,30 @@ func FuzzParseBundle(f *testing.F) {
 		certs, err := ParseBundle(data)
 		if (err == nil) != (len(certs) > 0) {
 			t.Errorf("%d certificates, %v", len(certs), err)
+		}
+	})
+}
+
+// Comparing names one by one gives what comparing their keys does.
+func TestEqualIsEqualityOfKeys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		alphabet := rapid.SampledFrom([]string{"a", "A", "b", " ", "  ", "\t", "\x01", "\x7f", "é", "É", "\u00ad", "ß", "ss"})
+		text := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(alphabet, 0, 6).Draw(t, "parts"), "") })
+		draw := func(label string) Name {
+			var n Name
+			for range rapid.IntRange(0, 2).Draw(t, label) {
+				var rdn []Attribute
+				for range rapid.IntRange(1, 2).Draw(t, "attributes") {
+					a := Attribute{Type: rapid.SampledFrom([]asn1.ObjectIdentifier{oidCommonName, oidSurname}).Draw(t, "type"), Value: text.Draw(t, "text")}
+					a.Raw = append([]byte{12, byte(len(a.Value))}, a.Value...)
+					rdn = append(rdn, a)
+				}
+				n.RDNs = append(n.RDNs, rdn)
+			}
+			return n
+		}
+		if a, b := draw("a"), draw("b"); a.Equal(b) != (a.Key() == b.Key()) {
+			t.Fatalf("%q %q: %v", a, b, a.Equal(b))
 		}
 	})
 }

@@ -48,24 +48,17 @@ func (r Request) Prospective() []*Path {
 // search visits the paths from the leaf to anchors, best first, until visit
 // says stop. cut is the limit that it ran into, if any.
 func (r Request) search(visit func(*Path) (stop bool)) (cut error, longest []*cert.Certificate) {
-	s := &search{
-		request: r, visit: visit,
-		issuers: make(map[string][]*cert.Certificate),
-		offered: make(map[string]bool),
-		checks:  r.Checks,
-	}
+	s := &search{request: r, visit: visit, checks: r.Checks}
 	if s.checks == nil {
 		s.checks = make(Checks)
 	}
-	for _, a := range r.Anchors.Anchors() {
-		s.offer(a.Certificate)
+	if len(r.Intermediates) > 0 {
+		s.issuers, s.offered = make(map[string][]*cert.Certificate), make(map[string]bool)
 	}
-	for _, list := range [][]*cert.Certificate{r.Anchors.Intermediates(), r.Intermediates} {
-		for _, c := range list {
-			s.offer(c)
-		}
+	for _, c := range r.Intermediates {
+		s.offer(c)
 	}
-	s.extend([]*cert.Certificate{r.Leaf})
+	s.extend(append(make([]*cert.Certificate, 0, 4), r.Leaf))
 	return s.cut, s.longest
 }
 
@@ -73,8 +66,8 @@ func (r Request) search(visit func(*Path) (stop bool)) (cut error, longest []*ce
 type search struct {
 	request Request
 	visit   func(*Path) bool
-	issuers map[string][]*cert.Certificate // by subject, anchors first
-	offered map[string]bool                // by bytes
+	issuers map[string][]*cert.Certificate // of the request, by subject
+	offered map[string]bool                // of the request, by bytes
 	checks  Checks
 
 	checked int // signatures, by this search
@@ -88,8 +81,19 @@ type search struct {
 func (s *search) offer(c *cert.Certificate) {
 	if !s.offered[string(c.Raw)] {
 		s.offered[string(c.Raw)] = true
-		s.issuers[c.Subject.Key()] = append(s.issuers[c.Subject.Key()], c)
+		if !slices.ContainsFunc(s.request.Anchors.Named(c.RawSubject, c.Subject), c.Equal) {
+			s.issuers[c.Subject.Key()] = append(s.issuers[c.Subject.Key()], c)
+		}
 	}
+}
+
+// named lists those who bear the name of c's issuer, those of the store first.
+func (s *search) named(c *cert.Certificate) []*cert.Certificate {
+	own := s.request.Anchors.Named(c.RawIssuer, c.Issuer)
+	if len(s.issuers) == 0 {
+		return own
+	}
+	return slices.Concat(own, s.issuers[c.Issuer.Key()])
 }
 
 func (s *search) extend(chain []*cert.Certificate) {
@@ -131,10 +135,10 @@ func withInheritedKeys(chain []*cert.Certificate) []*cert.Certificate {
 // candidates lists who may have issued the top of the chain, best first.
 func (s *search) candidates(chain []*cert.Certificate) []*cert.Certificate {
 	top := chain[len(chain)-1]
-	named := slices.Clone(s.issuers[top.Issuer.Key()])
-	slices.SortStableFunc(named, func(a, b *cert.Certificate) int {
-		return cmp.Or(cmp.Compare(keyMatch(b, top), keyMatch(a, top)), cmp.Compare(s.promise(b), s.promise(a)))
-	})
+	named := s.named(top)
+	if len(named) > 1 {
+		named = s.ranked(named, top)
+	}
 	var verified, unknown, failed []*cert.Certificate
 	for _, c := range named {
 		if holds(chain, c) {
@@ -153,6 +157,15 @@ func (s *search) candidates(chain []*cert.Certificate) []*cert.Certificate {
 		return usable
 	}
 	return failed[:min(len(failed), 1)]
+}
+
+// ranked sorts possible issuers of a certificate, best first.
+func (s *search) ranked(issuers []*cert.Certificate, c *cert.Certificate) []*cert.Certificate {
+	issuers = slices.Clone(issuers)
+	slices.SortStableFunc(issuers, func(a, b *cert.Certificate) int {
+		return cmp.Or(cmp.Compare(keyMatch(b, c), keyMatch(a, c)), cmp.Compare(s.promise(b), s.promise(a)))
+	})
+	return issuers
 }
 
 // keyMatch ranks an issuer: its key identifier is the one named, there is

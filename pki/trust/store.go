@@ -23,7 +23,10 @@ type Store struct {
 	intermediates []*cert.Certificate
 
 	members map[*cert.Certificate]bool
-	checked sync.Map // [2]*cert.Certificate, issuer and issued, to outcome
+	named   map[string][]*cert.Certificate // by subject, anchors first
+	keys    map[string]string              // of subjects by their bytes, to spare folding names that are known
+	trusted map[string]Anchor              // by their bytes
+	checked sync.Map                       // [2]*cert.Certificate, issuer and issued, to outcome
 }
 
 // outcome of a signature check; nil is one, too.
@@ -49,7 +52,12 @@ func (s *Store) CheckIssued(issuer, c *cert.Certificate) error {
 // of them issued becomes an intermediate, which helps to build paths and is
 // itself validated like any other; all others are anchors.
 func New(certs ...*cert.Certificate) (*Store, error) {
-	s := &Store{members: make(map[*cert.Certificate]bool)}
+	s := &Store{
+		members: make(map[*cert.Certificate]bool),
+		named:   make(map[string][]*cert.Certificate),
+		keys:    make(map[string]string),
+		trusted: make(map[string]Anchor),
+	}
 	certs = withoutDuplicates(certs)
 	for _, c := range certs {
 		s.members[c] = true
@@ -63,6 +71,12 @@ func New(certs ...*cert.Certificate) (*Store, error) {
 		if first := s.anchors[0].Profile; a.Profile != first {
 			return nil, fault.New(fault.AnchorProfilesMixed, "", "%s beside %s", a.Profile, first)
 		}
+		s.trusted[string(a.Certificate.Raw)] = a
+	}
+	for _, c := range slices.Concat(anchors, intermediates) {
+		key := c.Subject.Key()
+		s.keys[string(c.RawSubject)] = key
+		s.named[key] = append(s.named[key], c)
 	}
 	return s, nil
 }
@@ -148,12 +162,24 @@ func (s *Store) Profile() Profile {
 	return s.anchors[0].Profile
 }
 
+// Named lists the store's certificates with a subject, anchors first. The name
+// is given with its bytes.
+func (s *Store) Named(raw []byte, subject cert.Name) []*cert.Certificate {
+	if s == nil {
+		return nil
+	}
+	key, known := s.keys[string(raw)]
+	if !known {
+		key = subject.Key()
+	}
+	return s.named[key]
+}
+
 // Anchor finds the anchor that is this very certificate.
 func (s *Store) Anchor(c *cert.Certificate) (Anchor, bool) {
-	for _, a := range s.Anchors() {
-		if a.Certificate.Equal(c) {
-			return a, true
-		}
+	if s == nil {
+		return Anchor{}, false
 	}
-	return Anchor{}, false
+	a, ok := s.trusted[string(c.Raw)]
+	return a, ok
 }
