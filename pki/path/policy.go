@@ -117,11 +117,12 @@ func lower(counter *int, to cert.SkipCerts) {
 // descend builds the next level (§6.1.3 d, e). Nodes left without children need
 // no pruning: whoever looks at the graph comes from below.
 func (g *policyGraph) descend(c *cert.Certificate, isCA bool) {
-	next := policyLevel{}
-	defer func() { g.level = next }()
-	if len(g.level) == 0 {
+	if len(g.level) == 0 || len(c.Policies) == 0 {
+		g.level = nil
 		return
 	}
+	next := policyLevel{}
+	defer func() { g.level = next }()
 	expecting := make(map[string][]*policyNode)
 	var order []asn1.ObjectIdentifier
 	for _, n := range g.level {

@@ -19,20 +19,32 @@ import (
 // own paths end at the same anchor and are unrevoked in turn (RFC 5280 §6.3.3
 // f): the certificates of the request and the checker's candidates are tried.
 func BuildUnrevoked(ctx context.Context, r Request, checker revocation.Checker, rules revocation.Rules) (*Path, []*revocation.Result, error) {
-	u := &unrevoked{request: r, checker: checker, rules: rules, signers: make(map[signer]error)}
-	u.request.Intermediates = slices.Concat(r.Intermediates, checker.Signers.Candidates)
-	results := make(map[*Path][]*revocation.Result)
-	r.Accept = func(p *Path) (err error) {
+	u := &unrevoked{request: r, checker: checker, rules: rules}
+	if len(checker.Signers.Candidates) > 0 {
+		u.request.Intermediates = slices.Concat(r.Intermediates, checker.Signers.Candidates)
+	}
+	type found struct {
+		path    *Path
+		results []*revocation.Result
+	}
+	var all []found
+	r.Accept = func(p *Path) error {
 		if accept := u.request.Accept; accept != nil {
 			if err := accept(p); err != nil {
 				return err
 			}
 		}
-		results[p], err = u.check(ctx, p)
+		results, err := u.check(ctx, p)
+		all = append(all, found{p, results})
 		return err
 	}
 	p, err := Build(r)
-	return p, results[p], err
+	for _, f := range all {
+		if f.path == p {
+			return p, f.results, err
+		}
+	}
+	return p, nil, err
 }
 
 // unrevoked is one such search.
@@ -40,7 +52,7 @@ type unrevoked struct {
 	request Request
 	checker revocation.Checker
 	rules   revocation.Rules
-	signers map[signer]error // outcomes; errUnderWay while it is being found out
+	signers map[signer]error // outcomes; errUnderWay while it is being found out; nil while there are none
 	depth   int
 }
 
@@ -106,6 +118,9 @@ func (u *unrevoked) trust(ctx context.Context, c, anchor *cert.Certificate) erro
 		return fault.New(fault.CRLSignerNotTrusted, "", "more than %d signers of CRLs about each other", signerDepthMax)
 	}
 	u.depth++
+	if u.signers == nil {
+		u.signers = make(map[signer]error)
+	}
 	u.signers[key] = errUnderWay
 	anchors, err := trust.New(anchor)
 	if err == nil {
