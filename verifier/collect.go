@@ -2,10 +2,13 @@ package verifier
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
@@ -24,9 +27,21 @@ const (
 // Input is a document and what is known beside it.
 type Input struct {
 	Name string // of the file, for the report
-	Data []byte
-	// Content is what a detached signature is over; nil if it was not given.
-	Content []byte
+	// Data is the document; or Document, which may be of any size, if Data is nil.
+	// What can seek and read at an offset, as a file can, is read again where that
+	// is needed.
+	Data     []byte
+	Document io.Reader
+	// Content is what a detached signature is over; or ContentFrom, which may be of
+	// any size; or ContentDigests, if digests of it are all that is known. All nil
+	// if it was not given.
+	Content        []byte
+	ContentFrom    io.Reader
+	ContentDigests map[*algo.Digest][]byte
+	// Spool keeps what passes as a stream and may be needed twice; Progress hears
+	// how far the reading is, and total is -1 if nobody knows.
+	Spool    cms.Spool
+	Progress func(done, total int64)
 
 	Certificates []*cert.Certificate // further certificates, trusted for nothing
 	CRLs, OCSPs  [][]byte            // further revocation information, in DER
@@ -58,7 +73,11 @@ func Collect(ctx context.Context, in Input) (*facts.Facts, error) {
 
 // Collect is the function of that name.
 func (s *Session) Collect(ctx context.Context, in Input) (*facts.Facts, error) {
-	f, err := cades.Read(cades.Source{Name: in.Name, Data: in.Data, Content: in.Content, Certificates: in.Certificates, Parse: s.parse})
+	f, err := cades.Read(ctx, cades.Source{
+		Name: in.Name, Data: in.Data, Document: in.Document,
+		Content: in.Content, ContentFrom: in.ContentFrom, ContentDigests: in.ContentDigests,
+		Spool: in.Spool, Progress: in.Progress, Certificates: in.Certificates, Parse: s.parse,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ const (
 	AttributeMissing         Code = "attribute_missing"
 	AttributeDuplicate       Code = "attribute_duplicate"
 	AttributeMalformed       Code = "attribute_malformed"
+	AttributeNotSigned       Code = "attribute_not_signed"
 	AttributesAsContent      Code = "attributes_as_content"
 	AttributesNotDER         Code = "attributes_not_der"
 	DigestMismatch           Code = "digest_mismatch"
@@ -43,6 +44,7 @@ var verifyEntries = []Entry{
 	{AttributeMissing, Refused, "Қолтаңбада міндетті атрибут жоқ.", "В подписи нет обязательного атрибута.", "A mandatory signed attribute is missing."},
 	{AttributeDuplicate, Refused, "Қолтаңбаның атрибуты қайталанған.", "Атрибут подписи повторяется.", "A signed attribute occurs more than once."},
 	{AttributeMalformed, Refused, "Қолтаңбаның атрибуты қате жазылған.", "Атрибут подписи записан неверно.", "A signed attribute is malformed."},
+	{AttributeNotSigned, Refused, "Қол қойылуға тиіс атрибут қол қойылмағандардың арасында тұр; ол есепке алынбайды.", "Атрибут, который должен быть подписан, стоит среди неподписанных и не учитывается.", "An attribute that must be signed stands among the unsigned ones and counts for nothing."},
 	{AttributesAsContent, Refused, "Құжаттың орнына басқа қолтаңбаның атрибуттары берілген.", "Вместо документа подставлены атрибуты другой подписи.", "The attributes of another signature stand in the place of the content."},
 	{AttributesNotDER, Refused, "Қолтаңбаның атрибуттары DER пішімінде емес; қолтаңба реттелген түріне сәйкес келеді.", "Атрибуты подписи не в форме DER; подпись сходится с их упорядоченной формой.", "The signed attributes are not in DER; the signature holds over their DER form."},
 	{DigestMismatch, Refused, "Құжат қол қойылғаннан кейін өзгертілген.", "Документ изменён после подписания.", "The content is not what was signed."},

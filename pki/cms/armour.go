@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/senim-kz/senim/internal/fault"
 )
 
 // pemTypes are the labels under which CMS is written (RFC 7468 §8–9, and the
@@ -16,6 +19,20 @@ import (
 var pemTypes = map[string]bool{"CMS": true, "PKCS7": true, "PKCS #7 SIGNED DATA": true}
 
 const pemBegin, pemEnd = "-----BEGIN ", "-----"
+
+// ReadBytes is Read for an input in memory.
+func ReadBytes(data []byte) (*Message, Input, error) {
+	l := DefaultLimits
+	switch {
+	case len(data) == 0:
+		return nil, Input{}, fault.New(fault.InputEmpty, "", "no bytes")
+	case len(data) > l.Bytes/3*4+1024: // in base64, with its line ends
+		return nil, Input{}, fault.New(fault.InputTooBig, "", "%d bytes", len(data))
+	}
+	sum := sha256.Sum256(data)
+	m, err := parseArmoured(data, l)
+	return m, Input{Bytes: int64(len(data)), SHA256: sum[:]}, err
+}
 
 // parseArmoured takes PEM or bare base64, as NCALayer hands a signature to a
 // page, off a message. Anything else is taken for the message itself.

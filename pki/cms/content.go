@@ -118,15 +118,23 @@ func (c *Content) Compute(ctx context.Context, wanted ...*algo.Digest) error {
 		}
 		return nil
 	}
-	if err := c.read(ctx, h.writers()...); err != nil {
+	if err := c.WriteTo(ctx, h.writers()...); err != nil {
 		return err
 	}
 	h.sumInto(c.digests)
 	return nil
 }
 
-// read passes the content through the sinks.
-func (c *Content) read(ctx context.Context, sinks ...io.Writer) error {
+// WriteTo passes the content through the sinks, side by side.
+func (c *Content) WriteTo(ctx context.Context, sinks ...io.Writer) error {
+	if c.held {
+		for _, w := range sinks {
+			if _, err := w.Write(c.memory); err != nil {
+				return fault.Wrap(err, fault.Unreadable, "", "pass the content on")
+			}
+		}
+		return nil
+	}
 	if c.pass == nil {
 		return fault.New(fault.ContentNotKept, "", "the content cannot be read again")
 	}
@@ -163,7 +171,7 @@ func (c *Content) whole(ctx context.Context) ([]byte, error) {
 		return c.memory, nil
 	}
 	all := &prefix{max: wholeBytesMax + 1}
-	if err := c.read(ctx, all); err != nil {
+	if err := c.WriteTo(ctx, all); err != nil {
 		return nil, err
 	}
 	if len(all.b) > wholeBytesMax {
@@ -176,8 +184,9 @@ func (c *Content) whole(ctx context.Context) ([]byte, error) {
 // attributes: in DER the short ones come first.
 const headBytes = 4 << 10
 
-// beginning gives the first bytes; none if the content was never read.
-func (c *Content) beginning() []byte {
+// Beginning gives the first bytes, or all that is in memory; none if the content
+// was never read.
+func (c *Content) Beginning() []byte {
 	if c.held {
 		return c.memory
 	}

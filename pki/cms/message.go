@@ -78,6 +78,16 @@ func (m *Message) EContent() *Content {
 	return m.streamed
 }
 
+// Holds reports whether the content is inside the message and in memory: then
+// EncapsulatedContentInfo is the whole field.
+func (m *Message) Holds() bool {
+	if m.Detached {
+		return false
+	}
+	_, held := m.EContent().Bytes()
+	return held
+}
+
 // Close removes what was kept of a streamed content.
 func (m *Message) Close() error { return m.streamed.Close() }
 
@@ -309,6 +319,16 @@ func readOtherRevocation(raw cryptobyte.String, value *cryptobyte.String) bool {
 	return raw.ReadASN1(&other, tagRevocation) &&
 		other.ReadASN1ObjectIdentifier(&format) && (format.Equal(oidOCSPInfo) || format.Equal(oidOCSPBasic)) &&
 		other.ReadAnyASN1Element(value, &tag) && other.Empty()
+}
+
+// RevocationValue gives the CRL or OCSP answer in an element of RevocationChoices;
+// the element itself if it is of another kind.
+func RevocationValue(choice []byte) []byte {
+	var value cryptobyte.String
+	if readOtherRevocation(choice, &value) {
+		return value
+	}
+	return choice
 }
 
 func (m *Message) readSigners(body *cryptobyte.String, l Limits) error {

@@ -1,11 +1,16 @@
-// Package cades reads CMS signatures (RFC 5652) with the attributes of CAdES
-// (EN 319 122-1) into facts: what each signer covers and whether it is intact,
-// which certificates could be the signer's and whether the value holds with
-// their keys, and the signature time-stamps with their own signatures.
+// Package cades reads CMS messages, plain or CAdES (EN 319 122-1), into facts: for
+// every signer the digests, the certificates that could be the signer's and the
+// outcome of the signature value under each of their keys, the attributes, the
+// counter-signatures, and the time-stamps of every kind with what their imprints
+// cover.
 //
-// It judges nothing and fetches nothing. Counter-signatures, content
-// time-stamps and the attributes of levels above T are kept raw and not looked
-// into.
+// The message and its content may be of any size: what is larger than a few
+// megabytes passes once and is never held. PEM and bare base64 around a message
+// are taken off.
 //
-// Only verifier calls it.
+// It judges nothing and knows no anchor, policy or time. Anything odd about one
+// part is a finding beside the facts; only a message that cannot be taken apart,
+// or that holds no signature, is refused.
+//
+// Only the root package verifier calls it.
 package cades

@@ -1,13 +1,15 @@
 package cades
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/pem"
+	"context"
+	"errors"
+	"io"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/cms"
+	"github.com/senim-kz/senim/pki/tsp"
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
@@ -17,10 +19,23 @@ const Format = "CAdES"
 // Source is a document to read.
 type Source struct {
 	Name string
-	Data []byte
-	// Content is what a detached signature is over; nil if it was not given.
-	// For an attached one it may be given too, and must then be the same.
-	Content []byte
+	// Data is the message; or Document, which may be of any size, if Data is nil.
+	Data     []byte
+	Document io.Reader
+
+	// Content is what a detached signature is over; or ContentFrom, which may be of
+	// any size; or ContentDigests, if digests of it are all that is known. All nil
+	// if it was not given. For an attached message it may be given too, and must
+	// then be the same.
+	Content        []byte
+	ContentFrom    io.Reader
+	ContentDigests map[*algo.Digest][]byte
+
+	// Spool keeps a stream that may be needed twice; Progress hears how far the
+	// reading is, of the document first and then of the content.
+	Spool    cms.Spool
+	Progress func(done, total int64)
+
 	// Certificates may hold signers' certificates that the message lacks.
 	Certificates []*cert.Certificate
 	// Parse reads the certificates in the message; nil means cert.Parse.
@@ -30,71 +45,116 @@ type Source struct {
 // Read gives the facts of a CMS message in DER, BER, PEM or base64. A message
 // without signers is refused: nothing that is said about no signature is a
 // success.
-func Read(src Source) (*facts.Facts, error) {
-	binary, err := unarmour(src.Data)
+func Read(ctx context.Context, src Source) (f *facts.Facts, err error) {
+	message, input, err := src.message(ctx)
 	if err != nil {
 		return nil, err
 	}
-	message, err := cms.Parse(binary)
-	if err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, message.Close()) }()
 	if len(message.Signers) == 0 {
 		return nil, fault.New(fault.NoSignature, "/signerInfos", "no signer")
 	}
-	content, err := contentOf(message, src.Content)
+	content, err := src.content(ctx, message)
 	if err != nil {
 		return nil, err
 	}
-	r := newReader(src, message)
+	defer func() { err = errors.Join(err, content.Close()) }()
+	r := newReader(ctx, src, message, input, content)
 	for i, s := range message.Signers {
-		f := r.signature(i, s, content)
-		r.timestamps(&f, s)
-		r.facts.Signatures = append(r.facts.Signatures, f)
+		r.facts.Signatures = append(r.facts.Signatures, r.signer(s, signerAt(i)))
 	}
-	r.distinguish()
+	if r.err != nil {
+		return nil, r.err
+	}
+	r.describeMessage()
 	return r.facts, nil
 }
 
-// contentOf gives the signed content: the message's own, or the given one.
-func contentOf(m *cms.Message, given []byte) ([]byte, error) {
-	if m.Detached {
-		return given, nil
+func (src Source) message(ctx context.Context) (*cms.Message, cms.Input, error) {
+	if src.Document != nil && src.Data == nil {
+		return cms.Read(ctx, src.Document, cms.Options{Spool: src.Spool, Progress: src.Progress})
 	}
-	if given != nil && !bytes.Equal(given, m.Content) {
-		return nil, fault.New(fault.ContentConflict, "/encapContentInfo/eContent", "%d bytes inside, %d given", len(m.Content), len(given))
-	}
-	if m.Content == nil {
-		return []byte{}, nil // attached and empty is not absent
-	}
-	return m.Content, nil
+	return cms.ReadBytes(src.Data)
 }
 
-// pemTypes are the labels under which CMS is written (RFC 7468 §8–9, and the
-// older ones that OpenSSL still reads).
-var pemTypes = map[string]bool{"CMS": true, "PKCS7": true, "PKCS #7 SIGNED DATA": true}
+// content gives what is signed: the message's own, or what was given; nil if there
+// is neither. All digests of it that will be asked for are made in one pass.
+func (src Source) content(ctx context.Context, m *cms.Message) (*cms.Content, error) {
+	own, given := m.EContent(), src.given(m)
+	if own != nil && given != nil && src.ContentDigests == nil {
+		same, err := own.Same(ctx, given)
+		if err == nil && !same {
+			err = fault.New(fault.ContentConflict, "/encapContentInfo/eContent", "%d bytes inside, %d given", own.Size(), given.Size())
+		}
+		if err := errors.Join(err, given.Close()); err != nil {
+			return nil, err
+		}
+		return own, nil
+	}
+	content := own
+	if own == nil {
+		content = given
+	}
+	if content == nil || src.ContentDigests != nil && own == nil {
+		return content, nil
+	}
+	if _, held := content.Bytes(); held {
+		return content, nil
+	}
+	err := content.Compute(ctx, wanted(m)...)
+	if fault.Is(err, fault.ContentNotKept) {
+		err = nil // it is said where each digest is asked for
+	}
+	return content, err
+}
 
-// unarmour takes PEM or bare base64, as NCALayer hands a signature to a page,
-// off a message. Anything else is taken for the message itself.
-func unarmour(data []byte) ([]byte, error) {
+// given is the content beside the message. A stream is kept only if something
+// will need more of it than digests.
+func (src Source) given(m *cms.Message) *cms.Content {
 	switch {
-	case len(data) == 0:
-		return nil, fault.New(fault.InputEmpty, "", "no bytes")
-	case len(data) > cms.DefaultLimits.Bytes/3*4+1024:
-		return nil, fault.New(fault.InputTooBig, "", "%d bytes", len(data))
-	}
-	text := bytes.TrimSpace(data)
-	if bytes.HasPrefix(text, []byte("-----BEGIN ")) {
-		block, rest := pem.Decode(text)
-		if block == nil || !pemTypes[block.Type] || len(bytes.TrimSpace(rest)) > 0 {
-			return nil, fault.New(fault.CMSMalformed, "", "not one PEM block of a CMS message")
+	case src.Content != nil:
+		return cms.ContentOf(src.Content)
+	case src.ContentFrom != nil:
+		o := cms.Options{Progress: src.Progress}
+		if needsTwice(m) {
+			o.Spool = src.Spool
 		}
-		return block.Bytes, nil
+		return cms.ContentFrom(src.ContentFrom, o)
+	case src.ContentDigests != nil:
+		return cms.ContentDigests(src.ContentDigests)
 	}
-	if bytes.HasPrefix(text, []byte("MI")) { // a SEQUENCE of 256 bytes or more, in base64
-		if decoded, err := base64.StdEncoding.DecodeString(string(text)); err == nil { // ignores line ends
-			return decoded, nil
+	return nil
+}
+
+// needsTwice reports whether a signature needs the content itself: an algorithm
+// that signs no digest, and the archive time-stamp of version 2.
+func needsTwice(m *cms.Message) bool {
+	for _, s := range m.Signers {
+		algorithm, err := s.Algorithm()
+		if len(s.Unsigned(cms.OIDArchiveTimestampV2)) > 0 || !s.HasSignedAttributes() && err == nil && algorithm.SignsMessage() {
+			return true
 		}
 	}
-	return data, nil
+	return false
+}
+
+// wanted are the algorithms by which the content will be digested: the signers',
+// and those of the time-stamps that are over a digest of it.
+func wanted(m *cms.Message) []*algo.Digest {
+	var out []*algo.Digest
+	for _, s := range m.Signers {
+		if d, err := s.Digest(); err == nil {
+			out = append(out, d)
+		}
+		for _, raw := range append(signedValues(s, cms.OIDContentTimestamp), unsignedValues(s, cms.OIDArchiveTimestampV3)...) {
+			token, err := tsp.ParseToken(raw)
+			if err != nil {
+				continue // said where the token is read
+			}
+			if d, err := algo.DigestByIdentifier(token.ImprintAlgorithm); err == nil {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
 }

@@ -64,7 +64,7 @@ func (i identity) sign(t testing.TB, change func(*cms.Template)) []byte {
 
 func read(t testing.TB, src Source) *facts.Facts {
 	t.Helper()
-	f, err := Read(src)
+	f, err := Read(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestReadRefuses(t *testing.T) {
 		"an empty document beside": {Source{Data: der, Content: []byte{}}, fault.ContentConflict},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Read(tt.src); !fault.Is(err, tt.code) {
+			if _, err := Read(t.Context(), tt.src); !fault.Is(err, tt.code) {
 				t.Errorf("%v, want %s", err, tt.code)
 			}
 		})

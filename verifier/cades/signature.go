@@ -2,11 +2,16 @@ package cades
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/ades"
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/cms"
@@ -18,23 +23,42 @@ import (
 // costs a signature check.
 const candidatesMax = 8
 
-// reader fills facts from one message. Digests of the content are computed once
-// per algorithm, whatever the number of signers.
+// reader fills facts from one message: the document, or a token in it.
 type reader struct {
-	facts        *facts.Facts
-	message      *cms.Message
-	certificates []*cert.Certificate // those that parse, the message's own first
-	digests      map[*algo.Digest][]byte
-	parse        func(der []byte) (*cert.Certificate, error)
+	ctx     context.Context
+	facts   *facts.Facts
+	message *cms.Message
+	content *cms.Content // nil if it is missing
+	parse   func(der []byte) (*cert.Certificate, error)
+
+	certificates []candidate // those that parse, the message's own first
+	// objects are what the elements of certificates and crls became.
+	certificateIDs, revocationIDs []string
+	seen                          *seen
+	err                           error // why reading cannot go on: it was cancelled, or the input failed
 }
 
-func newReader(src Source, m *cms.Message) *reader {
+// candidate is a certificate with its ID.
+type candidate struct {
+	*cert.Certificate
+	id string
+}
+
+// seen counts what must have an ID of its own in a document.
+type seen struct {
+	ids                           map[string]int
+	timestamps, counterSignatures int
+}
+
+func newReader(ctx context.Context, src Source, m *cms.Message, input cms.Input, content *cms.Content) *reader {
 	r := &reader{
-		parse: src.Parse,
+		ctx: ctx, parse: src.Parse, content: content, seen: &seen{ids: map[string]int{}},
 		facts: &facts.Facts{
-			Version:    facts.Version,
-			Document:   facts.Document{Name: src.Name, Format: Format, Bytes: int64(len(src.Data)), SHA256: facts.Digest(src.Data)},
-			Signatures: []facts.Signature{}, Certificates: []facts.Certificate{}, Revocations: []facts.Revocation{}, Gaps: []facts.Gap{}, Findings: []facts.Finding{},
+			Version:  facts.Version,
+			Document: facts.Document{Name: src.Name, Format: Format, Bytes: input.Bytes, SHA256: hex.EncodeToString(input.SHA256)},
+
+			Signatures: make([]facts.Signature, 0, len(m.Signers)), Certificates: make([]facts.Certificate, 0, len(m.Certificates)+len(src.Certificates)),
+			Revocations: []facts.Revocation{}, Gaps: []facts.Gap{}, Findings: []facts.Finding{},
 		},
 	}
 	if r.parse == nil {
@@ -42,34 +66,60 @@ func newReader(src Source, m *cms.Message) *reader {
 	}
 	r.adopt(m, facts.FromMessage)
 	for _, c := range src.Certificates {
-		r.facts.AddCertificate(c.Raw, facts.FromGiven)
-		r.certificates = append(r.certificates, c)
+		r.certificates = append(r.certificates, candidate{c, r.facts.AddCertificate(c.Raw, facts.FromGiven)})
 	}
 	return r
 }
 
 // adopt takes over what a message carries: the document's, or a token's.
 func (r *reader) adopt(m *cms.Message, origin string) {
-	r.message, r.digests, r.certificates = m, map[*algo.Digest][]byte{}, nil
+	r.message = m
 	for _, raw := range m.Certificates {
-		r.facts.AddCertificate(raw, origin)
-		if c, err := r.parse(raw); err == nil { // an odd one stays raw and is nobody's candidate
-			r.certificates = append(r.certificates, c)
-		}
+		r.addCertificate(raw, origin)
 	}
 	for _, raw := range m.CRLs {
-		r.facts.AddRevocation(facts.Revocation{Kind: facts.CRL, Raw: raw}, origin)
+		r.revocationIDs = append(r.revocationIDs, r.facts.AddRevocation(facts.Revocation{Kind: facts.CRL, Raw: raw}, origin))
 	}
 	for _, raw := range m.OCSPs {
-		r.facts.AddRevocation(facts.Revocation{Kind: facts.OCSP, Raw: raw}, origin)
+		r.revocationIDs = append(r.revocationIDs, r.facts.AddRevocation(facts.Revocation{Kind: facts.OCSP, Raw: raw}, origin))
 	}
 }
 
-// signature gives the facts of one SignerInfo. content is nil if it is missing.
-func (r *reader) signature(index int, s *cms.Signer, content []byte) facts.Signature {
+// addCertificate keeps a certificate; an odd one stays raw and is nobody's
+// candidate.
+func (r *reader) addCertificate(raw []byte, origin string) string {
+	id := r.facts.AddCertificate(raw, origin)
+	r.certificateIDs = append(r.certificateIDs, id)
+	if c, err := r.parse(raw); err == nil {
+		r.certificates = append(r.certificates, candidate{c, id})
+	}
+	return id
+}
+
+// describeMessage says what is to be known of the message as a whole.
+func (r *reader) describeMessage() {
+	d := &r.facts.Document
+	d.Encoding, d.Attached, d.ContentType = "DER", !r.message.Detached, r.message.ContentType.String()
+	if r.message.BER {
+		d.Encoding = "BER"
+	}
+}
+
+func signerAt(index int) string { return "/signerInfos/" + strconv.Itoa(index) }
+
+// signer gives the facts of one SignerInfo with all that it carries.
+func (r *reader) signer(s *cms.Signer, at string) facts.Signature {
+	f := r.signature(s, at, "content")
+	r.inspect(&f, s)
+	r.attributes(&f, s, 0)
+	return f
+}
+
+// signature gives what cryptography says about one SignerInfo. what is the name
+// of the content.
+func (r *reader) signature(s *cms.Signer, at, what string) facts.Signature {
 	f := facts.Signature{
-		ID:                 signatureID(s),
-		At:                 fmt.Sprintf("/signerInfos/%d", index),
+		ID: r.distinct(signatureID(s)), At: at,
 		DigestAlgorithm:    algorithm(s.DigestAlgorithm),
 		SignatureAlgorithm: algorithm(s.SignatureAlgorithm),
 		Value:              s.Signature,
@@ -88,9 +138,7 @@ func (r *reader) signature(index int, s *cms.Signer, content []byte) facts.Signa
 	if row, err := s.Algorithm(); err == nil {
 		f.SignatureAlgorithm.Name = row.Name // rsaEncryption says no digest, its row does
 	}
-	covered := r.covered(s, content)
-	f.Covers = []facts.Covered{covered}
-	r.inspect(&f, s, content)
+	f.Covers = []facts.Covered{r.covered(s, what)}
 	references, err := s.CertificateReferences()
 	if err != nil {
 		defect := facts.FindingOf(err)
@@ -99,25 +147,25 @@ func (r *reader) signature(index int, s *cms.Signer, content []byte) facts.Signa
 	for _, list := range references {
 		f.References = append(f.References, referenceFacts(list))
 	}
-	r.candidates(&f, s, references, covered.Computed)
+	r.candidates(&f, s, references)
 	return f
 }
 
 func signatureID(s *cms.Signer) string {
-	sum := sha256.Sum256(bytes.Join([][]byte{s.SignedAttributesAsSet(), s.Signature}, nil))
-	return "S-" + hex.EncodeToString(sum[:16])
+	h := sha256.New()
+	h.Write(s.SignedAttributesAsSet())
+	h.Write(s.Signature)
+	var buffer [sha256.Size]byte
+	return "S-" + hex.EncodeToString(h.Sum(buffer[:0])[:16])
 }
 
-// distinguish numbers signatures that are the same bytes sent twice.
-func (r *reader) distinguish() {
-	seen := map[string]int{}
-	for i := range r.facts.Signatures {
-		s := &r.facts.Signatures[i]
-		seen[s.ID]++
-		if n := seen[s.ID]; n > 1 {
-			s.ID = fmt.Sprintf("%s-%d", s.ID, n)
-		}
+// distinct numbers what is the same bytes sent twice.
+func (r *reader) distinct(id string) string {
+	r.seen.ids[id]++
+	if n := r.seen.ids[id]; n > 1 {
+		return fmt.Sprintf("%s-%d", id, n)
 	}
+	return id
 }
 
 func algorithm(id algo.Identifier) facts.Algorithm {
@@ -141,8 +189,8 @@ func referenceFacts(list []cms.CertificateReference) []facts.Reference {
 }
 
 // covered digests the content with the signer's algorithm and compares.
-func (r *reader) covered(s *cms.Signer, content []byte) facts.Covered {
-	c := facts.Covered{Name: "content", Algorithm: s.DigestAlgorithm.Name(), Found: content != nil, Bytes: int64(len(content))}
+func (r *reader) covered(s *cms.Signer, what string) facts.Covered {
+	c := facts.Covered{Name: what, Algorithm: s.DigestAlgorithm.Name(), Found: r.content != nil}
 	if declared, err := s.MessageDigest(); err == nil {
 		c.Declared = declared
 	}
@@ -154,25 +202,45 @@ func (r *reader) covered(s *cms.Signer, content []byte) facts.Covered {
 		c.Code = fault.CodeOf(err)
 		return c
 	}
-	if r.digests[digest] == nil {
-		r.digests[digest] = digest.Sum(content)
+	sum, err := r.content.Digest(r.ctx, digest)
+	c.Bytes = max(0, r.content.Size())
+	switch {
+	case fault.Is(err, fault.ContentNotKept) && r.content.Size() < 0:
+		c.Found = false // a digest was given, by another algorithm
+	case err != nil:
+		c.Code = r.give(err)
+	default:
+		c.Computed = sum
+		c.Intact = !s.HasSignedAttributes() || bytes.Equal(c.Declared, sum)
 	}
-	c.Computed = r.digests[digest]
-	c.Intact = !s.HasSignedAttributes() || bytes.Equal(c.Declared, c.Computed)
 	return c
+}
+
+// give keeps an error that ends the reading and gives the code of any.
+func (r *reader) give(err error) fault.Code {
+	if fault.Is(err, fault.Cancelled) || fault.Is(err, fault.Unreadable) {
+		r.err = err
+	}
+	return fault.CodeOf(err)
 }
 
 // inspect finds what breaks RFC 5652 §5.3 and §11: VerifyContent's refusals but
 // for the digest, which is a matter of its own, a claimed time that is none, and
 // attributes that were made the content.
-func (r *reader) inspect(f *facts.Signature, s *cms.Signer, content []byte) {
-	if err := s.CheckSubstitution(content); err != nil {
-		f.Defects = append(f.Defects, facts.FindingOf(err))
+func (r *reader) inspect(f *facts.Signature, s *cms.Signer) {
+	if r.content != nil {
+		if err := s.CheckSubstitution(r.content.Beginning()); err != nil {
+			f.Defects = append(f.Defects, facts.FindingOf(err))
+		}
 	}
 	declared, _ := s.MessageDigest()
 	if err := r.message.VerifyContent(s, declared); err != nil {
 		f.Defects = append(f.Defects, facts.FindingOf(err))
 	}
+	r.claimedTime(f, s)
+}
+
+func (r *reader) claimedTime(f *facts.Signature, s *cms.Signer) {
 	claimed, err := s.SigningTime()
 	switch {
 	case err != nil:
@@ -185,40 +253,33 @@ func (r *reader) inspect(f *facts.Signature, s *cms.Signer, content []byte) {
 // candidates tries the certificates that the first of every protected reference
 // names, and then those that the signer identifier names: so that certificates
 // added by whoever passed the message on do not crowd out the signer's.
-func (r *reader) candidates(f *facts.Signature, s *cms.Signer, references [][]cms.CertificateReference, contentDigest []byte) {
-	var first, second []facts.Candidate
-	byID := map[string]*cert.Certificate{}
+func (r *reader) candidates(f *facts.Signature, s *cms.Signer, references [][]cms.CertificateReference) {
+	type named struct {
+		candidate
+		fact facts.Candidate
+	}
+	var first, second []named
 	for _, c := range r.certificates {
-		candidate := facts.Candidate{Certificate: facts.Digest(c.Raw), Named: s.Identifier.Names(c)}
-		if byID[candidate.Certificate] != nil {
-			continue
-		}
-		byID[candidate.Certificate] = c
-		candidate.Referenced, candidate.IssuerSerialDiffer = referenced(c, references)
+		fact := facts.Candidate{Certificate: c.id, Named: s.Identifier.Names(c.Certificate)}
+		fact.Referenced, fact.IssuerSerialDiffer = referenced(c.Certificate, references)
+		known := func(n named) bool { return n.id == c.id }
 		switch {
-		case candidate.Referenced:
-			first = append(first, candidate)
-		case candidate.Named:
-			second = append(second, candidate)
+		case !fact.Referenced && !fact.Named, slices.ContainsFunc(first, known), slices.ContainsFunc(second, known):
+		case fact.Referenced:
+			first = append(first, named{c, fact})
+		default:
+			second = append(second, named{c, fact})
 		}
 	}
 	all := append(first, second...)
-	for _, candidate := range all[:min(len(all), candidatesMax)] {
-		form, err := r.verify(s, byID[candidate.Certificate], contentDigest)
-		candidate.Verified, candidate.Form, candidate.Code = err == nil, string(form), fault.CodeOf(err)
-		f.Candidates = append(f.Candidates, candidate)
-	}
-}
-
-// verify checks the signature value with a certificate's key.
-func (r *reader) verify(s *cms.Signer, c *cert.Certificate, contentDigest []byte) (cms.Form, error) {
-	if !s.HasSignedAttributes() && contentDigest == nil {
-		if _, err := s.Algorithm(); err != nil {
-			return "", err
+	for _, n := range all[:min(len(all), candidatesMax)] {
+		form, err := s.VerifyOver(r.ctx, n.PublicKey, r.content)
+		n.fact.Verified, n.fact.Form = err == nil, string(form)
+		if err != nil {
+			n.fact.Code = r.give(err)
 		}
-		return "", fault.New(fault.ContentMissing, "", "the value is over the content, which is missing")
+		f.Candidates = append(f.Candidates, n.fact)
 	}
-	return s.VerifySignature(c.PublicKey, contentDigest)
 }
 
 // referenced reports whether the first reference of every attribute has the
@@ -232,4 +293,38 @@ func referenced(c *cert.Certificate, lists [][]cms.CertificateReference) (matche
 		issuerSerialDiffer = issuerSerialDiffer || !list[0].MatchesIssuerSerial(c)
 	}
 	return len(lists) > 0, issuerSerialDiffer
+}
+
+// policy reads the signature policy that the signer names.
+func (r *reader) policy(f *facts.Signature, value []byte) {
+	p, err := ades.ReadSignaturePolicy(value)
+	f.Policy = &facts.SignaturePolicy{Implied: p.Implied, Hash: p.Hash, URI: p.URI}
+	if p.ID != nil {
+		f.Policy.OID = p.ID.String()
+	}
+	if p.Algorithm.OID != nil {
+		f.Policy.Algorithm = algorithm(p.Algorithm)
+	}
+	if err != nil {
+		defect := facts.FindingOf(err)
+		f.Policy.Defect = &defect
+	}
+}
+
+func signedValues(s *cms.Signer, oid asn1.ObjectIdentifier) [][]byte {
+	return valuesOf(s.SignedAttributes, oid)
+}
+
+func unsignedValues(s *cms.Signer, oid asn1.ObjectIdentifier) [][]byte {
+	return valuesOf(s.UnsignedAttributes, oid)
+}
+
+func valuesOf(attributes []cms.Attribute, oid asn1.ObjectIdentifier) [][]byte {
+	var out [][]byte
+	for _, a := range attributes {
+		if a.Type.Equal(oid) {
+			out = append(out, a.Values...)
+		}
+	}
+	return out
 }

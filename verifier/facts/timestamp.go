@@ -1,6 +1,10 @@
 package facts
 
-import "time"
+import (
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
 
 // TimestampKind says what a token is over.
 type TimestampKind string
@@ -39,7 +43,7 @@ type Timestamp struct {
 	ImprintName     string     `json:"imprint_algorithm,omitempty"`
 	ImprintDeclared []byte     `json:"imprint_declared,omitempty"`
 	ImprintComputed []byte     `json:"imprint_computed,omitempty"` // empty if it could not be: ImprintCode says why
-	ImprintCode     string     `json:"imprint_code,omitempty"`
+	ImprintCode     fault.Code `json:"imprint_code,omitempty"`
 	ImprintIntact   bool       `json:"imprint_intact"`
 
 	// Covers are the objects that the imprint is over, directly or by the
