@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
 )
@@ -220,10 +221,10 @@ func BenchmarkIndex(b *testing.B) {
 	runtime.KeepAlive(x)
 }
 
-// The index of a list of NUC RK's size stays on the heap with at most 32 bytes an
+// The index of a long list stays on the heap with at most 32 bytes an
 // entry, and nothing else of the list does.
 func TestIndexIsCompact(t *testing.T) {
-	raw, serials := productionDER(t, 422_000)
+	raw, serials := productionDER(t, 100_000)
 	x, heap := heapOf(func() *Index { return load(t, raw) })
 	if perEntry := float64(heap) / float64(len(serials)); perEntry > 32 || perEntry < recordSize {
 		t.Errorf("%.1f bytes an entry", perEntry)
@@ -270,4 +271,56 @@ func heapOf[T any](make func() T) (T, int64) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	return made, int64(after.HeapAlloc) - int64(before.HeapAlloc)
+}
+
+// FuzzIndex holds the index against the list that it was made of, and the quick
+// reader of entries against the slow one.
+func FuzzIndex(f *testing.F) {
+	for _, entries := range [][]listEntry{
+		nil,
+		{{big.NewInt(7), now, reason(1)}, {big.NewInt(7), now.Add(-time.Hour), reason(6)}},
+		{{big.NewInt(-1), now, nil}, {new(big.Int).Lsh(big.NewInt(1), 200), now, reason(10)}},
+		{{big.NewInt(128), time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), []pkix.Extension{{Id: oidInvalidityDate, Value: []byte{24, 0}}}}},
+	} {
+		l := goodList()
+		l.entries = entries
+		list, err := ParseList(l.der(f))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(list.entries))
+	}
+	f.Add([]byte("\x30\x13\x02\x02\x00\x80\x17\x0d250230000000Z"))
+	f.Add([]byte("\x30\x84\x7f\xff\xff\xff\x02"))
+	f.Fuzz(func(t *testing.T, entries []byte) {
+		l := &List{Issuer: testWorld().ca.Subject, entries: entries}
+		x, err := NewIndex(l)
+		_, _, readable := l.Find(big.NewInt(1))
+		if (err == nil) != (readable == nil) && !fault.Is(err, fault.CRLOutOfScope) {
+			t.Fatalf("index %v, list %v", err, readable)
+		}
+		if err != nil {
+			return
+		}
+		rest := l.entries
+		for !rest.Empty() {
+			quick := rest
+			serial, e, ok := quickEntry(&quick)
+			var body, number cryptobyte.String
+			if !rest.ReadASN1(&body, asn1.SEQUENCE) || !body.ReadASN1(&number, asn1.INTEGER) {
+				t.Fatal("indexed, and malformed")
+			}
+			slow, _, err := readEntry(&body)
+			if err != nil || ok && (!bytes.Equal(serial, number) || e != slow || len(quick) != len(rest)) {
+				t.Fatalf("%x: quick %+v, slow %+v, %v", number, e, slow, err)
+			}
+			n := new(big.Int)
+			if whole := append([]byte{2, byte(len(number))}, number...); len(number) < 128 && (*cryptobyte.String)(&whole).ReadASN1Integer(n) {
+				want, found, err := l.Find(n)
+				if got, indexed := x.Find(n); err != nil || indexed != found || got != want {
+					t.Fatalf("%s: %+v, want %+v", n, got, want)
+				}
+			}
+		}
+	})
 }
