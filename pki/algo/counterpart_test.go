@@ -1,6 +1,8 @@
 package algo
 
 import (
+	"crypto"
+	"crypto/x509"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -130,3 +132,57 @@ func TestBrainpoolArithmetic(t *testing.T) {
 }
 
 func pair(x, y *big.Int) []*big.Int { return []*big.Int{x, y} }
+
+// openssl signs, we verify.
+func TestAgainstOpenSSL(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl here")
+	}
+	dir := t.TempDir()
+	message := filepath.Join(dir, "message")
+	if err := os.WriteFile(message, []byte("манифест"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := testKeys()
+	mixed, err := newPSS(SHA256, SHA1, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		s    *Signature
+		key  crypto.Signer
+		args []string
+	}{
+		{named(t, "SHA-256 with RSA"), k.rsa, []string{"-sha256"}},
+		{named(t, "SHA-512 with RSA"), k.rsa, []string{"-sha512"}},
+		{named(t, "SHA-512/256 with RSA"), k.rsa, []string{"-sha512-256"}},
+		{named(t, "SHA3-256 with RSA"), k.rsa, []string{"-sha3-256"}},
+		{named(t, "SHA-256 with RSA-PSS"), k.rsa, []string{"-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}},
+		{mixed, k.rsa, []string{"-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:0", "-sigopt", "rsa_mgf1_md:sha1"}},
+		{named(t, "SHA-256 with ECDSA"), k.p256, []string{"-sha256"}},
+		{named(t, "SHA-384 with ECDSA"), k.p384, []string{"-sha384"}},
+		{named(t, "SHA-512 with ECDSA"), k.p521, []string{"-sha512"}},
+		{named(t, "SHA3-384 with ECDSA"), k.p384, []string{"-sha3-384"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.s.Name, func(t *testing.T) {
+			der, err := x509.MarshalPKCS8PrivateKey(tt.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keyFile := filepath.Join(t.TempDir(), "key.der")
+			if err := os.WriteFile(keyFile, der, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string{"dgst", "-keyform", "DER", "-sign", keyFile}, append(tt.args, message)...)
+			sig, err := exec.Command(openssl, args...).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tt.s.VerifyMessage(tt.key.Public(), []byte("манифест"), sig); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
