@@ -42,9 +42,10 @@ type Template struct {
 }
 
 // Sign makes a SignedData with one signer, in DER. The key may live anywhere:
-// only its digest goes to it (to Ed25519 the attributes themselves). The result is checked with the certificate's
-// public key before it is returned, so a wrong pair, or a token that answers
-// with rubbish, never produces a message.
+// only the digest of the attributes goes to it, to Ed25519 the attributes
+// themselves. The result is checked with the certificate's public key before it
+// is returned, so a wrong pair, or a token that answers with rubbish, never
+// produces a message.
 func Sign(t Template, key crypto.Signer) ([]byte, error) {
 	if t.ContentType == nil {
 		t.ContentType = OIDData
