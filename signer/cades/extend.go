@@ -33,8 +33,11 @@ type Extender struct {
 
 // Extension says what was added.
 type Extension struct {
-	SignatureTimestamps, ArchiveTimestamps int
-	Certificates, CRLs, OCSPs              int
+	SignatureTimestamps int `json:"signature_timestamps"`
+	ArchiveTimestamps   int `json:"archive_timestamps"`
+	Certificates        int `json:"certificates"`
+	CRLs                int `json:"crls"`
+	OCSPs               int `json:"ocsps"`
 }
 
 // nothing reports whether nothing was added.

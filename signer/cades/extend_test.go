@@ -121,6 +121,21 @@ func TestExtendAgain(t *testing.T) {
 	}
 }
 
+// TestExtendWhatWasRevokedLater: a stamp from before is worth keeping, with the
+// news.
+func TestExtendWhatWasRevokedLater(t *testing.T) {
+	w := newWorld(start, 10*year, 3*year)
+	who := w.person("RSA")
+	m := sign(t, who, cades.Options{SigningTime: start})
+	extend(t, w, m, cades.T)
+	w.now = w.now.Add(time.Hour)
+	w.revoke(who.Certificate)
+	w.now = w.now.Add(time.Hour)
+	if added := extend(t, w, m, cades.LTA); added.ArchiveTimestamps != 1 || added.SignatureTimestamps != 0 {
+		t.Errorf("%+v", added)
+	}
+}
+
 // scene is a message in a world.
 type scene struct {
 	w *world
