@@ -62,7 +62,7 @@ type Message struct {
 	head []byte // the fields before signerInfos, as sent
 
 	// The elements of these fields with their headers, as sent; nil if absent.
-	rawContentInfo, rawCertificates, rawRevocation []byte
+	rawContentInfo, rawCertificates, rawRevocation, rawSigners []byte
 
 	streamed *Content // of a message that Read did not hold
 }
@@ -180,7 +180,7 @@ func (m *Message) readBody(body cryptobyte.String, l Limits) error {
 			return err
 		}
 	}
-	m.head = whole[:len(whole)-len(body)]
+	m.head, m.rawSigners = whole[:len(whole)-len(body)], body
 	if err := m.readSigners(&body, l); err != nil {
 		return err
 	}

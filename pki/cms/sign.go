@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/asn1"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -18,9 +19,13 @@ import (
 
 // Template says what to sign and how.
 type Template struct {
-	Content     []byte
-	ContentType asn1.ObjectIdentifier // nil means id-data
-	Detached    bool                  // the content is signed and not carried
+	Content []byte
+	// ContentDigest is given instead of Content where that is too long to be held: a
+	// digest of it by Digest. The message is detached then; WriteAttached puts the
+	// content in.
+	ContentDigest []byte
+	ContentType   asn1.ObjectIdentifier // nil means id-data
+	Detached      bool                  // the content is signed and not carried
 
 	Certificate []byte   // the signer's, in DER
 	Chain       [][]byte // further certificates to carry, in DER
@@ -55,6 +60,12 @@ func Sign(t Template, key crypto.Signer) ([]byte, error) {
 	}
 	if t.Digest == nil {
 		t.Digest = algo.DigestFor(key.Public())
+	}
+	if t.ContentDigest != nil {
+		if t.Content != nil || len(t.ContentDigest) != t.Digest.Size() {
+			return nil, fault.New(fault.BadArgument, "/content", "a digest of %d bytes, and content beside it or another algorithm", len(t.ContentDigest))
+		}
+		t.Detached = true
 	}
 	certificate, err := cert.Parse(t.Certificate)
 	if err != nil {
@@ -109,7 +120,11 @@ func (t Template) signedAttributes() ([]byte, error) {
 	}
 	value, e := marshal(func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(t.ContentType) })
 	add(OIDContentType, value, e)
-	value, e = marshal(func(b *cryptobyte.Builder) { b.AddASN1OctetString(t.Digest.Sum(t.Content)) })
+	digest := t.ContentDigest
+	if digest == nil {
+		digest = t.Digest.Sum(t.Content)
+	}
+	value, e = marshal(func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) })
 	add(OIDMessageDigest, value, e)
 	value, e = marshalReference(t.Certificate)
 	add(OIDSigningCertificateV2, value, e)
@@ -205,4 +220,43 @@ func (t Template) addContent(b *cryptobyte.Builder) {
 			b.AddASN1(tagContent, func(b *cryptobyte.Builder) { b.AddASN1OctetString(t.Content) })
 		}
 	})
+}
+
+// WriteAttached writes a detached message in DER with its content inside, of which
+// it reads size bytes and never holds them. It does not look whether the content is
+// what was signed.
+func WriteAttached(w io.Writer, detached []byte, content io.Reader, size int64) error {
+	m, err := Parse(detached)
+	switch {
+	case err != nil:
+		return err
+	case m.BER || !m.Detached || size < 0:
+		return fault.New(fault.BadArgument, "/", "not a detached message in DER, or content of no size")
+	}
+	first := m.head[:len(m.head)-len(m.rawContentInfo)-len(m.rawCertificates)-len(m.rawRevocation)]
+	before := slices.Concat(first, contentPrefix(marshalOID(m.ContentType), size))
+	after := slices.Concat(m.rawCertificates, m.rawRevocation, m.rawSigners)
+	for _, frame := range []struct {
+		tag  cbasn1.Tag
+		kind []byte
+	}{{cbasn1.SEQUENCE, nil}, {tagContent, nil}, {cbasn1.SEQUENCE, marshalOID(OIDSignedData)}} {
+		before = slices.Concat(frame.kind, before)
+		before = append(appendHeader(nil, byte(frame.tag), int64(len(before)+len(after))+size), before...)
+	}
+	if _, err := w.Write(before); err != nil {
+		return fault.Wrap(err, fault.Unreadable, "", "write the message")
+	}
+	if _, err := io.CopyN(w, content, size); err != nil {
+		return fault.Wrap(err, fault.Unreadable, "", "write the content")
+	}
+	if _, err := w.Write(after); err != nil {
+		return fault.Wrap(err, fault.Unreadable, "", "write the message")
+	}
+	return nil
+}
+
+func marshalOID(oid asn1.ObjectIdentifier) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1ObjectIdentifier(oid)
+	return b.BytesOrPanic() // an identifier that was read can be written
 }
