@@ -29,6 +29,7 @@ import (
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/order"
+	"github.com/senim-kz/senim/payments/statement"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
@@ -62,7 +63,7 @@ func TestWholeFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkSchema(t, file)
-	imported, err := w.service.ImportStatement(t.Context(), "day.xml", bytes.NewReader(file))
+	imported, err := w.service.ImportStatement(t.Context(), "day.xml", bytes.NewReader(file), statement.Options{})
 	if err != nil || imported.Lines != 3 || imported.Known {
 		t.Fatalf("%+v, %v", imported, err)
 	}
@@ -85,7 +86,7 @@ func TestWholeFlow(t *testing.T) {
 	checkEvidence(t, w, o)
 
 	// Everything again changes nothing.
-	if again, err := w.service.ImportStatement(t.Context(), "again.xml", bytes.NewReader(file)); err != nil || !again.Known {
+	if again, err := w.service.ImportStatement(t.Context(), "again.xml", bytes.NewReader(file), statement.Options{}); err != nil || !again.Known {
 		t.Errorf("%+v, %v", again, err)
 	}
 	repeated, err := w.service.Reconcile(t.Context(), day)

@@ -53,13 +53,13 @@ func treasuryFile(id string, day kz.Day, rows ...row) []byte {
 	}
 	const opening = 1_000_000_000 * money.Tenge
 	fmt.Fprintf(&b, `<Document xmlns="%s"><BkToCstmrStmt><GrpHdr><MsgId>%s</MsgId></GrpHdr><Stmt><Id>%s</Id><Acct><Id><IBAN>%s</IBAN></Id></Acct>%s%s%s</Stmt></BkToCstmrStmt></Document>`,
-		statement.Namespace, id, id, order.TreasuryIIK, balance("OPBD", opening), balance("CLBD", opening+total), entries.String())
+		"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08", id, id, order.TreasuryIIK, balance("OPBD", opening), balance("CLBD", opening+total), entries.String())
 	return b.Bytes()
 }
 
 func (w *world) importFile(file []byte) {
 	w.t.Helper()
-	if _, err := w.service.ImportStatement(w.ctx(), "day.xml", bytes.NewReader(file)); err != nil {
+	if _, err := w.service.ImportStatement(w.ctx(), "day.xml", bytes.NewReader(file), statement.Options{}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -98,15 +98,15 @@ func TestReconciliationExceptions(t *testing.T) {
 		got = append(got, fmt.Sprint(place, " ", e.Reason, " ", e.Amount, " ", e.ExpectedAmount))
 	}
 	want := []string{
-		"/Stmt/Ntry/1/TxDtls/0 amount_differs 288409.20 288409.21",
-		"/Stmt/Ntry/2/TxDtls/0 wrong_budget_code 802067.22 802067.22",
-		"/Stmt/Ntry/3/TxDtls/0 duplicate_payment 20000.00 20000.00",
-		"/Stmt/Ntry/4/TxDtls/0 unknown_identifier 1.00 0.00",
-		"/Stmt/Ntry/5/TxDtls/0 missing_identifier 1.00 0.00",
-		"/Stmt/Ntry/6/TxDtls/0 debit_entry -1.00 20000.00",
-		"/Stmt/Ntry/7/TxDtls/0 entry_not_booked 802067.22 802067.22",
-		"/Stmt/Ntry/8/TxDtls/0 payment_not_posted 20000.00 20000.00",
-		"/Stmt/Ntry/9 statement_line_invalid 0.00 0.00",
+		"/Stmt/0/Ntry/1/TxDtls/0 amount_differs 288409.20 288409.21",
+		"/Stmt/0/Ntry/2/TxDtls/0 wrong_budget_code 802067.22 802067.22",
+		"/Stmt/0/Ntry/3/TxDtls/0 duplicate_payment 20000.00 20000.00",
+		"/Stmt/0/Ntry/4/TxDtls/0 unknown_identifier 1.00 0.00",
+		"/Stmt/0/Ntry/5/TxDtls/0 missing_identifier 1.00 0.00",
+		"/Stmt/0/Ntry/6/TxDtls/0 debit_entry -1.00 20000.00",
+		"/Stmt/0/Ntry/7/TxDtls/0 entry_not_booked 802067.22 802067.22",
+		"/Stmt/0/Ntry/8/TxDtls/0 payment_not_posted 20000.00 20000.00",
+		"/Stmt/0/Ntry/9 statement_line_invalid 0.00 0.00",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

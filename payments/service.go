@@ -186,8 +186,8 @@ func (s *Service) Treasury() Treasury {
 }
 
 // ImportStatement is Treasury.ImportStatement.
-func (s *Service) ImportStatement(ctx context.Context, name string, r io.Reader) (*statement.Import, error) {
-	return s.Treasury().ImportStatement(ctx, name, r)
+func (s *Service) ImportStatement(ctx context.Context, name string, r io.Reader, o statement.Options) (*statement.Import, error) {
+	return s.Treasury().ImportStatement(ctx, name, r, o)
 }
 
 // Reconcile is Treasury.Reconcile.

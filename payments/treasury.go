@@ -47,8 +47,8 @@ func (t Treasury) accounts() reconcile.Accounts {
 
 // ImportStatement stores a statement file of the treasury. The same file again
 // gives the first import and changes nothing.
-func (t Treasury) ImportStatement(ctx context.Context, name string, r io.Reader) (*statement.Import, error) {
-	return statement.Read(ctx, t.Pool, name, r, t.account(), t.Now())
+func (t Treasury) ImportStatement(ctx context.Context, name string, r io.Reader, o statement.Options) (*statement.Import, error) {
+	return statement.Read(ctx, t.Pool, statement.Source{Name: name, Reader: r, Account: t.account(), Options: o, At: t.Now()})
 }
 
 // Reconcile matches the statement lines of a day with the orders. It may run

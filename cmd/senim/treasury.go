@@ -19,6 +19,7 @@ import (
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/ledger"
+	"github.com/senim-kz/senim/payments/statement"
 )
 
 var (
@@ -97,18 +98,26 @@ func (p *program) statementCommand() *cobra.Command {
 func (p *program) statementImport() *cobra.Command {
 	var where place
 	var asJSON bool
+	var mapping string
 	c := &cobra.Command{
 		Use:   "import FILE…",
-		Short: "Store statement files (camt.053)",
-		Long: `Stores the treasury's statement files (camt.053), one after the other, each whole
-or not at all. A line that cannot be read is kept and listed; a file or a line
-that came before changes nothing, so that any file may be imported again.
+		Short: "Store statement files of the treasury's account",
+		Long: `Stores the treasury's statement files, one after the other, each whole or not at
+all. The format is told by the content: camt.053, 052 and 054 of ISO 20022, MT940,
+MT942 and MT950 of SWIFT, MT100 and MT102 as Kazakhstan's banks exchange them, the
+revenue service's receipts in JSON, and CSV with a --mapping of its columns. A line
+that cannot be read is kept and listed; a file or a line that came before changes
+nothing, so that any file may be imported again.
 
 Exit 0 all files are stored, whatever lines they hold; 1 the work failed; 64
 wrong usage; 65 a FILE is no statement of the treasury's account. The files
 before it are stored then, those after it are not.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
+			options, err := statementOptions(mapping)
+			if err != nil {
+				return err
+			}
 			t, err := p.openTreasury(c.Context(), &where)
 			if err != nil {
 				return err
@@ -117,7 +126,7 @@ before it are stored then, those after it are not.`,
 			all := []importedFile{}
 			for _, file := range files {
 				var done *dossier.StatementImport
-				if done, err = p.importStatement(c.Context(), t, file); err != nil {
+				if done, err = p.importStatement(c.Context(), t, file, options); err != nil {
 					break
 				}
 				all = append(all, importedFile{file, done})
@@ -134,8 +143,24 @@ before it are stored then, those after it are not.`,
 		},
 	}
 	where.flags(c)
+	c.Flags().StringVar(&mapping, "mapping", "", "YAML file that says what the columns of CSV FILEs are")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// statementOptions reads the mapping of CSV files, if one is named.
+func statementOptions(path string) (o statement.Options, err error) {
+	if path == "" {
+		return o, nil
+	}
+	raw, err := readCapped(path, statement.MappingBytesMax)
+	if err == nil {
+		o.Mapping, err = statement.ParseMapping(raw)
+	}
+	if err != nil {
+		return o, badInput(fmt.Errorf("%s: %w", path, err))
+	}
+	return o, nil
 }
 
 // importedFile is one file as --json gives it.
@@ -144,7 +169,7 @@ type importedFile struct {
 	Import *dossier.StatementImport `json:"import"`
 }
 
-func (p *program) importStatement(ctx context.Context, t *treasury, path string) (*dossier.StatementImport, error) {
+func (p *program) importStatement(ctx context.Context, t *treasury, path string, options statement.Options) (*dossier.StatementImport, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, badInput(fault.Wrap(err, fault.Unreadable, path, "open the statement"))
@@ -157,7 +182,7 @@ func (p *program) importStatement(ctx context.Context, t *treasury, path string)
 	var shown *dossier.StatementImport
 	err = p.working(sayImporting, func(report func(string)) error {
 		source := &measured{ctx: ctx, source: file, total: info.Size(), report: report}
-		done, err := t.ImportStatement(ctx, filepath.Base(path), source)
+		done, err := t.ImportStatement(ctx, filepath.Base(path), source, options)
 		if err != nil {
 			return err
 		}

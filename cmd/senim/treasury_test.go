@@ -17,7 +17,6 @@ import (
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/order"
-	"github.com/senim-kz/senim/payments/statement"
 )
 
 // statementFile writes a camt.053 of a day with credits of one tenge each, by
@@ -29,7 +28,7 @@ func statementFile(t *testing.T, name, account, day string, amount string, ident
 			`</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>` + day + `</Dt></Dt></Bal>`
 	}
 	var b strings.Builder
-	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?><Document xmlns="` + statement.Namespace + `"><BkToCstmrStmt>` +
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>` +
 		`<GrpHdr><MsgId>M1</MsgId><CreDtTm>` + day + `T20:00:00+05:00</CreDtTm></GrpHdr><Stmt><Id>S1</Id>` +
 		`<Acct><Id><IBAN>` + account + `</IBAN></Id></Acct>` + balance("OPBD", "0.00") + balance("CLBD", fmt.Sprintf("%d.00", len(identifiers))))
 	for i, identifier := range identifiers {

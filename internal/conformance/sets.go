@@ -56,7 +56,10 @@ var sets = []set{
 	{"dss-security", runDSSSecurity},
 	{"tsa", runTSA},
 	{"cms", runCMS},
+	{"engine", runEngine},
 	{"mutants", runMutants},
+	{"camt", runCAMT},
+	{"mt940", runMT940},
 }
 
 // table reads a file of tab-separated values with a header line.

@@ -21,7 +21,7 @@ import (
 // codes, the codes of statements.
 func (s *Service) ImportStatement(ctx context.Context, caller access.Caller, key Key, name string, r io.Reader) (*StatementImport, error) {
 	return once(ctx, s, caller, key, "import statement", func(ctx context.Context, c *claim) (*StatementImport, error) {
-		done, err := s.payments.ImportStatement(ctx, name, r)
+		done, err := s.payments.ImportStatement(ctx, name, r, statement.Options{})
 		if err != nil {
 			return nil, err
 		}

@@ -2,290 +2,494 @@ package statement
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/govalues/decimal"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
-	"github.com/senim-kz/senim/payments/money"
+	"github.com/senim-kz/senim/payments/statement/internal/xmlpull"
 )
 
-// Namespace of the one version that is read.
-const Namespace = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
+// Limits of an ISO 20022 file.
+const (
+	fileBytesMax  = 8 << 30  // a day of seven million entries
+	entryBytesMax = 16 << 20 // an entry is kept whole until its end; this one has ten thousand transactions
+	textBytesMax  = 2 << 10  // the longest text of the schemas has 500 characters
+	detailsMax    = 10_000   // transactions that one entry sums up
+	blocksMax     = 100      // remittance blocks, references and identifications of one transaction
+	balancesMax   = 200      // of one statement
+	namespaceBase = "urn:iso:std:iso:20022:tech:xsd:"
+)
 
-// Sink takes the lines of a statement as they are read. An error of its own
-// ends the reading and is returned as it is.
-type Sink struct {
-	Line func(Line) error
-	Bad  func(BadLine) error
+// message is how one kind of ISO 20022 message names its parts.
+type message struct {
+	format    Format
+	body      string // the element of the message
+	statement string // the element of each statement in it
 }
 
-// Parse reads a statement and hands its lines to the sink in their order. The
-// caller calls Check on what it returns; before that, no line may be trusted.
-func Parse(r io.Reader, sink Sink) (*Summary, error) {
-	p := &parser{puller: newPuller(r), sink: sink, summary: &Summary{}, balances: make(map[string]bool)}
-	if err := p.document(); err != nil {
-		return nil, err
+var messages = []message{
+	{CAMT053, "BkToCstmrStmt", "Stmt"},
+	{CAMT052, "BkToCstmrAcctRpt", "Rpt"},
+	{CAMT054, "BkToCstmrDbtCdtNtfctn", "Ntfctn"},
+}
+
+// camt reads ISO 20022 statements, reports and notifications.
+type camt struct {
+	*reader
+	x       *xmlpull.Scanner
+	message message
+	version string
+	header  Statement // what the group header says; each statement begins as a copy
+	began   bool      // the current statement was given to the sink
+	found   int       // statements
+	inEntry bool
+	entry   Entry
+	wrong   error // the first thing that spoils the current entry
+}
+
+// readCAMT reads the whole file.
+func readCAMT(r io.Reader, to *reader) error {
+	c := &camt{reader: to, x: xmlpull.New(r)}
+	err := c.document()
+	var broken *xmlpull.Error
+	if err == nil || !errors.As(err, &broken) {
+		return err
 	}
-	return p.summary, nil
+	for _, ofText := range []error{
+		xmlpull.ErrSyntax, xmlpull.ErrTruncated, xmlpull.ErrTooLong, xmlpull.ErrTooDeep, xmlpull.ErrDoctype, xmlpull.ErrEncoding,
+	} {
+		if errors.Is(err, ofText) {
+			return fault.Wrap(err, fault.StatementMalformed, "", "read the XML")
+		}
+	}
+	return sourceError(broken.Err)
 }
 
-type parser struct {
-	*puller
-	sink    Sink
-	summary *Summary
-
-	statements int
-	entries    int
-	balances   map[string]bool // types seen
+func (c *camt) document() error {
+	if _, err := c.x.Next(); err != nil { // the root's start: nothing else may come first
+		return err
+	}
+	namespace := c.x.Namespace()
+	if string(c.x.Name()) != "Document" || !c.identify(namespace) {
+		return fault.New(fault.StatementVersion, "", "not a Document of camt.052, 053 or 054, version 02 to 08")
+	}
+	if err := c.children(c.body); err != nil {
+		return err
+	}
+	if c.found == 0 {
+		return fault.New(fault.StatementMalformed, "/"+c.message.body, "no statement")
+	}
+	// To the last byte: the file's digest is its name.
+	if _, err := c.x.Next(); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
-func (p *parser) document() error {
+// identify takes the message and its version from the namespace.
+func (c *camt) identify(namespace string) bool {
+	name, ok := strings.CutPrefix(namespace, namespaceBase)
+	for _, m := range messages {
+		version, found := strings.CutPrefix(name, string(m.format)+".001.")
+		if n, err := strconv.Atoi(version); ok && found && err == nil && len(version) == 2 && n >= 1 && n <= 13 {
+			c.message, c.version = m, "001."+version
+			return true
+		}
+	}
+	return false
+}
+
+// children hands each child of the current element to field, which reads it to
+// its end.
+func (c *camt) children(field func(name []byte) error) error {
 	for {
-		token, err := p.next()
+		kind, err := c.x.Next()
 		if err != nil {
 			return err
 		}
-		start, ok := token.(xml.StartElement)
-		if !ok {
-			continue // white space
+		if c.inEntry && c.x.Offset()-c.entry.Offset > entryBytesMax {
+			return fault.New(fault.StatementMalformed, "/Ntry", "the entry at byte %d has more than %d bytes", c.entry.Offset, entryBytesMax)
 		}
-		if start.Name.Local != "Document" || start.Name.Space != Namespace {
-			return fault.New(fault.StatementVersion, "", "not a Document of %s", Namespace)
-		}
-		if err := p.body(); err != nil {
-			return err
-		}
-		return p.end()
-	}
-}
-
-// end reads the file to its last byte: its digest is its name.
-func (p *parser) end() error {
-	for {
-		token, err := p.tokens.Token()
-		if errors.Is(err, io.EOF) {
+		switch kind {
+		case xmlpull.Start:
+			if err := field(c.x.Name()); err != nil {
+				return err
+			}
+		case xmlpull.End:
 			return nil
+		case xmlpull.Text:
+			return fault.New(fault.StatementMalformed, "", "a text between elements at byte %d", c.x.Offset())
 		}
-		if err != nil {
-			return p.malformed(err)
+	}
+}
+
+// within hands the children of a path of elements below the current one to
+// field; what else stands beside is passed over.
+func (c *camt) within(field func(name []byte) error, path ...string) error {
+	if len(path) == 0 {
+		return c.children(field)
+	}
+	return c.children(func(name []byte) error {
+		if string(name) == path[0] {
+			return c.within(field, path[1:]...)
 		}
-		p.guard.tokenEnd = p.tokens.InputOffset()
-		switch t := token.(type) {
-		case xml.Comment, xml.ProcInst:
-			continue
-		case xml.CharData:
-			if len(bytes.TrimSpace(t)) == 0 {
-				continue
+		return c.x.Skip()
+	})
+}
+
+// value is the text of the current element.
+func (c *camt) value() ([]byte, error) {
+	v, err := c.x.Value()
+	if err == nil && len(v) > textBytesMax {
+		return nil, fault.New(fault.StatementMalformed, "", "a text of more than %d bytes at byte %d", textBytesMax, c.x.Offset())
+	}
+	return v, err
+}
+
+// into stores a text; of several the first is kept.
+func (c *camt) into(target *string) error {
+	v, err := c.value()
+	if err == nil && *target == "" {
+		*target = string(v)
+	}
+	return err
+}
+
+// code stores a text of which a file repeats a few.
+func (c *camt) code(target *string) error {
+	v, err := c.value()
+	if err == nil && *target == "" {
+		*target = c.intern(v)
+	}
+	return err
+}
+
+func (c *camt) body(name []byte) error {
+	// Version 01 writes its number into the name.
+	if trimmed, _ := bytes.CutSuffix(name, []byte("V01")); string(trimmed) != c.message.body {
+		return c.x.Skip()
+	}
+	c.header = Statement{Format: c.message.format, Version: c.version, LastPage: true}
+	return c.children(func(name []byte) error {
+		switch string(name) {
+		case "GrpHdr":
+			return c.children(func(name []byte) error {
+				switch string(name) {
+				case "MsgId":
+					return c.into(&c.header.MessageID)
+				case "CreDtTm":
+					return c.into(&c.header.Created)
+				case "MsgPgntn":
+					return c.pagination(&c.header)
+				}
+				return c.x.Skip()
+			})
+		case c.message.statement:
+			return c.statement()
+		}
+		return c.x.Skip()
+	})
+}
+
+func (c *camt) pagination(s *Statement) error {
+	return c.children(func(name []byte) error {
+		switch string(name) {
+		case "PgNb":
+			return c.into(&s.Page)
+		case "LastPgInd":
+			v, err := c.value()
+			s.LastPage = string(v) == "true" || string(v) == "1"
+			return err
+		}
+		return c.x.Skip()
+	})
+}
+
+func (c *camt) statement() error {
+	c.found++
+	s := c.header
+	c.began = false
+	s.Created = ""
+	err := c.children(func(name []byte) error {
+		switch string(name) {
+		case "Id":
+			return c.into(&s.ID)
+		case "ElctrncSeqNb", "LglSeqNb":
+			return c.into(&s.Number)
+		case "StmtPgntn", "RptPgntn", "NtfctnPgntn":
+			return c.pagination(&s)
+		case "CreDtTm":
+			return c.into(&s.Created)
+		case "Acct":
+			return c.account(&s)
+		case "Bal":
+			return c.balance(&s)
+		case "TxsSummry":
+			return c.summary(&s)
+		case "Ntry":
+			if err := c.begin(&s); err != nil {
+				return err
 			}
+			return c.readEntry(&s)
 		}
-		return fault.New(fault.StatementMalformed, "", "something stands after the document at byte %d", p.tokens.InputOffset())
-	}
-}
-
-func (p *parser) body() error {
-	err := p.fields(map[string]func(xml.StartElement) error{
-		"BkToCstmrStmt": func(xml.StartElement) error {
-			return p.fields(map[string]func(xml.StartElement) error{
-				"GrpHdr": func(xml.StartElement) error {
-					return p.fields(map[string]func(xml.StartElement) error{
-						"MsgId":    p.into(&p.summary.MessageID),
-						"MsgPgntn": p.pagination,
-					})
-				},
-				"Stmt": p.statement,
-			})
-		},
+		return c.x.Skip()
 	})
+	if err == nil {
+		err = c.begin(&s)
+	}
 	if err != nil {
 		return err
 	}
-	if p.statements == 0 {
-		return fault.New(fault.StatementMalformed, "/Stmt", "no statement")
-	}
-	return p.headComplete()
+	return c.end(&s)
 }
 
-// headComplete refuses a statement that does not say which it is, of which
-// account, or between which balances.
-func (p *parser) headComplete() error {
-	switch s := p.summary; {
-	case s.StatementID == "" || s.Account == "":
-		return fault.New(fault.StatementMalformed, "/Stmt", "the statement has no Id or no account")
-	case !p.balances["CLBD"] || !p.balances["OPBD"] && !p.balances["PRCD"]:
-		return fault.New(fault.StatementMalformed, "/Stmt/Bal", "no opening or no closing balance")
+// begin hands the head over before the first entry: the schemas put all of it
+// there.
+func (c *camt) begin(s *Statement) error {
+	if c.began {
+		return nil
 	}
-	return nil
+	c.began = true
+	if s.Created == "" {
+		s.Created = c.header.Created
+	}
+	return c.reader.begin(s)
 }
 
-// pagination refuses all but the whole on one page: of a page alone neither
-// balances nor duplicates can be judged.
-func (p *parser) pagination(xml.StartElement) error {
-	var number, last string
-	err := p.fields(map[string]func(xml.StartElement) error{
-		"PgNb": p.into(&number), "LastPgInd": p.into(&last),
-	})
-	if err != nil {
-		return err
-	}
-	if number != "1" || last != "true" && last != "1" {
-		return fault.New(fault.StatementPaged, "", "page %.5q, last %.5q", number, last)
-	}
-	return nil
-}
-
-func (p *parser) statement(xml.StartElement) error {
-	if p.statements++; p.statements > 1 {
-		return fault.New(fault.StatementPaged, "/Stmt", "more than one statement in a file")
-	}
-	s := p.summary
-	return p.fields(map[string]func(xml.StartElement) error{
-		"Id":        p.into(&s.StatementID),
-		"StmtPgntn": p.pagination,
-		"Acct": p.within(func(xml.StartElement) error {
-			return p.fields(map[string]func(xml.StartElement) error{
-				"IBAN": p.into(&s.Account),
-				"Othr": p.within(p.into(&s.Account), "Id"),
-			})
-		}, "Id"),
-		"Bal": p.balance,
-		"TxsSummry": func(xml.StartElement) error {
-			return p.fields(map[string]func(xml.StartElement) error{
-				"TtlCdtNtries": p.totals(&s.Credits),
-				"TtlDbtNtries": p.totals(&s.Debits),
-			})
-		},
-		"Ntry": p.entry,
-	})
-}
-
-// amount is an ActiveOrHistoricCurrencyAndAmount, not yet read.
-type amount struct{ text, currency string }
-
-func (p *parser) amount(target *amount) func(xml.StartElement) error {
-	return func(start xml.StartElement) error {
-		for _, a := range start.Attr {
-			if a.Name.Space == "" && a.Name.Local == "Ccy" {
-				target.currency = a.Value
-			}
+func (c *camt) account(s *Statement) error {
+	return c.children(func(name []byte) error {
+		switch string(name) {
+		case "Id":
+			return c.accountID(&s.Account)
+		case "Ccy":
+			return c.into(&s.Currency)
 		}
-		var err error
-		target.text, err = p.text()
-		return err
-	}
+		return c.x.Skip()
+	})
 }
 
-// signed reads the amount with the sign of its CdtDbtInd.
-func (a amount) signed(indicator string) (money.Tiyn, error) {
-	if a.currency != money.Currency {
-		return 0, fault.New(fault.StatementLineBad, "Amt", "the currency is not %s", money.Currency)
+// accountID reads an AccountIdentification4Choice; IBAN comes first.
+func (c *camt) accountID(target *string) error {
+	return c.children(func(name []byte) error {
+		switch string(name) {
+		case "IBAN", "BBAN", "UPIC":
+			return c.into(target)
+		case "Othr", "PrtryAcct":
+			return c.within(func(name []byte) error {
+				if string(name) == "Id" {
+					return c.into(target)
+				}
+				return c.x.Skip()
+			})
+		}
+		return c.x.Skip()
+	})
+}
+
+// amount reads an ActiveOrHistoricCurrencyAndAmount; problem says why it is
+// none.
+func (c *camt) amount() (a Amount, problem, err error) {
+	currency, _ := c.x.Attribute("Ccy")
+	a.Currency = c.intern(currency)
+	v, err := c.value()
+	if err == nil {
+		a.Value, problem = parseAmount(v, '.')
 	}
-	t, err := money.ParseISO20022(a.text)
-	if err != nil {
-		return 0, err
-	}
+	return a, problem, err
+}
+
+// direct gives an amount the sign of its CdtDbtInd.
+func (a Amount) direct(indicator string) (Amount, error) {
 	switch indicator {
 	case "CRDT":
-		return t, nil
+		return a, nil
 	case "DBIT":
-		return -t, nil // t is not negative, so -t fits
+		a.Value = a.Value.Neg()
+		return a, nil
 	}
-	return 0, fault.New(fault.StatementLineBad, "CdtDbtInd", "neither CRDT nor DBIT")
+	return a, fault.New(fault.StatementLineBad, "CdtDbtInd", "neither CRDT nor DBIT")
 }
 
-// moment is a DateAndDateTime2Choice.
-type moment struct{ date, dateTime string }
-
-func (p *parser) moment(target *moment) func(xml.StartElement) error {
-	return func(xml.StartElement) error {
-		return p.fields(map[string]func(xml.StartElement) error{
-			"Dt": p.into(&target.date), "DtTm": p.into(&target.dateTime),
-		})
-	}
-}
-
-// day is the business day of the moment. An ISO date may carry a time zone;
-// no bank here writes one and it is refused.
-func (m moment) day() (kz.Day, error) {
-	if m.date != "" {
-		return kz.ParseDay(m.date)
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, m.dateTime); err == nil {
-			if layout != time.RFC3339 { // local time: the date as it stands
-				return kz.ParseDay(t.Format(time.DateOnly))
+// date reads a DateAndDateTimeChoice; problem says why it is none.
+func (c *camt) date() (day kz.Day, problem, err error) {
+	problem = errNoDate
+	err = c.children(func(name []byte) error {
+		switch string(name) {
+		case "Dt", "DtTm":
+			v, err := c.value()
+			if err == nil && day.IsZero() {
+				day, problem = c.day(v)
 			}
+			return err
+		}
+		return c.x.Skip()
+	})
+	return day, problem, err
+}
+
+var errNoDate = fault.New(fault.StatementLineBad, "", "no date")
+
+// day reads an ISO date, or a date and time: with an offset it is an instant,
+// without one the date as it stands. A date with an offset of its own is the
+// date as it stands.
+func (c *camt) day(v []byte) (kz.Day, error) {
+	if string(v) == c.lastDay.text {
+		return c.lastDay.day, nil
+	}
+	text := string(v)
+	day, err := isoDay(text)
+	if err == nil {
+		c.lastDay.text, c.lastDay.day = text, day
+	}
+	return day, err
+}
+
+func isoDay(text string) (kz.Day, error) {
+	if len(text) >= len(time.DateTime) && text[len(time.DateOnly)] == 'T' {
+		if t, err := time.Parse(time.RFC3339, text); err == nil {
 			return kz.DayOf(t), nil
 		}
+		if _, err := time.Parse("2006-01-02T15:04:05", text); err != nil {
+			return kz.Day{}, errNoDate
+		}
+		text = text[:len(time.DateOnly)]
 	}
-	return kz.Day{}, fault.New(fault.StatementLineBad, "", "no date")
+	if date, zone := text[:min(len(text), len(time.DateOnly))], text[min(len(text), len(time.DateOnly)):]; zone != "" {
+		if _, err := time.Parse("Z07:00", zone); err != nil {
+			return kz.Day{}, errNoDate
+		}
+		text = date
+	}
+	day, err := kz.ParseDay(text)
+	if err != nil {
+		return kz.Day{}, errNoDate
+	}
+	return day, nil
 }
 
-// balanceTypes that are of interest; available and interim balances are not.
-var balanceTypes = map[string]bool{"OPBD": true, "PRCD": true, "CLBD": true}
-
-func (p *parser) balance(xml.StartElement) error {
-	var kind, indicator string
-	var a amount
-	var m moment
-	err := p.fields(map[string]func(xml.StartElement) error{
-		"Tp":        p.within(p.into(&kind), "CdOrPrtry", "Cd"),
-		"Amt":       p.amount(&a),
-		"CdtDbtInd": p.into(&indicator),
-		"Dt":        p.moment(&m),
+func (c *camt) balance(s *Statement) error {
+	var b Balance
+	var kind, subtype, indicator string
+	var amountProblem, dayProblem error = errNoAmount, errNoDate
+	err := c.children(func(name []byte) (err error) {
+		switch string(name) {
+		case "Tp":
+			return c.children(func(name []byte) error {
+				switch string(name) {
+				case "CdOrPrtry":
+					return c.children(func([]byte) error { return c.code(&kind) })
+				case "SubTp":
+					return c.children(func([]byte) error { return c.code(&subtype) })
+				}
+				return c.x.Skip()
+			})
+		case "Amt":
+			b.Amount, amountProblem, err = c.amount()
+			return err
+		case "CdtDbtInd":
+			return c.code(&indicator)
+		case "Dt":
+			b.Day, dayProblem, err = c.date()
+			return err
+		}
+		return c.x.Skip()
 	})
-	if err != nil || !balanceTypes[kind] {
+	if err != nil {
 		return err
 	}
-	if p.balances[kind] {
-		return fault.New(fault.StatementMalformed, "/Stmt/Bal", "the balance %s stands twice", kind)
+	b.Kind = BalanceKind(kind)
+	if subtype == "INTM" && (b.Kind == OpeningBooked || b.Kind == ClosingBooked) {
+		b.Kind += "/ITBD"
 	}
-	p.balances[kind] = true
-	b := &p.summary.Opening
-	switch {
-	case kind == "CLBD":
-		b = &p.summary.Closing
-	case kind == "PRCD" && p.balances["OPBD"]: // yesterday's closing serves only where today's opening is not stated
-		return nil
+	b.Amount, err = b.Amount.direct(indicator)
+	if problem := errors.Join(amountProblem, dayProblem, err); problem != nil {
+		if b.Kind != OpeningBooked && b.Kind != ClosingBooked && b.Kind != PreviousClosing {
+			return nil // nothing depends on it
+		}
+		return fault.Wrap(problem, fault.StatementMalformed, "/Bal", "read the balance %s", kind)
 	}
-	if b.Amount, err = a.signed(indicator); err != nil {
-		return fault.Wrap(err, fault.StatementMalformed, "/Stmt/Bal", "read the balance %s", kind)
+	if _, twice := s.Balance(b.Kind); twice && (b.Kind == OpeningBooked || b.Kind == ClosingBooked) {
+		return fault.New(fault.StatementMalformed, "/Bal", "the balance %s stands twice", kind)
 	}
-	if b.Day, err = m.day(); err != nil {
-		return fault.Wrap(err, fault.StatementMalformed, "/Stmt/Bal", "read the day of the balance %s", kind)
+	if len(s.Balances) == balancesMax {
+		return fault.New(fault.StatementMalformed, "/Bal", "more than %d balances", balancesMax)
 	}
+	s.Balances = append(s.Balances, b)
 	return nil
 }
 
-func (p *parser) totals(target **Totals) func(xml.StartElement) error {
-	return func(xml.StartElement) error {
-		var count, sum string
-		err := p.fields(map[string]func(xml.StartElement) error{
-			"NbOfNtries": p.into(&count), "Sum": p.into(&sum),
-		})
-		if err != nil || count == "" || sum == "" { // both are optional
+func (c *camt) summary(s *Statement) error {
+	return c.children(func(name []byte) (err error) {
+		switch string(name) {
+		case "TtlCdtNtries":
+			s.Credits, err = c.totals()
+			return err
+		case "TtlDbtNtries":
+			s.Debits, err = c.totals()
 			return err
 		}
-		t := new(Totals)
-		if t.Count, err = strconv.Atoi(count); err != nil {
-			return fault.New(fault.StatementMalformed, "/Stmt/TxsSummry", "NbOfNtries is no number")
-		}
-		if t.Sum, err = money.ParseISO20022(sum); err != nil {
-			return fault.Wrap(err, fault.StatementMalformed, "/Stmt/TxsSummry", "read Sum")
-		}
-		*target = t
-		return nil
-	}
+		return c.x.Skip()
+	})
 }
 
-// place of the current entry, or of one of its details.
-func (p *parser) place(entry, detail int, offset int64) string {
-	if detail < 0 {
-		return fmt.Sprintf("/Stmt/Ntry/%d, byte %d", entry, offset)
+// totals are nil if the count or the sum is missing: both are optional.
+func (c *camt) totals() (*Totals, error) {
+	var count, sum string
+	err := c.children(func(name []byte) error {
+		switch string(name) {
+		case "NbOfNtries":
+			return c.into(&count)
+		case "Sum":
+			return c.into(&sum)
+		}
+		return c.x.Skip()
+	})
+	if err != nil || count == "" || sum == "" {
+		return nil, err
 	}
-	return fmt.Sprintf("/Stmt/Ntry/%d/TxDtls/%d, byte %d", entry, detail, offset)
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return nil, fault.New(fault.StatementMalformed, "/TxsSummry", "NbOfNtries is no number")
+	}
+	value, err := parseAmount([]byte(sum), '.')
+	if err != nil {
+		return nil, fault.Wrap(err, fault.StatementMalformed, "/TxsSummry", "read Sum")
+	}
+	return &Totals{n, value}, nil
+}
+
+var errNoAmount = fault.New(fault.StatementLineBad, "Amt", "not an amount like 1234.50")
+
+// parseAmount reads an amount without a sign: at most 18 digits, with at most
+// five behind the separator (ISO 20022, ActiveOrHistoricCurrencyAndAmount).
+// SWIFT writes the separator always and may have nothing behind it.
+func parseAmount(text []byte, separator byte) (decimal.Decimal, error) {
+	const digitsMax, fractionMax = 18, 5
+	text = bytes.TrimLeft(text, "0")
+	var value int64
+	scale, digits := -1, 0
+	for _, b := range text {
+		switch {
+		case b == separator && scale < 0:
+			scale = 0
+			continue
+		case b < '0' || b > '9' || digits == digitsMax || scale == fractionMax:
+			return decimal.Decimal{}, errNoAmount
+		}
+		value = value*10 + int64(b-'0')
+		digits++
+		if scale >= 0 {
+			scale++
+		}
+	}
+	if scale == 0 && separator == '.' {
+		return decimal.Decimal{}, errNoAmount
+	}
+	return decimal.New(value, max(scale, 0))
 }

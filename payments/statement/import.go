@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 	"unicode/utf8"
@@ -20,10 +19,13 @@ import (
 )
 
 const (
-	// batchLines is how many lines go to the database at once.
+	// batchLines is how many lines go to the database at once; two batches are
+	// on their way.
 	batchLines = 1000
 	// badListed bounds the bad lines in an Import; the rest is in the table.
 	badListed = 100
+	// partsMax bounds the statements of one file.
+	partsMax = 1_000_000
 	// nameRunesMax bounds the name of a file.
 	nameRunesMax = 255
 	// importLock is the key of the advisory lock that lets one import run at a
@@ -37,17 +39,19 @@ type Import struct {
 	Name        string
 	SHA256      [sha256.Size]byte
 	ImportedAt  time.Time
+	Format      Format
 	MessageID   string
-	StatementID string
+	StatementID string // of the first statement
+	Statements  int    // in the file, those of other accounts not counted
 	Account     string
-	Opening     money.Tiyn
-	Closing     money.Tiyn
-	Lines       int       // new lines
-	Duplicates  int       // lines that another file had brought before
-	Bad         int       // lines that could not be read
-	BadLines    []BadLine // the first hundred of them
-	Known       bool      // the same file had been imported before: nothing was changed
-	Days        []kz.Day  // booking days of the new lines, in the order they came
+	Opening     money.Tiyn // of the first statement, 0 where the format has no balances
+	Closing     money.Tiyn // of the last
+	Lines       int        // new lines
+	Duplicates  int        // lines that another file had brought before
+	Bad         int        // lines that could not be read, or are of another account
+	BadLines    []BadLine  // the first hundred of them
+	Known       bool       // the same file had been imported before: nothing was changed
+	Days        []kz.Day   // booking days of the new lines, ascending
 }
 
 // errKnown ends the transaction of a file that is known already.
@@ -59,25 +63,31 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
+// Source is a file to import.
+type Source struct {
+	Name    string
+	Reader  io.Reader // read by another goroutine than the caller's
+	Account string    // that the statements must be of
+	Options Options   // how it is read
+	At      time.Time // of the import
+}
+
 // Read imports a file in one transaction: all of it or, on an error, nothing.
-// The same file again returns the first import and changes nothing. account is
-// the one the statement must be of.
+// The same file again returns the first import and changes nothing.
 //
-// It does not run again when the database undoes it, because the reader has
-// been read by then: the caller gets fault.DatabaseBusy and sends the file
+// Reading and storing go on at the same time; memory does not grow with the
+// file. It does not run again when the database undoes it, because the reader
+// has been read by then: the caller gets fault.DatabaseBusy and sends the file
 // again.
-func Read(ctx context.Context, db Beginner, name string, r io.Reader, account string, now time.Time) (*Import, error) {
-	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > nameRunesMax {
+func Read(ctx context.Context, db Beginner, from Source) (*Import, error) {
+	if from.Name == "" || !utf8.ValidString(from.Name) || utf8.RuneCountInString(from.Name) > nameRunesMax {
 		return nil, fault.New(fault.BadArgument, "/name", "a statement needs a name of 1 to %d characters", nameRunesMax)
 	}
-	at := now.UTC().Truncate(time.Microsecond)
-	i := &importer{
-		ctx: ctx, account: account, digest: sha256.New(), days: make(map[kz.Day]bool),
-		result: &Import{ID: postgres.NewID(at), Name: name, ImportedAt: at, Account: account},
-	}
+	at := from.At.UTC().Truncate(time.Microsecond)
+	i := &importer{from: from, result: &Import{ID: postgres.NewID(at), Name: from.Name, ImportedAt: at, Account: from.Account}}
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		i.tx = tx
-		return i.run(r)
+		return i.run(ctx)
 	})
 	if errors.Is(err, errKnown) {
 		return Get(ctx, db, i.result.SHA256)
@@ -90,162 +100,81 @@ func Read(ctx context.Context, db Beginner, name string, r io.Reader, account st
 
 // importer is the state of one import.
 type importer struct {
-	ctx     context.Context
-	tx      pgx.Tx
-	account string
-	digest  hash.Hash
-	pending []Line
-	bad     []BadLine
-	days    map[kz.Day]bool
-	result  *Import
-	summary *Summary
+	tx     pgx.Tx
+	from   Source
+	result *Import
 }
 
-func (i *importer) run(r io.Reader) (err error) {
-	if _, err := i.tx.Exec(i.ctx, `SELECT pg_advisory_xact_lock($1)`, int64(importLock)); err != nil {
+func (i *importer) run(ctx context.Context) error {
+	if _, err := i.tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(importLock)); err != nil {
 		return fmt.Errorf("wait for another import: %w", postgres.Classify(err))
 	}
-	i.summary, err = Parse(io.TeeReader(r, i.digest), Sink{Line: i.line, Bad: i.badLine})
+	parsed, err := i.load(ctx)
 	if err != nil {
 		return err
 	}
-	if err := i.summary.Check(i.account); err != nil {
-		return err
-	}
-	i.digest.Sum(i.result.SHA256[:0])
-	if err := i.flush(); err != nil {
-		return err
-	}
-	if err := i.flushBad(); err != nil {
-		return err
-	}
-	return i.file()
-}
-
-func (i *importer) line(l Line) error {
-	i.pending = append(i.pending, l)
-	if len(i.pending) < batchLines {
-		return nil
-	}
-	return i.flush()
-}
-
-func (i *importer) badLine(b BadLine) error {
-	i.result.Bad++
-	i.bad = append(i.bad, b)
-	if len(i.result.BadLines) < badListed {
-		i.result.BadLines = append(i.result.BadLines, b)
-	}
-	if len(i.bad) < batchLines {
-		return nil
-	}
-	return i.flushBad()
-}
-
-// columns are lines turned on their side, as unnest takes them.
-type columns struct {
-	ids                                 []uuid.UUID
-	keys                                [][]byte
-	positions                           []int32
-	booked                              []bool
-	bookingDays, valueDays              []kz.Day
-	amounts                             []int64
-	places, references, identifiers     []string
-	budgets, purposes, payers, endToEnd []string
-	texts                               []string
-}
-
-func (i *importer) columns() columns {
-	var c columns
-	for _, l := range i.pending {
-		key := l.key(i.account)
-		c.ids = append(c.ids, postgres.NewID(i.result.ImportedAt))
-		c.keys = append(c.keys, key[:])
-		c.positions = append(c.positions, int32(l.Position))
-		c.booked = append(c.booked, l.Booked)
-		c.bookingDays = append(c.bookingDays, l.BookingDay)
-		c.valueDays = append(c.valueDays, l.ValueDay)
-		c.amounts = append(c.amounts, int64(l.Amount))
-		c.places = append(c.places, l.Place)
-		c.references = append(c.references, l.Reference)
-		c.identifiers = append(c.identifiers, l.Identifier)
-		c.budgets = append(c.budgets, l.BudgetCode)
-		c.purposes = append(c.purposes, l.PurposeCode)
-		c.payers = append(c.payers, l.Payer)
-		c.endToEnd = append(c.endToEnd, l.EndToEnd)
-		c.texts = append(c.texts, l.Purpose)
-	}
-	return c
-}
-
-// flush stores the pending lines that no file has brought before. The key
-// decides, in one statement with the line itself.
-func (i *importer) flush() error {
-	if len(i.pending) == 0 {
-		return nil
-	}
-	c := i.columns()
-	rows, err := i.tx.Query(i.ctx, `
-		WITH input AS (
-			SELECT * FROM unnest($3::uuid[], $4::bytea[], $5::int[], $6::text[], $7::text[], $8::bool[], $9::date[], $10::date[],
-				$11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[])
-			  AS l (id, key, position, place, reference, booked, booking_day, value_day,
-				amount, identifier, budget_code, purpose_code, payer, end_to_end, purpose)),
-		fresh AS (
-			INSERT INTO statement_line_once (line_key, line_id, recorded_at)
-			SELECT key, id, $1 FROM input ON CONFLICT DO NOTHING RETURNING line_id)
-		INSERT INTO statement_line (id, recorded_at, file_id, position, place, reference, booked, booking_day, value_day,
-			amount, identifier, budget_code, purpose_code, payer, end_to_end, purpose)
-		SELECT id, $1, $2, position, place, reference, booked, booking_day, value_day,
-			amount, identifier, budget_code, purpose_code, payer, end_to_end, purpose
-		  FROM input WHERE id IN (SELECT line_id FROM fresh) ORDER BY position
-		RETURNING booking_day`,
-		i.result.ImportedAt, i.result.ID, c.ids, c.keys, c.positions, c.places, c.references, c.booked, c.bookingDays, c.valueDays,
-		c.amounts, c.identifiers, c.budgets, c.purposes, c.payers, c.endToEnd, c.texts)
-	if err != nil {
-		return fmt.Errorf("store statement lines: %w", postgres.Classify(err))
-	}
-	days, err := pgx.CollectRows(rows, pgx.RowTo[kz.Day])
-	if err != nil {
-		return fmt.Errorf("store statement lines: %w", postgres.Classify(err))
-	}
-	for _, day := range days {
-		if !i.days[day] {
-			i.days[day] = true
-			i.result.Days = append(i.result.Days, day)
+	for _, step := range []func(context.Context, *parsing) error{i.file, i.parts, i.lines, i.badLines, i.days} {
+		if err := step(ctx, parsed); err != nil {
+			return err
 		}
 	}
-	i.result.Lines += len(days)
-	i.result.Duplicates += len(i.pending) - len(days)
-	i.pending = i.pending[:0]
 	return nil
 }
 
-func (i *importer) flushBad() error {
-	var batch pgx.Batch
-	for _, b := range i.bad {
-		batch.Queue(`INSERT INTO statement_bad_line (file_id, recorded_at, position, place, booking_day, code, detail)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			i.result.ID, i.result.ImportedAt, b.Position, b.Place, b.Day, string(b.Code), b.Detail)
+// load reads the file into a temporary table. The parser runs in a goroutine of
+// its own, which load waits for.
+func (i *importer) load(ctx context.Context) (*parsing, error) {
+	_, err := i.tx.Exec(ctx, `
+		CREATE TEMPORARY TABLE statement_input (
+			id uuid, key bytea, position int, place text, reference text, booked bool, reversal bool, booking_day date, value_day date,
+			amount bigint, identifier text, budget_code text, purpose_code text, payer text, end_to_end text, declaration text, purpose text,
+			code text, detail text) ON COMMIT DROP`)
+	if err != nil {
+		return nil, fmt.Errorf("prepare an import: %w", postgres.Classify(err))
 	}
-	i.bad = i.bad[:0]
-	if batch.Len() == 0 {
-		return nil
+	ctx, stop := context.WithCancel(ctx)
+	p := &parsing{ctx: ctx, from: i.from, at: i.result.ImportedAt, digest: sha256.New(), batches: make(chan []row, 1)}
+	done := make(chan error, 1)
+	go func() {
+		defer close(p.batches)
+		done <- p.parse()
+	}()
+	_, copyErr := i.tx.CopyFrom(ctx, pgx.Identifier{"statement_input"}, inputColumns, &rows{batches: p.batches, account: i.from.Account, now: i.result.ImportedAt})
+	stop()
+	for range p.batches { // the parser must not wait for a reader that is gone
 	}
-	if err := i.tx.SendBatch(i.ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("store bad statement lines: %w", postgres.Classify(err))
+	parseErr := <-done
+	switch {
+	case copyErr != nil && (parseErr == nil || errors.Is(parseErr, context.Canceled)):
+		return nil, fmt.Errorf("store statement lines: %w", postgres.Classify(copyErr))
+	case parseErr != nil:
+		return nil, parseErr
 	}
-	return nil
+	p.digest.Sum(i.result.SHA256[:0])
+	return p, nil
 }
 
 // file writes the row that makes the import known.
-func (i *importer) file() error {
-	s, r := i.summary, i.result
-	r.MessageID, r.StatementID, r.Opening, r.Closing = s.MessageID, s.StatementID, s.Opening.Amount, s.Closing.Amount
-	tag, err := i.tx.Exec(i.ctx, `
-		INSERT INTO statement_file (sha256, id, recorded_at, name, message_id, statement_id, account, opening, closing, lines, duplicates, bad)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (sha256) DO NOTHING`,
-		r.SHA256[:], r.ID, r.ImportedAt, r.Name, r.MessageID, r.StatementID, r.Account,
+func (i *importer) file(ctx context.Context, p *parsing) error {
+	r := i.result
+	first, last := p.parts[0], p.parts[len(p.parts)-1]
+	r.Format, r.MessageID, r.StatementID, r.Statements, r.Bad = first.format, first.message, first.id, len(p.parts), p.bad
+	if first.opening != nil && last.closing != nil {
+		r.Opening, r.Closing = *first.opening, *last.closing
+	}
+	err := i.tx.QueryRow(ctx, `
+		WITH fresh AS (
+			INSERT INTO statement_line_once (line_key, line_id, recorded_at)
+			SELECT key, id, $1 FROM statement_input WHERE code = '' ORDER BY position ON CONFLICT DO NOTHING RETURNING line_id)
+		SELECT count(*) FROM fresh`, r.ImportedAt).Scan(&r.Lines)
+	if err != nil {
+		return fmt.Errorf("know the lines again: %w", postgres.Classify(err))
+	}
+	r.Duplicates = p.lines - r.Lines
+	tag, err := i.tx.Exec(ctx, `
+		INSERT INTO statement_file (sha256, id, recorded_at, name, format, message_id, statement_id, account, opening, closing, lines, duplicates, bad)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (sha256) DO NOTHING`,
+		r.SHA256[:], r.ID, r.ImportedAt, r.Name, string(r.Format), r.MessageID, r.StatementID, r.Account,
 		int64(r.Opening), int64(r.Closing), r.Lines, r.Duplicates, r.Bad)
 	if err != nil {
 		return fmt.Errorf("store the statement: %w", postgres.Classify(err))
@@ -256,34 +185,99 @@ func (i *importer) file() error {
 	return nil
 }
 
+func (i *importer) parts(ctx context.Context, p *parsing) error {
+	_, err := i.tx.CopyFrom(ctx, pgx.Identifier{"statement_part"},
+		[]string{"file_id", "position", "recorded_at", "statement_id", "number", "page", "last_page", "opening", "opening_day", "closing", "closing_day", "credits", "debits", "entries", "bad"},
+		pgx.CopyFromSlice(len(p.parts), func(n int) ([]any, error) {
+			part := p.parts[n]
+			return []any{i.result.ID, int32(n), i.result.ImportedAt, part.id, part.number, part.page, part.lastPage,
+				part.opening, part.openingDay, part.closing, part.closingDay, part.credits, part.debits, int32(part.entries), int32(part.bad)}, nil
+		}))
+	if err != nil {
+		return fmt.Errorf("store the statements of the file: %w", postgres.Classify(err))
+	}
+	return nil
+}
+
+// lines stores those that no file has brought before: file has claimed their
+// keys.
+func (i *importer) lines(ctx context.Context, _ *parsing) error {
+	_, err := i.tx.Exec(ctx, `
+		INSERT INTO statement_line (id, recorded_at, file_id, position, place, reference, booked, reversal, booking_day, value_day,
+			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose)
+		SELECT s.id, $1, $2, s.position, s.place, s.reference, s.booked, s.reversal, s.booking_day, s.value_day,
+			s.amount, s.identifier, s.budget_code, s.purpose_code, s.payer, s.end_to_end, s.declaration, s.purpose
+		  FROM statement_input s JOIN statement_line_once o ON o.line_key = s.key AND o.line_id = s.id
+		 WHERE s.code = ''`, i.result.ImportedAt, i.result.ID)
+	if err != nil {
+		return fmt.Errorf("store statement lines: %w", postgres.Classify(err))
+	}
+	return nil
+}
+
+func (i *importer) badLines(ctx context.Context, p *parsing) error {
+	if p.bad == 0 {
+		return nil
+	}
+	_, err := i.tx.Exec(ctx, `
+		INSERT INTO statement_bad_line (file_id, recorded_at, position, place, booking_day, code, detail)
+		SELECT $2, $1, position, place, coalesce(booking_day, $3), code, detail FROM statement_input WHERE code <> ''`,
+		i.result.ImportedAt, i.result.ID, p.lastDay(i.result.ImportedAt))
+	if err != nil {
+		return fmt.Errorf("store bad statement lines: %w", postgres.Classify(err))
+	}
+	i.result.BadLines, err = badLinesOf(ctx, i.tx, i.result)
+	return err
+}
+
+func (i *importer) days(ctx context.Context, _ *parsing) (err error) {
+	i.result.Days, err = daysOf(ctx, i.tx, i.result)
+	return err
+}
+
 // Get returns the import of the file with this digest. Its bad lines are the
 // first hundred, its days those of the lines it brought.
 func Get(ctx context.Context, q postgres.Querier, digest [sha256.Size]byte) (*Import, error) {
 	r := &Import{SHA256: digest, Known: true}
 	err := q.QueryRow(ctx, `
-		SELECT id, recorded_at, name, message_id, statement_id, account, opening, closing, lines, duplicates, bad
-		  FROM statement_file WHERE sha256 = $1`, digest[:]).
-		Scan(&r.ID, &r.ImportedAt, &r.Name, &r.MessageID, &r.StatementID, &r.Account, &r.Opening, &r.Closing, &r.Lines, &r.Duplicates, &r.Bad)
+		SELECT id, recorded_at, name, format, message_id, statement_id, account, opening, closing, lines, duplicates, bad,
+		       (SELECT count(*) FROM statement_part p WHERE p.file_id = f.id)
+		  FROM statement_file f WHERE sha256 = $1`, digest[:]).
+		Scan(&r.ID, &r.ImportedAt, &r.Name, &r.Format, &r.MessageID, &r.StatementID, &r.Account, &r.Opening, &r.Closing, &r.Lines, &r.Duplicates, &r.Bad, &r.Statements)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fault.New(fault.StatementUnknown, "", "no file with the digest %x was imported", digest)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read an import: %w", postgres.Classify(err))
 	}
-	rows, err := q.Query(ctx, `SELECT DISTINCT booking_day FROM statement_line WHERE file_id = $1 AND recorded_at = $2 ORDER BY 1`, r.ID, r.ImportedAt)
-	if err == nil {
-		r.Days, err = pgx.CollectRows(rows, pgx.RowTo[kz.Day])
+	if r.Days, err = daysOf(ctx, q, r); err != nil {
+		return nil, err
 	}
+	r.BadLines, err = badLinesOf(ctx, q, r)
+	return r, err
+}
+
+func daysOf(ctx context.Context, q postgres.Querier, r *Import) ([]kz.Day, error) {
+	rows, err := q.Query(ctx, `SELECT DISTINCT booking_day FROM statement_line WHERE file_id = $1 AND recorded_at = $2 ORDER BY 1`, r.ID, r.ImportedAt)
 	if err != nil {
 		return nil, fmt.Errorf("read an import's days: %w", postgres.Classify(err))
 	}
-	rows, err = q.Query(ctx, `SELECT position, place, booking_day, code, detail FROM statement_bad_line
-		WHERE file_id = $1 AND recorded_at = $2 ORDER BY position LIMIT $3`, r.ID, r.ImportedAt, badListed)
-	if err == nil {
-		r.BadLines, err = pgx.CollectRows(rows, pgx.RowToStructByPos[BadLine])
+	days, err := pgx.CollectRows(rows, pgx.RowTo[kz.Day])
+	if err != nil {
+		return nil, fmt.Errorf("read an import's days: %w", postgres.Classify(err))
 	}
+	return days, nil
+}
+
+func badLinesOf(ctx context.Context, q postgres.Querier, r *Import) ([]BadLine, error) {
+	rows, err := q.Query(ctx, `SELECT position, place, booking_day, code, detail FROM statement_bad_line
+		WHERE file_id = $1 AND recorded_at = $2 ORDER BY position LIMIT $3`, r.ID, r.ImportedAt, badListed)
 	if err != nil {
 		return nil, fmt.Errorf("read an import's bad lines: %w", postgres.Classify(err))
 	}
-	return r, nil
+	bad, err := pgx.CollectRows(rows, pgx.RowToStructByPos[BadLine])
+	if err != nil {
+		return nil, fmt.Errorf("read an import's bad lines: %w", postgres.Classify(err))
+	}
+	return bad, nil
 }

@@ -20,7 +20,7 @@ var now = time.Date(2026, time.November, 20, 15, 0, 0, 0, time.UTC)
 
 func read(t *testing.T, pool *pgxpool.Pool, name, text string) (*statement.Import, error) {
 	t.Helper()
-	return statement.Read(t.Context(), pool, name, strings.NewReader(text), order.TreasuryIIK, now)
+	return statement.Read(t.Context(), pool, statement.Source{Name: name, Reader: strings.NewReader(text), Account: order.TreasuryIIK, At: now})
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, table string) (n int) {

@@ -4,49 +4,62 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
+	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/payments/money"
+	"github.com/senim-kz/senim/payments/order"
 )
 
-// Line is one movement on the account: an entry of the statement, or one of
-// the transactions that an entry sums up.
+// Types of references: our own mapping, as no Kazakh profile of camt.053 is
+// public.
+const (
+	identifierType = "UIN"
+	budgetCodeType = "KBK"
+	officeType     = "UGD"
+)
+
+// Line is one movement on the treasury's account as reconciliation needs it: an
+// entry of a statement, or one of the transactions that an entry sums up.
 type Line struct {
-	Statement   string // Id of the statement
+	Statement   string // ID of the statement
 	Position    int    // within the file, from 0; bad lines count
-	Place       string // /Stmt/Ntry/2/TxDtls/0, byte 4711
+	Place       string // /Stmt/0/Ntry/2/TxDtls/0, byte 4711
 	Reference   string // the account servicer's, "" if it gave none
 	Booked      bool   // false for pending and informational entries
+	Reversal    bool   // the entry takes back an earlier one
 	BookingDay  kz.Day
 	ValueDay    kz.Day     // may be the zero day
 	Amount      money.Tiyn // a credit to the account is positive
-	Identifier  string     // as the bank gives it; "" if it gave none
+	Identifier  string     // as the bank gives it, or found in the free text; "" if there is none
 	BudgetCode  string     // КБК
 	PurposeCode string     // КНП
-	Payer       string     // BIN of the debtor, as the bank gives it
+	Payer       string     // BIN or IIN of the debtor, as the bank gives it
 	EndToEnd    string
+	Declaration string // number of a goods declaration in the free text, post/day/number
 	Purpose     string // the free text
 }
 
 // key is what makes two lines the same, in whatever files they come. The
 // amount and the codes belong to it: a line that repeats a reference with
 // another amount is another line, and reconciliation must see it.
-func (l Line) key(account string) [sha256.Size]byte {
+func (l *Line) key(account string) [sha256.Size]byte {
 	reference := l.Reference
 	if reference == "" {
 		// With no reference, a line is known only within its own statement.
 		reference = l.Statement + "#" + strconv.Itoa(l.Position)
 	}
-	h := sha256.New()
+	var space [512]byte
+	b := space[:0]
 	for _, s := range []string{
 		account, l.BookingDay.String(), reference, strconv.FormatBool(l.Booked), l.Amount.String(),
 		l.Identifier, l.BudgetCode, l.PurposeCode, l.Payer, l.EndToEnd,
 	} {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(s)))) // so that no two texts run together
-		h.Write([]byte(s))
+		b = binary.BigEndian.AppendUint64(b, uint64(len(s))) // so that no two texts run together
+		b = append(b, s...)
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	return sha256.Sum256(b)
 }
 
 // BadLine is a line that could not be read.
@@ -58,69 +71,149 @@ type BadLine struct {
 	Detail   string
 }
 
-// Balance of the account at the end or the beginning of a day.
-type Balance struct {
-	Amount money.Tiyn // negative if the account is in debit
-	Day    kz.Day
-}
+// Lines turns an entry into its lines, in tenge. An entry whose parts disagree
+// is not half true: it is refused as a whole, statement_line_invalid. Position
+// and Place are the importer's to fill.
+func Lines(s *Statement, e *Entry) ([]Line, error) { return appendLines(nil, s, e) }
 
-// Totals of one direction as the statement's own summary gives them.
-type Totals struct {
-	Count int
-	Sum   money.Tiyn
-}
-
-// Summary is what a statement says of itself, and what its lines add up to.
-type Summary struct {
-	MessageID   string
-	StatementID string
-	Account     string
-	Opening     Balance
-	Closing     Balance
-	Credits     *Totals // as stated; nil if it does not say
-	Debits      *Totals
-
-	Lines       int    // read, booked or not
-	Bad         int    // not read
-	ReadCredits Totals // entries booked, as read
-	ReadDebits  Totals // their sum is positive
-}
-
-// Checked reports whether the balances and totals could be checked: a line
-// that was not read has an amount that nobody knows.
-func (s *Summary) Checked() bool { return s.Bad == 0 }
-
-// Check compares the statement with the account it must be of, and its
-// balances and totals with its lines.
-func (s *Summary) Check(account string) error {
-	if s.Account != account {
-		return fault.New(fault.StatementAccount, "/Stmt/Acct/Id", "not the account %s", account)
-	}
-	if !s.Checked() {
-		return nil
-	}
-	moved, err := s.ReadCredits.Sum.Sub(s.ReadDebits.Sum)
+func appendLines(lines []Line, s *Statement, e *Entry) ([]Line, error) {
+	total, err := e.Amount.Tiyn()
 	if err != nil {
-		return fault.Wrap(err, fault.AmountOverflow, "/Stmt", "add up the lines")
+		return lines, err
 	}
-	closing, err := s.Opening.Amount.Add(moved)
-	if err != nil {
-		return fault.Wrap(err, fault.AmountOverflow, "/Stmt", "add up the lines")
+	day := e.BookingDay
+	if day.IsZero() && !e.Booked() {
+		day = e.ValueDay // what is pending has no booking date yet
 	}
-	if closing != s.Closing.Amount {
-		return fault.New(fault.StatementBalance, "/Stmt/Bal", "opening and lines make %s, the closing balance is %s", closing, s.Closing.Amount)
+	if day.IsZero() {
+		return lines, fault.New(fault.StatementLineBad, "BookgDt", "no date")
 	}
-	for _, t := range []struct {
-		name         string
-		stated, read *Totals
-	}{
-		{"TtlCdtNtries", s.Credits, &s.ReadCredits},
-		{"TtlDbtNtries", s.Debits, &s.ReadDebits},
-	} {
-		if t.stated != nil && *t.stated != *t.read {
-			return fault.New(fault.StatementTotals, "/Stmt/TxsSummry/"+t.name, "stated %d of %s, read %d of %s",
-				t.stated.Count, t.stated.Sum, t.read.Count, t.read.Sum)
+	from := len(lines)
+	var sum money.Tiyn
+	for i := range max(len(e.Details), 1) {
+		l := Line{
+			Statement: s.ID, Booked: e.Booked(), Reversal: e.Reversal,
+			BookingDay: day, ValueDay: e.ValueDay, Amount: total,
+		}
+		if len(e.Details) <= 1 { // an entry's reference names it as a whole
+			l.Reference = firstOf(e.Servicer, e.Reference)
+		}
+		if len(e.Details) > 0 {
+			if err := e.Details[i].fill(&l, len(e.Details)); err != nil {
+				return lines[:from], err
+			}
+		}
+		if sum, err = sum.Add(l.Amount); err != nil {
+			return lines[:from], err
+		}
+		lines = append(lines, l)
+	}
+	if sum != total {
+		return lines[:from], fault.New(fault.StatementLineBad, "TxDtls", "the transactions make %s, the entry %s", sum, total)
+	}
+	return lines, nil
+}
+
+func firstOf(texts ...string) string {
+	for _, s := range texts {
+		if s != "" && s != "NONREF" {
+			return s
 		}
 	}
+	return ""
+}
+
+// fill takes from a transaction what its line needs. of is how many the entry
+// sums up.
+func (d *Detail) fill(l *Line, of int) (err error) {
+	l.Reference = firstOf(d.Servicer, l.Reference)
+	switch {
+	case d.Amount != nil && (of > 1 || d.Amount.Currency == money.Currency):
+		if l.Amount, err = d.Amount.Tiyn(); err != nil {
+			return err
+		}
+	case of > 1:
+		return fault.New(fault.StatementLineBad, "TxDtls", "one of several transactions has no amount")
+	}
+	if l.Identifier, err = onlyOne(d.References, identifierType); err != nil {
+		return err
+	}
+	if l.BudgetCode, err = onlyOne(d.References, budgetCodeType); err != nil {
+		return err
+	}
+	l.PurposeCode, l.EndToEnd = d.PurposeCode, d.EndToEnd
+	if l.EndToEnd == "NOTPROVIDED" {
+		l.EndToEnd = ""
+	}
+	l.Payer = firstOf(d.Debtor.ID(idScheme), d.Debtor.ID("IIN"))
+	l.Purpose = strings.TrimSpace(strings.Join(d.Text, " "))
+	found := search(l.Purpose)
+	l.Declaration = found.declaration
+	if l.Identifier == "" {
+		l.Identifier = found.identifier
+	}
 	return nil
+}
+
+// onlyOne returns the value of the references of one kind; two that differ say
+// nothing.
+func onlyOne(all []Reference, kind string) (string, error) {
+	value := ""
+	for _, r := range all {
+		if r.Kind != kind {
+			continue
+		}
+		if value != "" && r.Value != value {
+			return "", fault.New(fault.StatementLineBad, "RmtInf", "two different references of type %s", kind)
+		}
+		value = r.Value
+	}
+	return value, nil
+}
+
+// searched is what a free text gives away.
+type searched struct{ identifier, declaration string }
+
+// search looks for a payment identifier, which its check digits prove, and for
+// the number of a goods declaration, 55302/051126/0000123. Two different ones
+// of a kind are none: a guess would be worse.
+func search(text string) (s searched) {
+	var clash searched
+	note := func(found, clash *string, value string) {
+		if *found != "" && *found != value {
+			*clash = value
+		}
+		*found = value
+	}
+	for i := 0; i < len(text); {
+		if text[i] < '0' || text[i] > '9' {
+			i++
+			continue
+		}
+		end := i
+		for end < len(text) && (text[end] >= '0' && text[end] <= '9' || text[end] == '/') {
+			end++
+		}
+		word := strings.TrimRight(text[i:end], "/")
+		if id, err := order.ParseIdentifier(word); err == nil {
+			note(&s.identifier, &clash.identifier, string(id))
+		} else if isDeclaration(word) {
+			note(&s.declaration, &clash.declaration, word)
+		}
+		i = end
+	}
+	if clash.identifier != "" {
+		s.identifier = ""
+	}
+	if clash.declaration != "" {
+		s.declaration = ""
+	}
+	return s
+}
+
+// isDeclaration tells a declaration's number by its shape: the customs post, the
+// day and the number of the day (EAEU decision 257).
+func isDeclaration(word string) bool {
+	parts := strings.Split(word, "/")
+	return len(parts) == 3 && (len(parts[0]) == 5 || len(parts[0]) == 8) && len(parts[1]) == 6 && len(parts[2]) == 7
 }

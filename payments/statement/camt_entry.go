@@ -1,0 +1,386 @@
+package statement
+
+import (
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/payments/statement/internal/xmlpull"
+)
+
+// readEntry reads one Ntry and hands it on. What is wrong with its values spoils
+// this entry only.
+func (c *camt) readEntry(s *Statement) error {
+	c.entry = Entry{Index: s.Entries, Offset: c.x.Offset(), Details: c.entry.Details[:0]}
+	c.wrong = nil
+	c.inEntry = true
+	defer func() { c.inEntry = false }()
+	var indicator string
+	amountProblem := error(errNoAmount)
+	e := &c.entry
+	err := c.children(func(name []byte) (err error) {
+		var problem error
+		switch string(name) {
+		case "NtryRef":
+			return c.into(&e.Reference)
+		case "AcctSvcrRef":
+			return c.into(&e.Servicer)
+		case "Amt":
+			e.Amount, amountProblem, err = c.amount()
+			return err
+		case "CdtDbtInd":
+			return c.code(&indicator)
+		case "RvslInd":
+			v, err := c.value()
+			e.Reversal = string(v) == "true" || string(v) == "1"
+			return err
+		case "Sts":
+			return c.status(&e.Status)
+		case "BookgDt":
+			e.BookingDay, problem, err = c.date()
+			c.spoil("BookgDt", problem)
+			return err
+		case "ValDt":
+			e.ValueDay, problem, err = c.date()
+			c.spoil("ValDt", problem)
+			return err
+		case "BkTxCd":
+			return c.transactionCode(&e.Code)
+		case "AddtlNtryInf":
+			return c.into(&e.Info)
+		case "NtryDtls":
+			return c.children(c.entryDetail)
+		}
+		return c.x.Skip()
+	})
+	if err != nil {
+		return err
+	}
+	c.spoil("Amt", amountProblem)
+	if e.Amount, err = e.Amount.direct(indicator); err != nil {
+		c.spoil("CdtDbtInd", err)
+	}
+	for i := range e.Details {
+		if d := &e.Details[i]; d.Amount != nil {
+			own := d.indicator
+			if own == "" {
+				own = indicator
+			}
+			if d.amount, err = d.amount.direct(own); err != nil {
+				c.spoil("TxDtls/CdtDbtInd", err)
+			}
+		}
+	}
+	return c.emit(s, e, c.wrong)
+}
+
+// spoil notes the first thing that makes the entry unreadable.
+func (c *camt) spoil(at string, problem error) {
+	if problem != nil && c.wrong == nil {
+		c.wrong = lineBad(problem, at)
+	}
+}
+
+// status is a code by itself up to version 03, and in an element of its own
+// after.
+func (c *camt) status(target *string) error {
+	for {
+		kind, err := c.x.Next()
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case xmlpull.Start:
+			if err := c.code(target); err != nil {
+				return err
+			}
+		case xmlpull.Text:
+			*target = c.intern(c.x.Text())
+		case xmlpull.End:
+			return nil
+		}
+	}
+}
+
+// transactionCode joins domain, family and subfamily, or takes the bank's own.
+func (c *camt) transactionCode(target *string) error {
+	var domain, family, subfamily, own string
+	err := c.children(func(name []byte) error {
+		switch string(name) {
+		case "Domn":
+			return c.children(func(name []byte) error {
+				switch string(name) {
+				case "Cd":
+					return c.code(&domain)
+				case "Fmly":
+					return c.children(func(name []byte) error {
+						switch string(name) {
+						case "Cd":
+							return c.code(&family)
+						case "SubFmlyCd":
+							return c.code(&subfamily)
+						}
+						return c.x.Skip()
+					})
+				}
+				return c.x.Skip()
+			})
+		case "Prtry":
+			return c.only("Cd", &own)
+		}
+		return c.x.Skip()
+	})
+	if *target = own; domain != "" {
+		*target = c.intern([]byte(domain + "/" + family + "/" + subfamily))
+	}
+	return err
+}
+
+// only reads one child that repeats a few values.
+func (c *camt) only(wanted string, target *string) error {
+	return c.children(func(name []byte) error {
+		if string(name) == wanted {
+			return c.code(target)
+		}
+		return c.x.Skip()
+	})
+}
+
+func (c *camt) entryDetail(name []byte) error {
+	if string(name) != "TxDtls" {
+		return c.x.Skip()
+	}
+	e := &c.entry
+	if len(e.Details) == detailsMax {
+		return fault.New(fault.StatementMalformed, "/Ntry", "more than %d transactions in the entry at byte %d", detailsMax, e.Offset)
+	}
+	if len(e.Details) < cap(e.Details) {
+		e.Details = e.Details[:len(e.Details)+1]
+	} else {
+		e.Details = append(e.Details, Detail{})
+	}
+	d := &e.Details[len(e.Details)-1]
+	d.reset()
+	return c.children(func(name []byte) error { return c.detail(d, name) })
+}
+
+// reset empties the detail and keeps its memory.
+func (d *Detail) reset() {
+	*d = Detail{
+		References: d.References[:0], Text: d.Text[:0],
+		Debtor: Party{IDs: d.Debtor.IDs[:0]}, Creditor: Party{IDs: d.Creditor.IDs[:0]},
+	}
+}
+
+func (c *camt) detail(d *Detail, name []byte) error {
+	switch string(name) {
+	case "Refs":
+		return c.children(func(name []byte) error {
+			switch string(name) {
+			case "AcctSvcrRef":
+				return c.into(&d.Servicer)
+			case "EndToEndId":
+				return c.into(&d.EndToEnd)
+			case "InstrId":
+				return c.into(&d.Instruction)
+			case "TxId":
+				return c.into(&d.Transaction)
+			case "MndtId":
+				return c.into(&d.Mandate)
+			}
+			return c.x.Skip()
+		})
+	case "Amt":
+		return c.detailAmount(d)
+	case "AmtDtls": // up to version 03 the transaction's amount stands only here
+		return c.within(func(name []byte) error {
+			if string(name) == "Amt" && d.Amount == nil {
+				return c.detailAmount(d)
+			}
+			return c.x.Skip()
+		}, "TxAmt")
+	case "CdtDbtInd":
+		return c.code(&d.indicator)
+	case "RltdPties":
+		return c.parties(d)
+	case "RltdAgts":
+		return c.children(func(name []byte) error {
+			switch string(name) {
+			case "DbtrAgt":
+				return c.agent(&d.Debtor.Agent)
+			case "CdtrAgt":
+				return c.agent(&d.Creditor.Agent)
+			}
+			return c.x.Skip()
+		})
+	case "Purp":
+		return c.children(func([]byte) error { return c.code(&d.PurposeCode) })
+	case "RmtInf":
+		return c.remittance(d)
+	case "AddtlTxInf":
+		return c.into(&d.Info)
+	}
+	return c.x.Skip()
+}
+
+func (c *camt) detailAmount(d *Detail) error {
+	a, problem, err := c.amount()
+	c.spoil("TxDtls/Amt", problem)
+	d.amount = a
+	d.Amount = &d.amount
+	return err
+}
+
+// agent reads the BIC of a bank; the element has another name in each version.
+func (c *camt) agent(target *string) error {
+	return c.within(func(name []byte) error {
+		switch string(name) {
+		case "BIC", "BICFI":
+			return c.code(target)
+		}
+		return c.x.Skip()
+	}, "FinInstnId")
+}
+
+func (c *camt) parties(d *Detail) error {
+	return c.children(func(name []byte) error {
+		switch string(name) {
+		case "Dbtr":
+			return c.party(&d.Debtor)
+		case "Cdtr":
+			return c.party(&d.Creditor)
+		case "DbtrAcct":
+			return c.within(func([]byte) error { return c.accountChoice(&d.Debtor.Account) }, "Id")
+		case "CdtrAcct":
+			return c.within(func([]byte) error { return c.accountChoice(&d.Creditor.Account) }, "Id")
+		}
+		return c.x.Skip()
+	})
+}
+
+// accountChoice reads the one child of an account's Id.
+func (c *camt) accountChoice(target *string) error {
+	switch string(c.x.Name()) {
+	case "IBAN":
+		return c.into(target)
+	case "Othr":
+		return c.children(func(name []byte) error {
+			if string(name) == "Id" {
+				return c.into(target)
+			}
+			return c.x.Skip()
+		})
+	}
+	return c.x.Skip()
+}
+
+// party reads a PartyIdentification; since version 08 it stands one level
+// further in.
+func (c *camt) party(p *Party) error {
+	return c.children(func(name []byte) error {
+		if string(name) == "Pty" {
+			return c.children(func(name []byte) error { return c.partyField(p, name) })
+		}
+		return c.partyField(p, name)
+	})
+}
+
+func (c *camt) partyField(p *Party, name []byte) error {
+	switch string(name) {
+	case "Nm":
+		return c.into(&p.Name)
+	case "Id":
+		return c.children(func([]byte) error { // OrgId or PrvtId
+			return c.children(func(name []byte) error {
+				switch string(name) {
+				case "BICOrBEI", "AnyBIC":
+					return c.identification(p, "BIC")
+				case "Othr":
+					return c.otherIdentification(p)
+				}
+				return c.x.Skip()
+			})
+		})
+	}
+	return c.x.Skip()
+}
+
+func (c *camt) identification(p *Party, scheme string) error {
+	v, err := c.value()
+	if err == nil && c.room(len(p.IDs), "Id") {
+		p.IDs = append(p.IDs, Reference{scheme, string(v)})
+	}
+	return err
+}
+
+func (c *camt) otherIdentification(p *Party) error {
+	var id Reference
+	err := c.children(func(name []byte) error {
+		switch string(name) {
+		case "Id":
+			return c.into(&id.Value)
+		case "SchmeNm":
+			return c.children(func([]byte) error { return c.code(&id.Kind) })
+		}
+		return c.x.Skip()
+	})
+	if err == nil && c.room(len(p.IDs), "Id") {
+		p.IDs = append(p.IDs, id)
+	}
+	return err
+}
+
+func (c *camt) remittance(d *Detail) error {
+	return c.children(func(name []byte) error {
+		switch string(name) {
+		case "Ustrd":
+			return c.text(d)
+		case "Strd":
+			return c.children(func(name []byte) error {
+				switch string(name) {
+				case "CdtrRefInf":
+					return c.reference(d, "Ref", "CdtrRef")
+				case "RfrdDocInf":
+					return c.reference(d, "Nb", "RfrdDocNb")
+				case "AddtlRmtInf":
+					return c.text(d)
+				}
+				return c.x.Skip()
+			})
+		}
+		return c.x.Skip()
+	})
+}
+
+func (c *camt) text(d *Detail) error {
+	v, err := c.value()
+	if err == nil && c.room(len(d.Text), "RmtInf") {
+		d.Text = append(d.Text, string(v))
+	}
+	return err
+}
+
+// room reports whether one more block may be kept; an entry with too many is
+// spoiled, for what is left out might matter.
+func (c *camt) room(have int, at string) bool {
+	if have < blocksMax {
+		return true
+	}
+	c.spoil(at, fault.New(fault.StatementLineBad, "", "more than %d blocks", blocksMax))
+	return false
+}
+
+// reference reads a typed number; its element has two names over the versions.
+func (c *camt) reference(d *Detail, number, older string) error {
+	var r Reference
+	err := c.children(func(name []byte) error {
+		switch string(name) {
+		case "Tp", "CdtrRefTp", "RfrdDocTp":
+			return c.within(func([]byte) error { return c.code(&r.Kind) }, "CdOrPrtry")
+		case number, older:
+			return c.into(&r.Value)
+		}
+		return c.x.Skip()
+	})
+	if err == nil && r.Value != "" && c.room(len(d.References), "RmtInf") {
+		d.References = append(d.References, r)
+	}
+	return err
+}

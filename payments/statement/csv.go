@@ -1,0 +1,242 @@
+package statement
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/transform"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/payments/money"
+)
+
+// MappingBytesMax bounds a mapping's own file.
+const MappingBytesMax = 64 << 10
+
+// Mapping says what the columns of a CSV file are. Columns are named as the
+// file's first record names them.
+type Mapping struct {
+	Delimiter string `yaml:"delimiter"` // one character; empty is ";"
+	Encoding  string `yaml:"encoding"`  // empty is utf-8
+	Date      string `yaml:"date"`      // layout as Go writes it; empty is 02.01.2006
+	Decimal   string `yaml:"decimal"`   // "." or ","; empty is ","
+	Grouping  string `yaml:"grouping"`  // what stands between thousands; empty is nothing
+	Account   string `yaml:"account"`   // that all records are of, unless a column says it
+
+	Columns map[string]string `yaml:"columns"` // what it is -> the column's name
+}
+
+// columns that a mapping may name; those that it must.
+var (
+	csvColumns  = []string{"account", "reference", "booking_day", "value_day", "amount", "debit", "credit", "currency", "identifier", "budget_code", "purpose_code", "payer", "payer_name", "payer_account", "end_to_end", "purpose"}
+	csvRequired = []string{"booking_day"}
+)
+
+// ParseMapping reads a mapping in YAML. An unknown key is an error.
+func ParseMapping(data []byte) (*Mapping, error) {
+	if len(data) > MappingBytesMax {
+		return nil, fault.New(fault.BadArgument, "", "a mapping of more than %d bytes", MappingBytesMax)
+	}
+	m := new(Mapping)
+	d := yaml.NewDecoder(strings.NewReader(string(data)))
+	d.KnownFields(true)
+	if err := d.Decode(m); err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "", "read the mapping")
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Mapping) check() error {
+	bad := func(at, format string, args ...any) error {
+		return fault.New(fault.BadArgument, at, format, args...)
+	}
+	m.Delimiter = orDefault(m.Delimiter, ";")
+	m.Date = orDefault(m.Date, "02.01.2006")
+	m.Decimal = orDefault(m.Decimal, ",")
+	m.Encoding = orDefault(m.Encoding, "utf-8")
+	if r, size := utf8.DecodeRuneInString(m.Delimiter); size != len(m.Delimiter) || strings.ContainsRune("\"\r\n\uFFFD", r) {
+		return bad("delimiter", "not one character")
+	}
+	if m.Decimal != "." && m.Decimal != "," || m.Grouping == m.Decimal {
+		return bad("decimal", "neither a point nor a comma, or the same as grouping")
+	}
+	if _, err := htmlindex.Get(m.Encoding); err != nil {
+		return bad("encoding", "an encoding that is not supported")
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
+		if !slices.Contains(csvColumns, name) {
+			return bad("columns/"+name, "no such column; there are %s", strings.Join(csvColumns, ", "))
+		}
+	}
+	for _, name := range csvRequired {
+		if m.Columns[name] == "" {
+			return bad("columns/"+name, "the mapping does not name this column")
+		}
+	}
+	if m.Columns["amount"] == "" && m.Columns["credit"] == "" {
+		return bad("columns/amount", "the mapping names neither an amount nor a credit")
+	}
+	return nil
+}
+
+func orDefault(s, standard string) string {
+	if s == "" {
+		return standard
+	}
+	return s
+}
+
+// table reads the records of a CSV file by its mapping.
+type table struct {
+	*reader
+	m      *Mapping
+	places map[string]int
+	s      *Statement
+}
+
+func readCSV(r io.Reader, to *reader) error {
+	m := to.options.Mapping
+	set, err := htmlindex.Get(m.Encoding)
+	if err != nil {
+		return fault.Wrap(err, fault.BadArgument, "encoding", "find the encoding")
+	}
+	guard := &recordGuard{source: transform.NewReader(r, set.NewDecoder()), until: 2 * recordBytesMax}
+	rows := csv.NewReader(guard)
+	rows.Comma, _ = utf8.DecodeRuneInString(m.Delimiter)
+	rows.ReuseRecord = true
+	t := &table{reader: to, m: m, s: &Statement{Format: CSV, Account: m.Account, Currency: money.Currency, LastPage: true}}
+	for first := true; ; first = false {
+		offset := rows.InputOffset()
+		guard.until = offset + 2*recordBytesMax
+		row, err := rows.Read()
+		var syntax *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF) && first:
+			return fault.New(fault.StatementMalformed, "", "no record")
+		case errors.Is(err, io.EOF):
+			return t.end(t.s)
+		case err != nil && errors.As(err, &syntax):
+			return fault.Wrap(err, fault.StatementMalformed, "", "read the record at byte %d", offset)
+		case err != nil:
+			return sourceError(err)
+		case first:
+			if err := t.head(row); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.row(row, offset); err != nil {
+			return err
+		}
+	}
+}
+
+// head finds the columns and begins the statement.
+func (t *table) head(row []string) error {
+	t.places = make(map[string]int)
+	for what, name := range t.m.Columns {
+		i := slices.IndexFunc(row, func(s string) bool { return strings.TrimSpace(strings.TrimPrefix(s, "\uFEFF")) == name })
+		if i < 0 {
+			return fault.New(fault.StatementMalformed, "", "no column %q for %s", name, what)
+		}
+		t.places[what] = i
+	}
+	return t.begin(t.s)
+}
+
+func (t *table) row(row []string, offset int64) error {
+	cell := func(what string) string {
+		i, ok := t.places[what]
+		if !ok {
+			return ""
+		}
+		return strings.Clone(strings.TrimSpace(row[i]))
+	}
+	e := &Entry{
+		Index: t.s.Entries, Offset: offset, Reference: cell("reference"), Servicer: cell("reference"), Status: "BOOK",
+		Amount: Amount{Currency: orDefault(cell("currency"), money.Currency)},
+		Details: []Detail{{
+			EndToEnd: cell("end_to_end"), PurposeCode: cell("purpose_code"), Text: []string{cell("purpose")},
+			Debtor: Party{Name: cell("payer_name"), Account: cell("payer_account"), IDs: []Reference{{idScheme, cell("payer")}}},
+		}},
+	}
+	d := &e.Details[0]
+	for _, r := range []Reference{{identifierType, cell("identifier")}, {budgetCodeType, cell("budget_code")}} {
+		if r.Value != "" {
+			d.References = append(d.References, r)
+		}
+	}
+	wrong := t.days(e, cell)
+	if wrong == nil {
+		wrong = t.amount(e, cell)
+	}
+	if account := cell("account"); wrong == nil && account != "" {
+		if t.s.Account == "" {
+			t.s.Account = account
+		} else if t.s.Account != account {
+			wrong = fault.New(fault.StatementLineBad, "account", "another account")
+		}
+	}
+	return t.emit(t.s, e, wrong)
+}
+
+func (t *table) days(e *Entry, cell func(string) string) error {
+	day, err := time.Parse(t.m.Date, cell("booking_day"))
+	if err != nil {
+		return lineBad(errNoDate, "booking_day")
+	}
+	if e.BookingDay, err = isoDay(day.Format(time.DateOnly)); err != nil {
+		return lineBad(err, "booking_day")
+	}
+	if value := cell("value_day"); value != "" {
+		if day, err = time.Parse(t.m.Date, value); err != nil {
+			return lineBad(errNoDate, "value_day")
+		}
+		e.ValueDay, err = isoDay(day.Format(time.DateOnly))
+	}
+	return err
+}
+
+// amount takes a signed amount, or what is credited less what is debited.
+func (t *table) amount(e *Entry, cell func(string) string) error {
+	found := false
+	for _, column := range []struct {
+		name  string
+		debit bool
+	}{{"amount", false}, {"credit", false}, {"debit", true}} {
+		text := cell(column.name)
+		if t.m.Grouping != "" {
+			text = strings.ReplaceAll(text, t.m.Grouping, "")
+		}
+		if text == "" {
+			continue
+		}
+		if found {
+			return fault.New(fault.StatementLineBad, column.name, "both a debit and a credit")
+		}
+		found = true
+		digits, negative := strings.CutPrefix(text, "-")
+		value, err := parseAmount([]byte(digits), t.m.Decimal[0])
+		if err != nil || digits == "" {
+			return lineBad(errNoAmount, column.name)
+		}
+		if e.Amount.Value = value; negative != column.debit {
+			e.Amount.Value = value.Neg()
+		}
+	}
+	if !found {
+		return lineBad(errNoAmount, "amount")
+	}
+	return nil
+}
