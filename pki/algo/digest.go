@@ -25,6 +25,8 @@ type Digest struct {
 	// gost computes the digest if Hash does not. Its further identifiers, those
 	// of the Russian family and of parameter sets, name the same row.
 	gost *gost.Digest
+
+	info []byte // before the digest in RSA's padding; nil for GOST
 }
 
 const (
@@ -67,7 +69,7 @@ var digests = []*Digest{
 }
 
 func nist(name string, oid asn1.ObjectIdentifier, uri string, h crypto.Hash) *Digest {
-	return &Digest{Name: name, OID: oid, URI: uri, Hash: h}
+	return &Digest{Name: name, OID: oid, URI: uri, Hash: h, info: digestInfo(oid, h.Size())}
 }
 
 func ofGOST(name string, oid asn1.ObjectIdentifier, uri string, d *gost.Digest) *Digest {

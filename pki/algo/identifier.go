@@ -75,8 +75,10 @@ func (id Identifier) Name() string { return Name(id.OID) }
 
 // Name is the name under which the table knows a digest, signature or key
 // algorithm, supported or not, or else the dotted OID.
-func Name(oid asn1.ObjectIdentifier) string {
-	dotted := oid.String()
+func Name(oid asn1.ObjectIdentifier) string { return NameOf(oid.String()) }
+
+// NameOf is Name for an identifier that is written out already.
+func NameOf(dotted string) string {
 	if name, ok := names[dotted]; ok {
 		return name
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/asn1"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -111,27 +112,38 @@ func (s *Signature) verifyRSA(key *rsa.PublicKey, digest, sig []byte) error {
 	case s.scheme == rsaPSS:
 		return s.verdict(s.pss.verify(s.Digest, digest, em, key.N.BitLen()))
 	}
-	want, ok := pkcs1Message(s.Digest, digest, len(em))
-	return s.verdict(ok && bytes.Equal(em, want))
+	return s.verdict(isPKCS1(s.Digest, digest, em))
 }
 
-// pkcs1Message is EMSA-PKCS1-v1_5-ENCODE (RFC 8017 §9.2). A signature is compared
-// with the one message it can be of; nothing in it is parsed, so that there is
-// no room for more than that.
-func pkcs1Message(d *Digest, digest []byte, size int) ([]byte, bool) {
+// isPKCS1 compares with EMSA-PKCS1-v1_5-ENCODE (RFC 8017 §9.2): a signature is held
+// against the one message that it can be of; nothing in it is parsed, so that there
+// is no room for more than that.
+func isPKCS1(d *Digest, digest, em []byte) bool {
+	padding := len(em) - len(d.info) - len(digest) - 3
+	if d.info == nil || padding < 8 || em[0] != 0 || em[1] != 1 {
+		return false
+	}
+	for _, b := range em[2 : 2+padding] {
+		if b != 0xff {
+			return false
+		}
+	}
+	info, ok := bytes.CutPrefix(em[2+padding:], zero)
+	rest, prefixed := bytes.CutPrefix(info, d.info)
+	return ok && prefixed && bytes.Equal(rest, digest)
+}
+
+var zero = []byte{0}
+
+// digestInfo is what stands before the digest in a DigestInfo (RFC 8017 §A.2.4).
+func digestInfo(oid asn1.ObjectIdentifier, size int) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		Identifier{OID: d.OID, Parameters: null}.AddTo(b)
-		b.AddASN1OctetString(digest)
+		Identifier{OID: oid, Parameters: null}.AddTo(b)
+		b.AddASN1OctetString(make([]byte, size))
 	})
 	info := b.BytesOrPanic()
-	if size < len(info)+11 {
-		return nil, false
-	}
-	em := bytes.Repeat([]byte{0xff}, size)
-	em[0], em[1], em[size-len(info)-1] = 0, 1, 0
-	copy(em[size-len(info):], info)
-	return em, true
+	return info[:len(info)-size]
 }
 
 // VerifyMessage is Verify over the message itself.

@@ -154,7 +154,7 @@ func parseDER(in []byte, l Limits) (*Message, error) {
 		return nil, malformed("/", "not a ContentInfo in DER")
 	case !s.Empty():
 		return nil, malformed("/", "%d bytes follow the message", len(s))
-	case !info.ReadASN1ObjectIdentifier(&outer):
+	case !readOID(&info, &outer):
 		return nil, malformed("/contentType", "not an object identifier")
 	case !outer.Equal(OIDSignedData):
 		return nil, fault.New(fault.CMSNotSigned, "/contentType", "content type %s, not SignedData", outer)
@@ -218,7 +218,7 @@ func (m *Message) readContent(body *cryptobyte.String, _ Limits) error {
 	switch {
 	case !body.ReadASN1(&encap, cbasn1.SEQUENCE):
 		return malformed("/encapContentInfo", "not a SEQUENCE")
-	case !encap.ReadASN1ObjectIdentifier(&m.ContentType):
+	case !readOID(&encap, &m.ContentType):
 		return malformed("/encapContentInfo/eContentType", "not an object identifier")
 	case !encap.ReadOptionalASN1(&explicit, &present, tagContent) || !encap.Empty():
 		return malformed("/encapContentInfo/eContent", "not one [0] EXPLICIT value")
@@ -340,7 +340,7 @@ func (m *Message) readSigners(body *cryptobyte.String, l Limits) error {
 		if len(m.Signers) == l.Signers {
 			return limit("/signerInfos", l.Signers)
 		}
-		signer, err := readSigner(&set, fmt.Sprintf("/signerInfos/%d", len(m.Signers)), l)
+		signer, err := readSigner(&set, func() string { return fmt.Sprintf("/signerInfos/%d", len(m.Signers)) }, l)
 		if err != nil {
 			return err
 		}

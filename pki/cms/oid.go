@@ -1,6 +1,11 @@
 package cms
 
-import "encoding/asn1"
+import (
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
 
 // Content types.
 var (
@@ -35,3 +40,47 @@ var (
 	OIDEvidenceRecordInternal = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 49} // RFC 4998 app. A
 	OIDEvidenceRecordExternal = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 50} // RFC 4998 app. A
 )
+
+// common are the identifiers that nearly every message has: they are read and
+// written without being made anew.
+var common = []asn1.ObjectIdentifier{
+	OIDData, OIDSignedData, OIDTSTInfo, OIDContentType, OIDMessageDigest, OIDSigningTime, OIDCounterSignature,
+	OIDSigningCertificate, OIDSigningCertificateV2, OIDSignatureTimestamp, OIDSignaturePolicy, OIDContentTimestamp,
+	OIDCertificateRefs, OIDRevocationRefs, OIDCertificateValues, OIDRevocationValues, OIDCAdESCTimestamp, OIDReferencesTimestamp,
+	OIDArchiveTimestampV1, OIDArchiveTimestampV2, OIDArchiveTimestampV3, OIDLongTermValidation,
+}
+
+// commonByEncoding and commonDotted are the same identifiers in two other forms.
+var commonByEncoding, commonDotted = formsOf(common)
+
+func formsOf(oids []asn1.ObjectIdentifier) (byEncoding map[string]asn1.ObjectIdentifier, dotted []string) {
+	byEncoding = make(map[string]asn1.ObjectIdentifier, len(oids))
+	for _, oid := range oids {
+		byEncoding[string(marshalOID(oid))] = oid
+		dotted = append(dotted, oid.String())
+	}
+	return byEncoding, dotted
+}
+
+// DottedOID is oid.String, made beforehand for the identifiers of attributes.
+func DottedOID(oid asn1.ObjectIdentifier) string {
+	for i, known := range common {
+		if known.Equal(oid) {
+			return commonDotted[i]
+		}
+	}
+	return oid.String()
+}
+
+// readOID reads an object identifier off s.
+func readOID(s *cryptobyte.String, oid *asn1.ObjectIdentifier) bool {
+	rest := *s
+	var element cryptobyte.String
+	if rest.ReadASN1Element(&element, cbasn1.OBJECT_IDENTIFIER) {
+		if known, ok := commonByEncoding[string(element)]; ok {
+			*s, *oid = rest, known
+			return true
+		}
+	}
+	return s.ReadASN1ObjectIdentifier(oid)
+}

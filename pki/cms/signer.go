@@ -5,7 +5,6 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -32,6 +31,7 @@ type Signer struct {
 	UnsignedAttributes []Attribute
 
 	signedRaw []byte // signedAttrs as sent, with the tag [0]
+	signedSet []byte // the same under the tag SET OF
 	head      []byte // the fields before unsignedAttrs, as sent
 }
 
@@ -43,7 +43,7 @@ func (s *Signer) Fields() []byte { return s.head }
 // one (RFC 5652 §11.4). at says where it stands.
 func ParseSigner(der []byte, at string, l Limits) (*Signer, error) {
 	input := cryptobyte.String(der)
-	s, err := readSigner(&input, at, l)
+	s, err := readSigner(&input, func() string { return at }, l)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,13 @@ var (
 	tagUnsignedAttributes = cbasn1.Tag(1).ContextSpecific().Constructed()
 )
 
-func readSigner(set *cryptobyte.String, place string, l Limits) (*Signer, error) {
-	at := func(field string) string { return place + field }
+// place says where something stands, and is asked only if that is odd.
+type place func() string
+
+func (p place) at(field string) string { return p() + field }
+
+func readSigner(set *cryptobyte.String, where place, l Limits) (*Signer, error) {
+	at := where.at
 	var raw, info cryptobyte.String
 	if !set.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
 		return nil, malformed(at(""), "not a SignerInfo")
@@ -106,8 +111,12 @@ func readSigner(set *cryptobyte.String, place string, l Limits) (*Signer, error)
 		return nil, malformed(at("/digestAlgorithm"), "not an AlgorithmIdentifier")
 	}
 	var err error
-	if s.SignedAttributes, s.signedRaw, err = readAttributes(&info, tagSignedAttributes, at("/signedAttrs"), l); err != nil {
+	if s.SignedAttributes, s.signedRaw, err = readAttributes(&info, tagSignedAttributes, where, "/signedAttrs", l); err != nil {
 		return nil, err
+	}
+	if s.signedRaw != nil {
+		s.signedSet = bytes.Clone(s.signedRaw)
+		s.signedSet[0] = byte(cbasn1.SET)
 	}
 	if s.SignatureAlgorithm, ok = algo.ReadIdentifier(&info); !ok {
 		return nil, malformed(at("/signatureAlgorithm"), "not an AlgorithmIdentifier")
@@ -116,7 +125,7 @@ func readSigner(set *cryptobyte.String, place string, l Limits) (*Signer, error)
 		return nil, malformed(at("/signature"), "not an OCTET STRING")
 	}
 	s.head = fields[:len(fields)-len(info)]
-	if s.UnsignedAttributes, _, err = readAttributes(&info, tagUnsignedAttributes, at("/unsignedAttrs"), l); err != nil {
+	if s.UnsignedAttributes, _, err = readAttributes(&info, tagUnsignedAttributes, where, "/unsignedAttrs", l); err != nil {
 		return nil, err
 	}
 	if !info.Empty() {
@@ -141,25 +150,25 @@ func readIdentifier(info *cryptobyte.String) (SignerIdentifier, bool) {
 
 // readAttributes reads an optional SET OF Attribute under an implicit tag, and
 // gives the whole element as sent beside it.
-func readAttributes(info *cryptobyte.String, tag cbasn1.Tag, at string, l Limits) ([]Attribute, []byte, error) {
+func readAttributes(info *cryptobyte.String, tag cbasn1.Tag, where place, field string, l Limits) ([]Attribute, []byte, error) {
 	if !info.PeekASN1Tag(tag) {
 		return nil, nil, nil
 	}
 	var raw cryptobyte.String
 	if !info.ReadASN1Element(&raw, tag) {
-		return nil, nil, malformed(at, "not a SET OF Attribute")
+		return nil, nil, malformed(where.at(field), "not a SET OF Attribute")
 	}
 	whole := []byte(raw)
 	var set cryptobyte.String
 	if !raw.ReadASN1(&set, tag) {
-		return nil, nil, malformed(at, "not a SET OF Attribute")
+		return nil, nil, malformed(where.at(field), "not a SET OF Attribute")
 	}
-	attributes := []Attribute{}
+	attributes := make([]Attribute, 0, min(count(set), l.Attributes))
 	for !set.Empty() {
 		if len(attributes) == l.Attributes {
-			return nil, nil, limit(at, l.Attributes)
+			return nil, nil, limit(where.at(field), l.Attributes)
 		}
-		a, err := readAttribute(&set, at, len(attributes), l)
+		a, err := readAttribute(&set, func() string { return fmt.Sprintf("%s/%d", where.at(field), len(attributes)) }, l)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -168,22 +177,34 @@ func readAttributes(info *cryptobyte.String, tag cbasn1.Tag, at string, l Limits
 	return attributes, whole, nil
 }
 
-// readAttribute reads the attribute at a position of a set.
-func readAttribute(set *cryptobyte.String, place string, index int, l Limits) (Attribute, error) {
+// count is the number of elements of a set, as far as it can be read.
+func count(set cryptobyte.String) int {
+	n := 0
+	for ; !set.Empty(); n++ {
+		var element cryptobyte.String
+		var tag cbasn1.Tag
+		if !set.ReadAnyASN1Element(&element, &tag) {
+			break
+		}
+	}
+	return n
+}
+
+func readAttribute(set *cryptobyte.String, where place, l Limits) (Attribute, error) {
 	var raw, body, values cryptobyte.String
 	var a Attribute
-	not := func(what string) error { return malformed(fmt.Sprintf("%s/%d", place, index), "not %s", what) }
+	not := func(what string) error { return malformed(where(), "not %s", what) }
 	if !set.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
 		return a, not("an Attribute")
 	}
 	a.Raw = raw
-	if !raw.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&a.Type) ||
+	if !raw.ReadASN1(&body, cbasn1.SEQUENCE) || !readOID(&body, &a.Type) ||
 		!body.ReadASN1(&values, cbasn1.SET) || !body.Empty() {
 		return a, not("a type and a SET of values")
 	}
 	for !values.Empty() {
 		if len(a.Values) == l.AttributeValues {
-			return a, limit(fmt.Sprintf("%s/%d", place, index), l.AttributeValues)
+			return a, limit(where(), l.AttributeValues)
 		}
 		var value cryptobyte.String
 		var tag cbasn1.Tag
@@ -203,16 +224,22 @@ func (s *Signer) HasSignedAttributes() bool { return s.signedRaw != nil }
 // the attribute is absent; twice, or with another number of values than one,
 // it is refused (§11: "MUST NOT include multiple instances", "a single value").
 func (s *Signer) signedAttribute(oid asn1.ObjectIdentifier) (value cryptobyte.String, ok bool, err error) {
-	found := slices.DeleteFunc(slices.Clone(s.SignedAttributes), func(a Attribute) bool { return !a.Type.Equal(oid) })
-	switch {
-	case len(found) == 0:
-		return nil, false, nil
-	case len(found) > 1:
-		return nil, true, fault.New(fault.AttributeDuplicate, "/signedAttrs/"+oid.String(), "%d instances", len(found))
-	case len(found[0].Values) != 1:
-		return nil, true, fault.New(fault.AttributeMalformed, "/signedAttrs/"+oid.String(), "%d values instead of one", len(found[0].Values))
+	var found *Attribute
+	count := 0
+	for i := range s.SignedAttributes {
+		if a := &s.SignedAttributes[i]; a.Type.Equal(oid) {
+			found, count = a, count+1
+		}
 	}
-	return found[0].Values[0], true, nil
+	switch {
+	case count == 0:
+		return nil, false, nil
+	case count > 1:
+		return nil, true, fault.New(fault.AttributeDuplicate, "/signedAttrs/"+oid.String(), "%d instances", count)
+	case len(found.Values) != 1:
+		return nil, true, fault.New(fault.AttributeMalformed, "/signedAttrs/"+oid.String(), "%d values instead of one", len(found.Values))
+	}
+	return found.Values[0], true, nil
 }
 
 // MessageDigest gives the message-digest attribute (§11.2); nil if absent.
@@ -235,7 +262,7 @@ func (s *Signer) ContentType() (asn1.ObjectIdentifier, error) {
 		return nil, err
 	}
 	var oid asn1.ObjectIdentifier
-	if !value.ReadASN1ObjectIdentifier(&oid) || !value.Empty() {
+	if !readOID(&value, &oid) || !value.Empty() {
 		return nil, fault.New(fault.AttributeMalformed, "/signedAttrs/contentType", "not an object identifier")
 	}
 	return oid, nil

@@ -62,12 +62,7 @@ func (s *Signer) VerifySignature(pub crypto.PublicKey, contentDigest []byte) (Fo
 // SignedAttributesAsSet gives the signed attributes as sent, under the tag SET
 // OF as §5.4 has them digested.
 func (s *Signer) SignedAttributesAsSet() []byte {
-	if s.signedRaw == nil {
-		return nil
-	}
-	set := bytes.Clone(s.signedRaw)
-	set[0] = byte(cbasn1.SET)
-	return set
+	return s.signedSet
 }
 
 // sortedAttributes gives the signed attributes as a DER SET OF: the attributes,
@@ -161,7 +156,7 @@ func (s *Signer) CheckSubstitution(content []byte) error {
 		return nil
 	}
 	for !set.Empty() {
-		a, err := readAttribute(&set, "", 0, DefaultLimits)
+		a, err := readAttribute(&set, func() string { return "" }, DefaultLimits)
 		if err != nil {
 			return nil
 		}

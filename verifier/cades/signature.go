@@ -155,8 +155,11 @@ func signatureID(s *cms.Signer) string {
 	h := sha256.New()
 	h.Write(s.SignedAttributesAsSet())
 	h.Write(s.Signature)
-	var buffer [sha256.Size]byte
-	return "S-" + hex.EncodeToString(h.Sum(buffer[:0])[:16])
+	var sum [sha256.Size]byte
+	var text [2 + sha256.Size]byte
+	copy(text[:], "S-")
+	hex.Encode(text[2:], h.Sum(sum[:0])[:sha256.Size/2])
+	return string(text[:])
 }
 
 // distinct numbers what is the same bytes sent twice.
@@ -169,13 +172,14 @@ func (r *reader) distinct(id string) string {
 }
 
 func algorithm(id algo.Identifier) facts.Algorithm {
-	return facts.Algorithm{OID: id.OID.String(), Name: id.Name(), Parameters: id.Parameters}
+	dotted := id.OID.String()
+	return facts.Algorithm{OID: dotted, Name: algo.NameOf(dotted), Parameters: id.Parameters}
 }
 
 func attributes(in []cms.Attribute) []facts.Attribute {
 	out := make([]facts.Attribute, len(in))
 	for i, a := range in {
-		out[i] = facts.Attribute{OID: a.Type.String(), Values: a.Values}
+		out[i] = facts.Attribute{OID: cms.DottedOID(a.Type), Values: a.Values}
 	}
 	return out
 }

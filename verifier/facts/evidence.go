@@ -71,7 +71,7 @@ func (f *Facts) AddCertificate(raw []byte, origin string) string {
 			return id
 		}
 	}
-	f.Certificates = append(f.Certificates, Certificate{ID: id, Origins: []string{origin}, Raw: raw})
+	f.Certificates = append(f.Certificates, Certificate{ID: id, Origins: only(origin), Raw: raw})
 	return id
 }
 
@@ -85,9 +85,22 @@ func (f *Facts) AddRevocation(r Revocation, origin string) string {
 			return r.ID
 		}
 	}
-	r.Origins = []string{origin}
+	r.Origins = only(origin)
 	f.Revocations = append(f.Revocations, r)
 	return r.ID
+}
+
+// firsts are the lists of one origin, which nearly every object has. Their capacity
+// is their length, so that appending to one makes another.
+var firsts = [][]string{{FromMessage}, {FromAttribute}, {FromTimestamp}, {FromTokenValue}, {FromGiven}, {FromFetched}}
+
+func only(origin string) []string {
+	for _, list := range firsts {
+		if list[0] == origin {
+			return list
+		}
+	}
+	return []string{origin}
 }
 
 func with(origins []string, origin string) []string {

@@ -87,5 +87,7 @@ type Object struct {
 // Digest is the identity of a raw object.
 func Digest(raw []byte) string {
 	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
+	var text [2 * sha256.Size]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
 }
