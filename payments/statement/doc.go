@@ -1,20 +1,27 @@
-// Package statement reads the treasury's account statements and stores their
-// lines for reconciliation.
+// Package statement reads account statements and stores the treasury's lines for
+// reconciliation.
 //
-// One format is read: ISO 20022 camt.053.001.08, one statement of one page in
-// a file. No Kazakh profile of it is public; where the local codes stand is
-// our own mapping: the payment identifier in
-// RmtInf/Strd/CdtrRefInf/Ref of type UIN, КБК in RmtInf/Strd/RfrdDocInf/Nb of
-// type KBK, КНП in Purp/Prtry, the payer's BIN in the debtor's OrgId of scheme
-// BIN. Other versions, MT940/950, MT100/102, CSV and statements of several
-// pages are refused.
+// It reads camt.052, 053 and 054 of ISO 20022 (versions 01 to 13), MT940, MT942
+// and MT950 of SWIFT, MT100 and MT102 as Kazakhstan's interbank system carries
+// them, the revenue service's receipts in JSON, and CSV by a mapping. The
+// format is told by the content. Parse hands statements and entries of any
+// account and currency to a Sink; Lines takes from an entry what reconciliation
+// in tenge needs; Read imports a file.
 //
-// The file is pulled token by token: memory does not grow with it. A file that
-// is not well formed is refused whole, with the byte; a line that cannot be
-// read is kept with its place and its reason, and the rest goes on. The same
-// file is known by its digest and the same line, in whatever file it comes
-// again, by its content. Opening balance, lines, totals and closing balance
-// must agree unless a line could not be read.
+// No Kazakh profile of camt.053 is public, nor KISC's description of its
+// messages. Where the local codes stand is our own mapping: the payment
+// identifier in RmtInf/Strd/CdtrRefInf/Ref of type UIN, КБК in
+// RmtInf/Strd/RfrdDocInf/Nb of type KBK, КНП in Purp/Prtry, the payer's BIN in an
+// identification of scheme BIN; in messages /BCLASS/, /KNP/ and /IDN/. An
+// identifier or a declaration's number in the free text is found too.
+//
+// A file is read as a stream: memory does not grow with it. One that is not well
+// formed is refused whole, with the byte; an entry that cannot be read is kept
+// with its place and its reason, and the rest goes on. The same file is known by
+// its digest and the same line, in whatever file it comes again, by its content.
+// Opening balance, entries, totals and closing balance of each statement must
+// agree unless an entry could not be read. Entries of other accounts are bad
+// lines; a file without a statement of ours is refused.
 //
 // Called by payments.
 package statement
