@@ -191,8 +191,7 @@ func (j *judgement) checkSignatureAlgorithms(a *acceptance, s *facts.Signature, 
 		purpose = forToken
 	}
 	before := len(a.constraints)
-	key, _ := algo.KeyOf(signer.PublicKey)
-	j.checkUse(a.block, &a.weak, "digest_algorithm", algorithmUse{purpose, object, digestNamed(s.DigestAlgorithm.Name), key}, c)
+	j.checkUse(a.block, &a.weak, "digest_algorithm", algorithmUse{purpose, object, digestNamed(s.DigestAlgorithm.Name), keyOf(signer)}, c)
 	for _, list := range s.References {
 		if list[0].Version > 1 && list[0].Algorithm.Name != s.DigestAlgorithm.Name {
 			j.checkUse(a.block, &a.weak, "reference_digest_algorithm", algorithmUse{purpose: purpose, material: object, digest: digestNamed(list[0].Algorithm.Name)}, c)

@@ -109,6 +109,11 @@ func (j *judgement) judgePath(c *certification, use usage, at moment, outOfBound
 		if level == Ignore {
 			continue
 		}
+		if needsNoStatus(issued) {
+			c.pass("revocation_not_provided", issued.SerialHex())
+			leafGood = leafGood || i == 0
+			continue
+		}
 		status := j.statusOf(issued, c.certificates[i+1], at)
 		switch {
 		case status.answer == nil && status.weak != nil:
@@ -136,6 +141,26 @@ func (j *judgement) judgePath(c *certification, use usage, at moment, outOfBound
 	for _, status := range unknown {
 		c.doubt("revocation_status_known", status.sub, status.unknown)
 	}
+}
+
+var (
+	oidNoRevocationAvailable = asn1.ObjectIdentifier{2, 5, 29, 56}
+	oidValidityAssured       = asn1.ObjectIdentifier{0, 4, 0, 194121, 2, 1}
+)
+
+// needsNoStatus reports a certificate whose CA says that it gives no revocation
+// information about it: noRevAvail (RFC 9608), or the validity-assured short-term
+// certificates of EN 319 412-1 §5.2. Neither may be a CA's.
+func needsNoStatus(c *cert.Certificate) bool {
+	if c.IsCA {
+		return false
+	}
+	for i := range c.Extensions {
+		if oid := c.Extensions[i].OID; oid.Equal(oidNoRevocationAvailable) || oid.Equal(oidValidityAssured) {
+			return true
+		}
+	}
+	return false
 }
 
 // demand is how much the status of a certificate matters.
@@ -199,8 +224,7 @@ func (j *judgement) certificateUse(issued, issuer *cert.Certificate) (algorithmU
 	if err != nil {
 		return algorithmUse{}, err
 	}
-	key, _ := algo.KeyOf(issuer.PublicKey)
-	return algorithmUse{forCertificate, facts.Object{Kind: facts.CertificateObject, ID: j.id(issued)}, row.Digest, key}, nil
+	return algorithmUse{forCertificate, facts.Object{Kind: facts.CertificateObject, ID: j.id(issued)}, row.Digest, keyOf(issuer)}, nil
 }
 
 // validityCode names the side on which a time lies outside a validity period.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/verifier/facts"
 )
@@ -63,6 +64,17 @@ type algorithmUse struct {
 	material facts.Object
 	digest   *algo.Digest // nil: none
 	key      algo.Key     // without a name: none
+}
+
+// unknownKey is in no policy.
+var unknownKey = algo.Key{Name: "a key of an algorithm that is not known"}
+
+// keyOf describes a certificate's key.
+func keyOf(c *cert.Certificate) algo.Key {
+	if k, ok := algo.KeyOf(c.PublicKey); ok {
+		return k
+	}
+	return unknownKey
 }
 
 // until says when the first of the algorithms stops being good enough, and which

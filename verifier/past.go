@@ -227,7 +227,7 @@ func (h *hearing) slide(b *block, certificates []*cert.Certificate, use usage, p
 			return control, false
 		}
 		level := h.policy.Revocation.demand(use, i > 0)
-		if level != Ignore {
+		if level != Ignore && !needsNoStatus(issued) {
 			a := h.provenStatus(issued, issuer, control, proven)
 			if a == nil && level == Fail {
 				b.doubt("revocation_information_existed", NoPOE, finding(fault.ProofOfExistenceMissing, issued.SerialHex()+": no status proven at "+formatTime(control)))

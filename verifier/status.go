@@ -29,7 +29,7 @@ func newAnswer(e *revocation.Evidence, id string) *answer {
 	if row, err := algo.SignatureByIdentifier(e.Algorithm, nil); err == nil {
 		a.algorithm = row
 	}
-	a.key, _ = algo.KeyOf(e.Signer.PublicKey)
+	a.key = keyOf(e.Signer)
 	return a
 }
 
@@ -39,7 +39,7 @@ func (a *answer) material() facts.Object {
 }
 
 func (a *answer) use() algorithmUse {
-	u := algorithmUse{purpose: forRevocation, material: a.material(), key: a.key}
+	u := algorithmUse{purpose: forRevocation, material: a.material(), digest: unknownDigest, key: a.key}
 	if a.algorithm != nil {
 		u.digest = a.algorithm.Digest
 	}

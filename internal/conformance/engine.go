@@ -65,14 +65,21 @@ cryptography:
       - {name: ECDSA, bits: 256}
 `
 
-// enginePolicies are the other policies that rows name, as changes of that one.
-var enginePolicies = map[string]func(*verifier.Policy){
-	"DefaultPolicy":    func(*verifier.Policy) {},
-	"PolicyCryptoWarn": func(p *verifier.Policy) { p.Cryptography.Level = verifier.Warn },
-	"PolicyNoRevoc": func(p *verifier.Policy) {
+// enginePolicies are the other policies that rows name, by what is in the name,
+// as changes of that one.
+var enginePolicies = []struct {
+	name   string
+	change func(*verifier.Policy)
+}{
+	{"CryptoWarn", func(p *verifier.Policy) { p.Cryptography.Level = verifier.Warn }},
+	{"NoCrypto", func(p *verifier.Policy) { p.Cryptography.Level = verifier.Ignore }},
+	{"NoRevoc", func(p *verifier.Policy) {
 		p.Revocation.Freshness = verifier.Freshness{Level: verifier.Fail, MaxAge: time.Nanosecond}
-	},
+	}},
 }
+
+// engineOthers are policies for what is not a signature by EN 319 122-1.
+var engineOthers = []string{"TL", "QWAC", "Certificate"}
 
 // runEngine judges the facts that DSS recorded.
 func runEngine(o options) ([]outcome, error) {
@@ -93,13 +100,12 @@ func runEngine(o options) ([]outcome, error) {
 }
 
 func judgeEngine(folder string, row map[string]string) (outcome, error) {
-	_, test, _ := strings.Cut(row["dss_test"], "#")
-	o := outcome{id: test, want: strings.ReplaceAll(row["indication"], "_", "-")}
+	class, test, _ := strings.Cut(row["dss_test"], "#")
+	o := outcome{id: test, theirs: []string{class}, want: strings.ReplaceAll(row["indication"], "_", "-")}
 	if row["sub_indication"] != "" {
 		o.want += "/" + row["sub_indication"]
 	}
-	change, known := enginePolicies[row["policy"]]
-	if !known {
+	if slices.ContainsFunc(engineOthers, func(name string) bool { return strings.HasPrefix(row["policy"], name) }) {
 		o.got, o.reason, o.detail = "not judged", fault.PolicyUnknown, row["policy"]
 		return o, nil
 	}
@@ -107,14 +113,22 @@ func judgeEngine(folder string, row map[string]string) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	change(&policy)
+	for _, p := range enginePolicies {
+		if strings.Contains(row["policy"], p.name) {
+			p.change(&policy)
+		}
+	}
 	data, err := readDiagnosticData(filepath.Join(folder, row["diagnostic_data"]))
 	if err != nil {
 		return o, err
 	}
-	found, anchors, at, err := engineFacts(data)
+	archival := strings.HasPrefix(row["validation_level"], "ARCHIVAL_DATA")
+	found, anchors, at, err := engineFacts(data, archival)
 	if err != nil {
 		return o, err
+	}
+	if row["validation_time"] == "other" { // not said: not before what was known then
+		at = data.latest(at)
 	}
 	report := verifier.Judge(found, policy, anchors, at)
 	if len(report.Signatures) == 0 {
@@ -153,8 +167,18 @@ func readDiagnosticData(file string) (*diagnosticData, error) {
 	return data, xml.Unmarshal(text, data)
 }
 
+// latest is the latest time that the data knows of.
+func (d *diagnosticData) latest(at time.Time) time.Time {
+	for _, r := range d.Revocations {
+		if produced, err := engineTime(r.Produced); err == nil && produced.After(at) {
+			at = produced
+		}
+	}
+	return at
+}
+
 // engineFacts maps what DSS recorded to facts, anchors and the time.
-func engineFacts(data *diagnosticData) (*facts.Facts, *trust.Store, time.Time, error) {
+func engineFacts(data *diagnosticData, archival bool) (*facts.Facts, *trust.Store, time.Time, error) {
 	at, err := engineTime(data.Validation)
 	if err != nil {
 		return nil, nil, at, err
@@ -163,7 +187,7 @@ func engineFacts(data *diagnosticData) (*facts.Facts, *trust.Store, time.Time, e
 	if err != nil {
 		return nil, nil, at, err
 	}
-	m := &engineMapper{enginePKI: pki, facts: &facts.Facts{Version: facts.Version, Document: facts.Document{Name: "x", Format: "CAdES"}}}
+	m := &engineMapper{enginePKI: pki, archival: archival, facts: &facts.Facts{Version: facts.Version, Document: facts.Document{Name: "x", Format: "CAdES"}}}
 	if m.revoked, err = pki.revocations(); err != nil {
 		return nil, nil, at, err
 	}
@@ -182,8 +206,9 @@ func engineFacts(data *diagnosticData) (*facts.Facts, *trust.Store, time.Time, e
 // engineMapper maps tokens and signatures.
 type engineMapper struct {
 	*enginePKI
-	facts   *facts.Facts
-	revoked map[string]facts.Revocation
+	facts    *facts.Facts
+	revoked  map[string]facts.Revocation
+	archival bool // archive time-stamps are looked at
 }
 
 // evidence puts certificates and revocation information into the facts, in DSS's
@@ -217,14 +242,30 @@ func (m *engineMapper) signature(s *diagSignature) facts.Signature {
 	}
 	f.Covers = engineCovers(s.Matchers)
 	f.Defects = m.defects(s)
-	for _, ref := range s.Timestamps {
+	for _, ref := range slices.Concat(s.Timestamps, m.recordTimestamps(s)) {
 		for i := range m.data.Timestamps {
-			if t := &m.data.Timestamps[i]; t.ID == ref.Timestamp && engineKinds[t.Type] != "" {
+			t := &m.data.Timestamps[i]
+			if kind, known := engineKinds[t.Type]; t.ID == ref.Timestamp && known && (m.archival || !kind.IsArchive()) {
 				f.Timestamps = append(f.Timestamps, m.timestamp(t))
 			}
 		}
 	}
 	return f
+}
+
+// recordTimestamps are those of intact evidence records over the signature. The
+// process takes proofs from them as from archive time-stamps (§5.6.3.4, steps 4
+// and 5), as which they stand; reading the records is another matter.
+func (m *engineMapper) recordTimestamps(s *diagSignature) (out []diagRef) {
+	broken := func(d diagMatcher) bool { return !d.Found || !d.Intact }
+	for _, ref := range s.Records {
+		for _, r := range m.data.Records {
+			if r.ID == ref.ID && !slices.ContainsFunc(r.Matchers, broken) {
+				out = append(out, r.Timestamps...)
+			}
+		}
+	}
+	return out
 }
 
 // token maps what signatures and time-stamps have in common.
@@ -286,13 +327,13 @@ func (m *engineMapper) defects(s *diagSignature) []facts.Finding {
 	return []facts.Finding{{Code: fault.CMSMalformed, Detail: defect}}
 }
 
-// engineKinds are the kinds of time-stamps; those of evidence records are not
-// processed.
+// engineKinds are the kinds of time-stamps.
 var engineKinds = map[string]facts.TimestampKind{
 	"CONTENT_TIMESTAMP": facts.ContentTimestamp, "ALL_DATA_OBJECTS_TIMESTAMP": facts.ContentTimestamp, "INDIVIDUAL_DATA_OBJECTS_TIMESTAMP": facts.ContentTimestamp,
 	"SIGNATURE_TIMESTAMP": facts.SignatureTimestamp, "VALIDATION_DATA_TIMESTAMP": facts.CAdESCTimestamp,
 	"VALIDATION_DATA_REFSONLY_TIMESTAMP": facts.ReferencesTimestamp, "VRI_TIMESTAMP": facts.ReferencesTimestamp,
 	"ARCHIVE_TIMESTAMP": facts.ArchiveTimestampV3, "DOCUMENT_TIMESTAMP": facts.ArchiveTimestampV3, "CONTAINER_TIMESTAMP": facts.ArchiveTimestampV3,
+	"EVIDENCE_RECORD_TIMESTAMP": facts.ArchiveTimestampV3,
 }
 
 func (m *engineMapper) timestamp(t *diagTimestamp) facts.Timestamp {

@@ -37,16 +37,16 @@ func newEnginePKI(data *diagnosticData, at time.Time) (*enginePKI, error) {
 		data: data, at: at, certs: map[string]*diagCert{}, keys: map[string]*engineKey{}, numbers: map[string]int{},
 		raw: map[string][]byte{}, ids: map[string]string{}, signers: map[string]bool{}, issues: map[string]bool{},
 	}
-	bits := p.bits()
+	used := p.keysUsed()
 	for i := range data.Certificates {
 		c := &data.Certificates[i]
 		p.certs[c.ID], p.numbers[c.ID] = c, i
 		p.issues[c.Issuer.Certificate] = true
-		size := c.KeySize
-		if used, ok := bits[c.ID]; ok {
-			size = used
+		kind := engineKind{c.KeyAlgo, c.KeySize}
+		if recorded, ok := used[c.ID]; ok {
+			kind = recorded
 		}
-		key, err := engineKeyOf(c.KeyAlgo, size, i)
+		key, err := engineKeyOf(kind.algorithm, kind.bits, i)
 		if err != nil {
 			return nil, err
 		}
@@ -67,13 +67,18 @@ func newEnginePKI(data *diagnosticData, at time.Time) (*enginePKI, error) {
 	return p, nil
 }
 
-// bits are the lengths of keys as they were recorded with what they signed; tests
-// of DSS change these alone.
-func (p *enginePKI) bits() map[string]int {
-	out := map[string]int{}
+type engineKind struct {
+	algorithm string
+	bits      int
+}
+
+// keysUsed are the kinds of keys as they were recorded with what they signed,
+// the shortest where they differ: tests of DSS change these alone.
+func (p *enginePKI) keysUsed() map[string]engineKind {
+	out := map[string]engineKind{}
 	note := func(signer string, s diagSigned) {
-		if n, err := strconv.Atoi(s.KeyLength); err == nil && (out[signer] == 0 || n < out[signer]) {
-			out[signer] = n
+		if n, err := strconv.Atoi(s.KeyLength); err == nil && signer != "" && (out[signer].bits == 0 || n < out[signer].bits) {
+			out[signer] = engineKind{s.Encryption, n}
 		}
 	}
 	for _, c := range p.data.Certificates {
@@ -88,7 +93,6 @@ func (p *enginePKI) bits() map[string]int {
 	for _, t := range p.data.Timestamps {
 		note(t.Signer.Certificate, t.Signed)
 	}
-	delete(out, "")
 	return out
 }
 
@@ -129,6 +133,11 @@ func (p *enginePKI) certificate(c *diagCert) ([]byte, error) {
 	if p.isTrusted(c) || c.SelfSigned {
 		issuer = c.ID
 	}
+	return p.certificateFrom(c, issuer)
+}
+
+// certificateFrom writes one as issued by another.
+func (p *enginePKI) certificateFrom(c *diagCert, issuer string) ([]byte, error) {
 	key, signed := p.keys[issuer], c.Signed
 	if issuer == c.ID {
 		signed = diagSigned{Encryption: c.KeyAlgo, Digest: "SHA256", Intact: true, Valid: true}
@@ -170,6 +179,22 @@ func (p *enginePKI) serial(c *diagCert) *big.Int {
 		n = big.NewInt(int64(p.numbers[c.ID]) + 1000)
 	}
 	return n
+}
+
+// leadsToAnchor reports whether a certificate's issuers end in one that is
+// trusted.
+func (p *enginePKI) leadsToAnchor(id string) bool {
+	for range len(p.certs) {
+		c := p.certs[id]
+		if c == nil {
+			return false
+		}
+		if p.isTrusted(c) {
+			return true
+		}
+		id = c.Issuer.Certificate
+	}
+	return false
 }
 
 // extensions are those that the process looks at. Policies and name constraints

@@ -77,6 +77,9 @@ func (p *enginePKI) revocation(r *diagRevocation, about []engineStatus) (facts.R
 		signer = issuer
 		r.Signed.Valid = false
 	}
+	if kept := p.keptSince(issuer); kept != "" && r.ExpiredCerts == "" && r.Cutoff == "" {
+		r.ExpiredCerts, r.Cutoff = kept, kept
+	}
 	key := p.keys[signer]
 	id := engineAlgorithm(key, r.Signed)
 	thisUpdate, err := engineTime(r.ThisUpdate)
@@ -99,6 +102,19 @@ func (p *enginePKI) revocation(r *diagRevocation, about []engineStatus) (facts.R
 	}
 	raw, err := p.ocsp(r, about, signer, issuer, id, produced, thisUpdate, nextUpdate)
 	return facts.Revocation{Kind: facts.OCSP, Raw: raw}, err
+}
+
+// keptSince is since when a CA keeps what has expired in its revocation
+// information, as a trusted list says of it.
+func (p *enginePKI) keptSince(issuer string) string {
+	for i := range p.data.Certificates {
+		for _, s := range p.data.Certificates[i].Services {
+			if s.ID == issuer && s.ExpiredCerts != "" {
+				return s.ExpiredCerts
+			}
+		}
+	}
+	return ""
 }
 
 func (p *enginePKI) crl(r *diagRevocation, about []engineStatus, signer, issuer string, id engineIdentifier, thisUpdate, nextUpdate time.Time) ([]byte, error) {
@@ -196,6 +212,10 @@ func (p *enginePKI) ocsp(r *diagRevocation, about []engineStatus, signer, issuer
 	if err != nil || p.raw[signer] == nil || signer == issuer {
 		return basic, err
 	}
+	responder, err := p.responder(signer, issuer)
+	if err != nil {
+		return nil, err
+	}
 	// The certificates follow the signature.
 	var out cryptobyte.Builder
 	s := cryptobyte.String(basic)
@@ -204,10 +224,22 @@ func (p *enginePKI) ocsp(r *diagRevocation, about []engineStatus, signer, issuer
 	out.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(bytes.Clone(body))
 		b.AddASN1(explicitTag(0), func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(p.raw[signer]) })
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(responder) })
 		})
 	})
 	return out.Bytes()
+}
+
+// responder is the certificate of who signed an answer. DSS takes any that leads
+// to an anchor; by RFC 6960 §4.2.2.2 it must be the CA's own unless local
+// configuration names it, so here it stands as the CA's own.
+func (p *enginePKI) responder(signer, issuer string) ([]byte, error) {
+	if c := p.certs[signer]; c.Issuer.Certificate != issuer && p.leadsToAnchor(signer) {
+		copied := *c
+		copied.Signed = diagSigned{Encryption: "RSA", Digest: c.Signed.Digest, Intact: true, Valid: true}
+		return p.certificateFrom(&copied, issuer)
+	}
+	return p.raw[signer], nil
 }
 
 func (p *enginePKI) certID(b *cryptobyte.Builder, about *diagCert, nameHash, keyHash []byte) {

@@ -12,6 +12,13 @@ type diagnosticData struct {
 	Certificates []diagCert       `xml:"UsedCertificates>Certificate"`
 	Revocations  []diagRevocation `xml:"UsedRevocations>Revocation"`
 	Timestamps   []diagTimestamp  `xml:"UsedTimestamps>Timestamp"`
+	Records      []diagRecord     `xml:"EvidenceRecords>EvidenceRecord"`
+}
+
+type diagRecord struct {
+	ID         string        `xml:"Id,attr"`
+	Matchers   []diagMatcher `xml:"DigestMatchers>DigestMatcher"`
+	Timestamps []diagRef     `xml:"EvidenceRecordTimestamps>FoundTimestamp"`
 }
 
 type diagContainer struct {
@@ -30,7 +37,6 @@ type diagSigned struct {
 type diagRef struct {
 	Certificate string `xml:"Certificate,attr"`
 	Timestamp   string `xml:"Timestamp,attr"`
-	Revocation  string `xml:"Revocation,attr"`
 	Token       string `xml:"Token,attr"`
 	Category    string `xml:"Category,attr"`
 }
@@ -80,7 +86,9 @@ type diagSignature struct {
 	Format     string        `xml:"SignatureFormat"`
 	Matchers   []diagMatcher `xml:"DigestMatchers>DigestMatcher"`
 	Timestamps []diagRef     `xml:"FoundTimestamps>FoundTimestamp"`
-	Stored     []diagRef     `xml:"FoundRevocations>RelatedRevocation"`
+	Records    []struct {
+		ID string `xml:"EvidenceRecord,attr"`
+	} `xml:"FoundEvidenceRecords>FoundEvidenceRecord"`
 }
 
 type diagTimestamp struct {
@@ -122,6 +130,10 @@ type diagCert struct {
 		ShortTerm  *diagPresent `xml:"ValAssuredShortTermCertificate"`
 		NoRevAvail *diagPresent `xml:"NoRevAvail"`
 	} `xml:"CertificateExtensions"`
+	Services []struct {
+		ID           string `xml:"ServiceDigitalIdentifier,attr"`
+		ExpiredCerts string `xml:"ExpiredCertsRevocationInfo"`
+	} `xml:"TrustServiceProviders>TrustServiceProvider>TrustServices>TrustService"`
 	Revocations []struct {
 		ID     string `xml:"Revocation,attr"`
 		Status string `xml:"Status"`
