@@ -96,7 +96,7 @@ func newHouse(t *testing.T, change ...func(*Config, *Dependencies, *access.Confi
 	ac := access.Config{Pool: pool, Now: fixedNow, Issuer: issuer, TokenKey: key, VerifySignIn: openEnvelope, Limits: many}
 	config := Config{Log: slog.New(slog.NewJSONHandler(&guarded{w: h.log}, nil)), Now: fixedNow}
 	d := Dependencies{
-		Dossier: h.rooms, Gateway: h.rooms, Registry: prometheus.NewRegistry(),
+		Dossier: h.rooms, Gateway: h.rooms, Verifier: h.rooms, Registry: prometheus.NewRegistry(),
 		Keys:   func() []jose.JSONWebKey { return []jose.JSONWebKey{receiptKey} },
 		Checks: map[string]func(context.Context) error{"database": pool.Ping},
 	}
@@ -351,6 +351,8 @@ type rooms struct {
 	caller access.Caller
 	key    dossier.Key
 	body   []byte
+
+	verifying chan struct{} // closed when Verify is called
 }
 
 func (r *rooms) note(caller access.Caller, key dossier.Key, body []byte) error {

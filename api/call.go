@@ -23,7 +23,8 @@ type call struct {
 	caller    access.Caller
 	bearer    string
 	body      []byte
-	failure   error // what the problem document was made of
+	stream    *bodyStream // instead of a body, where the handler reads it
+	failure   error       // what the problem document was made of
 	request   *http.Request
 }
 

@@ -50,10 +50,18 @@ func (s *Server) check(g *gin.Context) {
 		s.fail(g, err)
 		return
 	}
-	// The body is here: from now on the time is ours, not the caller's.
-	ctx, cancel := context.WithTimeout(g.Request.Context(), s.requestTimeout)
+	// The body is here: from now on the time is ours, not the caller's. One that
+	// is read as it comes takes as long as it comes.
+	timeout := s.requestTimeout
+	if c.stream != nil {
+		timeout = streamTimeout
+	}
+	ctx, cancel := context.WithTimeout(g.Request.Context(), timeout)
 	defer cancel()
 	g.Request = g.Request.WithContext(ctx)
+	if c.stream != nil {
+		c.stream.ctx = ctx
+	}
 	g.Next()
 }
 
@@ -76,6 +84,9 @@ func (s *Server) checkRequest(g *gin.Context, c *call) (release func(), err erro
 			return release, fault.New(fault.BodyInvalid, "", "this operation takes no body")
 		}
 		return release, nil
+	}
+	if c.operation.streamed() {
+		return s.stream(g, c)
 	}
 	if release, err = s.reserve(g.Request, c.operation); err != nil {
 		return release, err

@@ -10,7 +10,8 @@
 // A request passes, in this order: observe (identifier, log, metrics, panics),
 // guard (who calls, may they, how often), check (media type, parameters, size,
 // schema), then its handler, which calls one use case and maps the answer.
-// There is no rule of the domain here, no SQL and no ASN.1.
+// Uploads (multipart/form-data) are the handler's to read, as they come: check
+// only bounds them. There is no rule of the domain here, no SQL and no ASN.1.
 //
 // cmd/senim alone uses this package.
 package api

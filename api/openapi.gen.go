@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"time"
 
@@ -227,6 +228,9 @@ type Session struct {
 	Token     string    `json:"token"`
 }
 
+// SignatureReport defines model for SignatureReport.
+type SignatureReport = any
+
 // Signer defines model for Signer.
 type Signer struct {
 	BIN               *string  `json:"bin,omitempty"`
@@ -316,6 +320,15 @@ type Transaction struct {
 	Totals Totals `json:"totals"`
 }
 
+// Validation defines model for Validation.
+type Validation = json.RawMessage
+
+// ValidationReport The verdict on one document: the object that `senim verify --json` prints. `code` of errors and warnings is listed in docs/reasons.md; `evidence` names raw objects by SHA-256. More keys may come.
+type ValidationReport = any
+
+// ValidationResults What became of each of several documents. The indication is the worst; a document without report counts as INDETERMINATE.
+type ValidationResults = any
+
 // Verdict defines model for Verdict.
 type Verdict struct {
 	BestSignatureTime time.Time `json:"best_signature_time"`
@@ -362,6 +375,21 @@ type CreateOrderParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// VerifyDocumentsMultipartBody defines parameters for VerifyDocuments.
+type VerifyDocumentsMultipartBody struct {
+	Content  *[]openapi_types.File `json:"content,omitempty"`
+	Document []openapi_types.File  `json:"document"`
+}
+
+// VerifyDocumentsParams defines parameters for VerifyDocuments.
+type VerifyDocumentsParams struct {
+	// Policy The validation policy; `kz-qualified` if none is named
+	Policy *string `form:"policy,omitempty" json:"policy,omitempty"`
+
+	// At The time to judge at; now if none is named
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
 // IssueTokenFormdataRequestBody defines body for IssueToken for application/x-www-form-urlencoded ContentType.
 type IssueTokenFormdataRequestBody = TokenRequest
 
@@ -370,6 +398,9 @@ type ReconcileJSONRequestBody = ReconcileRequest
 
 // OpenTransactionJSONRequestBody defines body for OpenTransaction for application/json ContentType.
 type OpenTransactionJSONRequestBody = OpenTransaction
+
+// VerifyDocumentsMultipartRequestBody defines body for VerifyDocuments for multipart/form-data ContentType.
+type VerifyDocumentsMultipartRequestBody VerifyDocumentsMultipartBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -427,6 +458,9 @@ type ServerInterface interface {
 	// CreateOrder Payment order for what the transaction owes
 	// (POST /v1/transactions/{id}/orders)
 	CreateOrder(c *gin.Context, id TransactionID, params CreateOrderParams)
+	// VerifyDocuments Validate the signatures of one document or several (ETSI EN 319 102-1)
+	// (POST /v1/verify)
+	VerifyDocuments(c *gin.Context, params VerifyDocumentsParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -842,6 +876,41 @@ func (siw *ServerInterfaceWrapper) CreateOrder(c *gin.Context) {
 	siw.Handler.CreateOrder(c, id, params)
 }
 
+// VerifyDocuments operation middleware
+func (siw *ServerInterfaceWrapper) VerifyDocuments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyDocumentsParams
+
+	// ------------- Optional query parameter "policy" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "policy", c.Request.URL.Query(), &params.Policy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policy: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", c.Request.URL.Query(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter at: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyDocuments(c, params)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -887,6 +956,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/transactions/:id", wrapper.GetTransaction)
 	router.POST(options.BaseURL+"/v1/transactions/:id/documents", wrapper.SubmitDocument)
 	router.POST(options.BaseURL+"/v1/transactions/:id/orders", wrapper.CreateOrder)
+	router.POST(options.BaseURL+"/v1/verify", wrapper.VerifyDocuments)
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
@@ -1629,6 +1699,85 @@ func (response CreateOrderdefaultApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type VerifyDocumentsRequestObject struct {
+	Params VerifyDocumentsParams
+	Body   *multipart.Reader
+}
+
+type VerifyDocumentsResponseObject interface {
+	VisitVerifyDocumentsResponse(w http.ResponseWriter) error
+}
+
+type VerifyDocuments200JSONResponse Validation
+
+func (t VerifyDocuments200JSONResponse) MarshalJSON() ([]byte, error) {
+	return Validation(t).MarshalJSON()
+}
+
+func (t *VerifyDocuments200JSONResponse) UnmarshalJSON(b []byte) error {
+	return (*Validation)(t).UnmarshalJSON(b)
+}
+
+func (response VerifyDocuments200JSONResponse) VisitVerifyDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyDocuments200ApplicationXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response VerifyDocuments200ApplicationXMLResponse) VisitVerifyDocumentsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type VerifyDocuments200TextResponse string
+
+func (response VerifyDocuments200TextResponse) VisitVerifyDocumentsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type VerifyDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyDocumentsdefaultApplicationProblemPlusJSONResponse) VisitVerifyDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetKeys Public keys of receipts and access tokens, retired ones included (RFC 7517)
@@ -1685,6 +1834,9 @@ type StrictServerInterface interface {
 	// CreateOrder Payment order for what the transaction owes
 	// (POST /v1/transactions/{id}/orders)
 	CreateOrder(ctx context.Context, request CreateOrderRequestObject) (CreateOrderResponseObject, error)
+	// VerifyDocuments Validate the signatures of one document or several (ETSI EN 319 102-1)
+	// (POST /v1/verify)
+	VerifyDocuments(ctx context.Context, request VerifyDocumentsRequestObject) (VerifyDocumentsResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -2238,6 +2390,39 @@ func (sh *strictHandler) CreateOrder(ctx *gin.Context, id TransactionID, params 
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CreateOrderResponseObject); ok {
 		if err := validResponse.VisitCreateOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyDocuments operation middleware
+func (sh *strictHandler) VerifyDocuments(ctx *gin.Context, params VerifyDocumentsParams) {
+	var request VerifyDocumentsRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request.MultipartReader(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyDocuments(ctx, request.(VerifyDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyDocumentsResponseObject); ok {
+		if err := validResponse.VisitVerifyDocumentsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

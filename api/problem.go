@@ -34,6 +34,7 @@ var statuses = map[fault.Class]int{
 // ownStatuses are codes that HTTP has a status of their own for.
 var ownStatuses = map[fault.Code]int{
 	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
+	fault.NotAcceptable:    http.StatusNotAcceptable,
 }
 
 func statusOf(code fault.Code) int {

@@ -45,6 +45,7 @@ type Dependencies struct {
 	Access   *access.Service
 	Dossier  Dossier
 	Gateway  Gateway
+	Verifier Verifier
 	Keys     func() []jose.JSONWebKey                   // public keys of receipts, retired ones included
 	Checks   map[string]func(ctx context.Context) error // what must answer for the service to be ready
 	Registry *prometheus.Registry                       // of the metrics shown and added to
@@ -81,7 +82,7 @@ type Server struct {
 
 // New makes a server; Run serves. Errors: config_invalid.
 func New(c Config, d Dependencies) (*Server, error) {
-	if c.Log == nil || c.Now == nil || d.Access == nil || d.Dossier == nil || d.Gateway == nil || d.Keys == nil || d.Registry == nil {
+	if c.Log == nil || c.Now == nil || d.Access == nil || d.Dossier == nil || d.Gateway == nil || d.Verifier == nil || d.Keys == nil || d.Registry == nil {
 		return nil, fault.New(fault.ConfigBad, "", "the API needs a log, a clock and every room it calls")
 	}
 	s := &Server{

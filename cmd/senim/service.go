@@ -421,6 +421,7 @@ func (s *service) makeAPI(ctx context.Context) error {
 		api.Config{Listener: s.listener, TLS: transport, Log: s.log, Now: s.now},
 		api.Dependencies{
 			Access: s.access, Dossier: s.dossier, Gateway: s.payments, Registry: metrics,
+			Verifier: documents{anchors: s.anchors, status: s.status, now: s.now},
 			Keys: func() []jose.JSONWebKey { return s.keys },
 			Checks: map[string]func(context.Context) error{
 				"database": s.pool.Ping,

@@ -32,6 +32,7 @@ type Scope string
 
 // The scopes.
 const (
+	SignaturesRead       Scope = "signatures.read"
 	TransactionsRead     Scope = "transactions.read"
 	TransactionsWrite    Scope = "transactions.write"
 	DocumentsWrite       Scope = "documents.write"

@@ -47,6 +47,8 @@ var rules = map[string]Rule{
 
 	"endSession": {Door: Callers, Roles: []Role{Trader}},
 
+	"verifyDocuments": {Door: Callers, Scope: SignaturesRead, Roles: Roles()},
+
 	"openTransaction": {Door: Callers, Scope: TransactionsWrite, Roles: []Role{SingleWindow, Trader}},
 	"getTransaction":  {Door: Callers, Scope: TransactionsRead, Roles: Roles()},
 	"submitDocument":  {Door: Callers, Scope: DocumentsWrite, Roles: []Role{SingleWindow, Trader}},

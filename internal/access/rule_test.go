@@ -62,9 +62,9 @@ func TestRuleOfGivesACopy(t *testing.T) {
 
 func TestScopesOf(t *testing.T) {
 	for role, want := range map[Role][]Scope{
-		Auditor:            {MetricsRead, TransactionsRead},
-		Trader:             {DocumentsWrite, OrdersWrite, TransactionsRead, TransactionsWrite},
-		TreasuryController: {ReconciliationsWrite, TransactionsRead},
+		Auditor:            {MetricsRead, SignaturesRead, TransactionsRead},
+		Trader:             {DocumentsWrite, OrdersWrite, SignaturesRead, TransactionsRead, TransactionsWrite},
+		TreasuryController: {ReconciliationsWrite, SignaturesRead, TransactionsRead},
 		"intruder":         nil,
 	} {
 		if got := ScopesOf(role); !slices.Equal(got, want) {

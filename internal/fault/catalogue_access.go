@@ -30,6 +30,7 @@ const (
 	RouteUnknown         Code = "route_unknown"
 	MethodNotAllowed     Code = "method_not_allowed"
 	MediaTypeUnsupported Code = "media_type_unsupported"
+	NotAcceptable        Code = "not_acceptable"
 	BodyInvalid          Code = "body_invalid"
 	BodyTruncated        Code = "body_truncated"
 	ParameterInvalid     Code = "parameter_invalid"
@@ -63,6 +64,7 @@ var accessEntries = []Entry{
 	{RouteUnknown, NotFound, "Мұндай мекенжай жоқ.", "Такого адреса нет.", "There is no such route."},
 	{MethodNotAllowed, BadInput, "Бұл мекенжайда мұндай әдіс жоқ.", "Этот адрес не принимает такой метод.", "The route does not take this method."},
 	{MediaTypeUnsupported, WrongType, "Мазмұн түрі қабылданбайды.", "Тип содержимого не принимается.", "The content type is not one the route takes."},
+	{NotAcceptable, BadInput, "Жауап сұралған пішімдердің ешқайсысында берілмейді.", "Ответ не может быть дан ни в одном из запрошенных форматов.", "The answer cannot be given in any of the formats asked for."},
 	{BodyInvalid, BadInput, "Сұраудың мазмұны сипаттамаға сай емес.", "Тело запроса не соответствует описанию.", "The request body does not match its description."},
 	{BodyTruncated, BadInput, "Сұраудың мазмұны толық келмеді.", "Тело запроса получено не полностью.", "The request body ended early."},
 	{ParameterInvalid, BadInput, "Сұраудың параметрі қате.", "Неверный параметр запроса.", "A parameter of the request is wrong."},
