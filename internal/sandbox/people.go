@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -66,11 +67,17 @@ func HolderOf(p Person) (nca.Holder, error) {
 
 // IssuePerson certifies the key of a person's token by its PKCS#10 request.
 func (s *Sandbox) IssuePerson(p Person, csr []byte) (*nca.Issued, error) {
+	return s.issuePerson(p, nca.Request{KeyStore: nca.Kaztoken, CSR: csr})
+}
+
+// issuePerson fills in who it is.
+func (s *Sandbox) issuePerson(p Person, r nca.Request) (*nca.Issued, error) {
 	row, known := people[p]
 	if !known {
 		return nil, fault.New(fault.BadArgument, "/person", "no such person")
 	}
-	issued, err := s.nca.Issue(nca.Request{Profile: row.profile, KeyStore: nca.Kaztoken, Holder: row.holder, CSR: csr})
+	r.Profile, r.Holder = row.profile, row.holder
+	issued, err := s.nca.Issue(r)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +85,28 @@ func (s *Sandbox) IssuePerson(p Person, csr []byte) (*nca.Issued, error) {
 		err = s.nca.Revoke(issued.Serial, nca.ReasonAffiliation)
 	}
 	return issued, err
+}
+
+// GOSTIdentity makes a software key of GOST for a person, with its certificate:
+// PEM with the key (PKCS#8), the certificate and its chain, as a key file has them.
+func (s *Sandbox) GOSTIdentity(p Person) ([]byte, error) {
+	key, err := nca.GenerateGOSTKey()
+	if err != nil {
+		return nil, fmt.Errorf("make a key of GOST: %w", err)
+	}
+	pkcs8, err := key.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	issued, err := s.issuePerson(p, nca.Request{KeyStore: nca.PKCS12, PublicKey: key.Public()})
+	if err != nil {
+		return nil, err
+	}
+	out := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	for _, der := range append([][]byte{issued.Certificate}, issued.Chain...) {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	return out, nil
 }
 
 // pathPeople is where a key is certified for one of the people, by name.
@@ -88,13 +117,20 @@ const requestBytesMax = 16 << 10
 
 // certifying takes PKCS#10 requests (DER or PEM) at POST /control/people/NAME and
 // answers with the certificate as PEM: a trader's way to a signature that the
-// service accepts, without the demo. Everything else goes to the NCA.
+// service accepts, without the demo. POST /control/people/NAME/gost wants nothing
+// and answers with a new software key of GOST and its certificate. Everything
+// else goes to the NCA.
 func (s *Sandbox) certifying(others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Not a ServeMux, which would clean the paths of OCSP's GET requests.
 		name, ours := strings.CutPrefix(r.URL.Path, pathPeople)
 		if !ours || r.Method != http.MethodPost {
 			others.ServeHTTP(w, r)
+			return
+		}
+		if person, wantsKey := strings.CutSuffix(name, "/gost"); wantsKey {
+			identity, err := s.GOSTIdentity(Person(person))
+			answerPEM(w, identity, err)
 			return
 		}
 		csr, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestBytesMax))
@@ -106,17 +142,25 @@ func (s *Sandbox) certifying(others http.Handler) http.Handler {
 			csr = block.Bytes
 		}
 		issued, err := s.IssuePerson(Person(name), csr)
-		if err != nil {
-			status := http.StatusInternalServerError
-			if fault.CodeOf(err).Class() == fault.BadInput {
-				status = http.StatusBadRequest
-			}
-			http.Error(w, err.Error(), status)
-			return
+		var text []byte
+		if err == nil {
+			text = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Certificate})
 		}
-		w.Header().Set("Content-Type", "application/x-pem-file")
-		_ = pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: issued.Certificate}) // whoever left gets no answer
+		answerPEM(w, text, err)
 	})
+}
+
+func answerPEM(w http.ResponseWriter, text []byte, err error) {
+	if err != nil {
+		status := http.StatusInternalServerError
+		if fault.CodeOf(err).Class() == fault.BadInput {
+			status = http.StatusBadRequest
+		}
+		http.Error(w, err.Error(), status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	_, _ = w.Write(text) // whoever left gets no answer
 }
 
 // IssueSingleWindow certifies the key with which the service signs its messages

@@ -374,13 +374,16 @@ func (s *Sandbox) Connect(callbackURL string) error {
 	return nil
 }
 
-// WriteAnchors writes the CA certificates to a folder, as PEM: the root is the
-// trust anchor of everything here.
+// WriteAnchors writes the CA certificates to a folder, as PEM: the two roots, of
+// RSA and of GOST, are the trust anchors of everything here.
 func (s *Sandbox) WriteAnchors(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the anchors' folder: %w", err)
 	}
-	for name, der := range map[string][]byte{"root_rsa.pem": s.nca.Root(), "nca_rsa.pem": s.nca.Issuing()} {
+	for name, der := range map[string][]byte{
+		"root_rsa.pem": s.nca.Root(), "nca_rsa.pem": s.nca.Issuing(),
+		"root_gost.pem": s.nca.RootGOST(), "nca_gost.pem": s.nca.IssuingGOST(),
+	} {
 		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			return fmt.Errorf("write an anchor: %w", err)

@@ -22,8 +22,8 @@ import (
 const Organization = "Senim Sandbox NCA"
 
 const (
-	rootCommonName    = "НЕГІЗГІ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (RSA) SANDBOX"
-	issuingCommonName = "ҰЛТТЫҚ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (RSA) SANDBOX"
+	rootCommonName    = "НЕГІЗГІ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (%s) SANDBOX"
+	issuingCommonName = "ҰЛТТЫҚ КУӘЛАНДЫРУШЫ ОРТАЛЫҚ (%s) SANDBOX"
 
 	authorityYears = 20
 	// backdate: a certificate is valid a little before it is issued, so that a
@@ -41,7 +41,7 @@ type Config struct {
 	// BaseURL is where Handler will be reached; it stands in every certificate,
 	// so it must stay the same as long as Dir does.
 	BaseURL string
-	// Bits of the two CA keys: 4096 as NUC RK has them, or 2048 for quick tests.
+	// Bits of the CA keys of RSA: 4096 as NUC RK has them, or 2048 for quick tests.
 	// Used when the Authority is first made.
 	Bits int
 	// Now is the clock of certificates, answers and timestamps.
@@ -58,7 +58,8 @@ type Authority struct {
 	base   string
 	file   string
 
-	root, issuing, responder, stamper keyPair
+	rsa, gost branch
+	stamper   keyPair // of RSA
 
 	faults  faultBoard
 	servers [timeServers]*TimeServer
@@ -66,12 +67,6 @@ type Authority struct {
 	mu       sync.Mutex
 	register register
 	crls     map[string]*crl
-}
-
-// keyPair is a software key and its certificate.
-type keyPair struct {
-	key         *rsa.PrivateKey
-	certificate *x509.Certificate
 }
 
 // Open loads the Authority kept in the folder, or founds a new one.
@@ -86,6 +81,8 @@ func Open(c Config) (*Authority, error) {
 		base:   strings.TrimSuffix(c.BaseURL, "/"),
 		file:   filepath.Join(c.Dir, stateFile),
 		crls:   make(map[string]*crl),
+		rsa:    branch{name: "rsa"},
+		gost:   branch{name: "gost"},
 	}
 	if a.newKey == nil {
 		a.newKey = func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
@@ -102,37 +99,51 @@ func Open(c Config) (*Authority, error) {
 			return nil, err
 		}
 	}
+	// A register from before there was GOST here gets its authorities now.
+	if a.gost.root.key == nil {
+		if err := a.foundBranch(&a.gost, 0); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.renewServices(); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-// establish makes the root and the issuing CA.
+// establish begins a register with the root and the issuing CA of RSA.
 func (a *Authority) establish(bits int) error {
 	if bits < keyBitsMin || bits > keyBitsMax {
 		return fault.New(fault.BadArgument, "", "nca: CA keys have %d to %d bits", keyBitsMin, keyBitsMax)
 	}
 	a.register = register{Format: stateFormat, BaseURL: a.base, Certificates: map[string]*record{}, Systems: map[string]*systemRecord{}}
-	var err error
-	if a.root, err = a.authorityCertificate(bits, nil, rootCommonName); err != nil {
+	return a.foundBranch(&a.rsa, bits)
+}
+
+// foundBranch makes the root and the issuing CA of a branch.
+func (a *Authority) foundBranch(b *branch, bits int) error {
+	rootName, issuingName := b.commonNames()
+	root, err := a.authorityCertificate(b, bits, nil, rootName)
+	if err != nil {
 		return err
 	}
-	if a.issuing, err = a.authorityCertificate(bits, &a.root, issuingCommonName); err != nil {
+	issuing, err := a.authorityCertificate(b, bits, &root, issuingName)
+	if err != nil {
 		return err
 	}
+	b.root, b.issuing = root, issuing
 	return a.save()
 }
 
 // authorityCertificate makes a CA key and certificate: a root when issuer is nil.
 // The layout is that of root_rsa_2020 and nca_rsa_2022.
-func (a *Authority) authorityCertificate(bits int, issuer *keyPair, commonName string) (keyPair, error) {
-	key, err := a.newKey(bits)
+func (a *Authority) authorityCertificate(b *branch, bits int, issuer *keyPair, commonName string) (keyPair, error) {
+	key, err := a.generateKey(b, bits)
 	if err != nil {
 		return keyPair{}, fmt.Errorf("generate a CA key: %w", err)
 	}
 	names := []attribute{{oidCommonName, commonName}, {oidOrganization, Organization}, {oidCountry, "KZ"}}
-	template, err := a.template(&key.PublicKey, names, authorityYears)
+	template, err := a.template(b, key.Public(), names, authorityYears)
 	if err != nil {
 		return keyPair{}, err
 	}
@@ -146,29 +157,22 @@ func (a *Authority) authorityCertificate(bits int, issuer *keyPair, commonName s
 		template.NotAfter = issuer.certificate.NotAfter
 		template.AuthorityKeyId = issuer.certificate.SubjectKeyId
 		template.MaxPathLen, template.MaxPathLenZero = 0, true
-		template.CRLDistributionPoints = []string{a.base + pathRootCRL}
-		template.IssuingCertificateURL = []string{a.base + pathRootCertificate}
+		template.CRLDistributionPoints = []string{a.base + b.pathRootCRL()}
+		template.IssuingCertificateURL = []string{a.base + b.pathRootCertificate()}
 	}
 	policies, err := a.policiesExtension(policy)
 	if err != nil {
 		return keyPair{}, err
 	}
 	template.ExtraExtensions = append(template.ExtraExtensions, policies)
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		return keyPair{}, fmt.Errorf("make a CA certificate: %w", err)
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return keyPair{}, fmt.Errorf("read our CA certificate: %w", err)
-	}
-	return keyPair{key, certificate}, nil
+	certificate, err := certify(template, parent, key.Public(), signer)
+	return keyPair{key, certificate}, err
 }
 
 // template is what all certificates share: the serial number is the subject key
 // identifier with its top bit cleared, so that it is positive and has at most 20
 // bytes (RFC 5280 §4.1.2.2).
-func (a *Authority) template(public crypto.PublicKey, names []attribute, years int) (*x509.Certificate, error) {
+func (a *Authority) template(b *branch, public crypto.PublicKey, names []attribute, years int) (*x509.Certificate, error) {
 	identifier, err := keyIdentifier(public)
 	if err != nil {
 		return nil, err
@@ -181,8 +185,8 @@ func (a *Authority) template(public crypto.PublicKey, names []attribute, years i
 	serial[0] &= 0x7f
 	now := a.now().UTC().Truncate(time.Second)
 	notAfter := now.AddDate(years, 0, 0)
-	if a.issuing.certificate != nil && notAfter.After(a.issuing.certificate.NotAfter) {
-		notAfter = a.issuing.certificate.NotAfter
+	if b.issuing.certificate != nil && notAfter.After(b.issuing.certificate.NotAfter) {
+		notAfter = b.issuing.certificate.NotAfter
 	}
 	return &x509.Certificate{
 		SerialNumber:       new(big.Int).SetBytes(serial),
@@ -196,9 +200,9 @@ func (a *Authority) template(public crypto.PublicKey, names []attribute, years i
 
 // keyIdentifier is method 1 of RFC 5280 §4.2.1.2: the SHA-1 of the key's bits.
 func keyIdentifier(public crypto.PublicKey) ([]byte, error) {
-	spki, err := x509.MarshalPKIXPublicKey(public)
+	spki, err := encodePublicKey(public)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.BadArgument, "", "encode the public key")
+		return nil, err
 	}
 	bits, err := subjectPublicKeyBits(spki)
 	if err != nil {
@@ -218,11 +222,17 @@ func subjectPublicKeyBits(spki []byte) ([]byte, error) {
 	return info.PublicKey.RightAlign(), nil
 }
 
-// Root is the root certificate in DER: the trust anchor.
-func (a *Authority) Root() []byte { return a.root.certificate.Raw }
+// Root is the root certificate of RSA in DER: a trust anchor.
+func (a *Authority) Root() []byte { return a.rsa.root.certificate.Raw }
 
-// Issuing is the issuing CA's certificate in DER.
-func (a *Authority) Issuing() []byte { return a.issuing.certificate.Raw }
+// Issuing is the issuing CA's certificate of RSA in DER.
+func (a *Authority) Issuing() []byte { return a.rsa.issuing.certificate.Raw }
+
+// RootGOST is the root certificate of GOST in DER: the other trust anchor.
+func (a *Authority) RootGOST() []byte { return a.gost.root.certificate.Raw }
+
+// IssuingGOST is the issuing CA's certificate of GOST in DER.
+func (a *Authority) IssuingGOST() []byte { return a.gost.issuing.certificate.Raw }
 
 // TimeServers are the three SNTP servers; their owner serves a socket each.
 func (a *Authority) TimeServers() []*TimeServer { return a.servers[:] }

@@ -7,19 +7,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
 )
 
-// Paths under the base URL. The file names follow NUC RK's.
+// Paths under the base URL; those of a branch are beside it.
 const (
-	pathOCSP            = "/ocsp/"
-	pathTSP             = "/tsp/"
-	pathCRL             = "/crl/nca_rsa.crl"
-	pathRootCRL         = "/crl/root_rsa.crl"
-	pathCertificate     = "/cert/nca_rsa.cer"
-	pathRootCertificate = "/cert/root_rsa.cer"
-	pathCPS             = "/cps"
+	pathOCSP = "/ocsp/"
+	pathTSP  = "/tsp/"
+	pathCPS  = "/cps"
 )
 
 const (
@@ -27,20 +24,41 @@ const (
 	requestBytesMax = 64 << 10
 )
 
-// URLs are the addresses of the services.
+// URLs are the addresses of the services. OCSP answers for both branches, each
+// with its own key.
 type URLs struct {
 	OCSP string `json:"ocsp"`
 	TSP  string `json:"tsp"`
-	CRL  string `json:"crl"`
-	Root string `json:"root"`
-	CA   string `json:"ca"`
+
+	CRL      string `json:"crl"`
+	DeltaCRL string `json:"delta_crl"`
+	Root     string `json:"root"`
+	CA       string `json:"ca"`
+
+	GOST BranchURLs `json:"gost"`
+}
+
+// BranchURLs are what a branch publishes.
+type BranchURLs struct {
+	CRL      string `json:"crl"`
+	DeltaCRL string `json:"delta_crl"`
+	Root     string `json:"root"`
+	CA       string `json:"ca"`
 }
 
 // URLs of this Authority.
 func (a *Authority) URLs() URLs {
+	rsa := a.published(&a.rsa)
 	return URLs{
-		OCSP: a.base + pathOCSP, TSP: a.base + pathTSP, CRL: a.base + pathCRL,
-		Root: a.base + pathRootCertificate, CA: a.base + pathCertificate,
+		OCSP: a.base + pathOCSP, TSP: a.base + pathTSP,
+		CRL: rsa.CRL, DeltaCRL: rsa.DeltaCRL, Root: rsa.Root, CA: rsa.CA, GOST: a.published(&a.gost),
+	}
+}
+
+func (a *Authority) published(b *branch) BranchURLs {
+	return BranchURLs{
+		CRL: a.base + b.pathCRL(), DeltaCRL: a.base + b.pathDelta(),
+		Root: a.base + b.pathRootCertificate(), CA: a.base + b.pathCertificate(),
 	}
 }
 
@@ -51,10 +69,15 @@ func (a *Authority) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathOCSP+"{$}", a.serveOCSP)
 	mux.HandleFunc("POST "+pathTSP+"{$}", a.serveTSP)
-	mux.HandleFunc("GET "+pathCRL, a.serveCRL(pathCRL))
-	mux.HandleFunc("GET "+pathRootCRL, a.serveCRL(pathRootCRL))
-	mux.HandleFunc("GET "+pathCertificate, serveBytes("application/pkix-cert", a.Issuing))
-	mux.HandleFunc("GET "+pathRootCertificate, serveBytes("application/pkix-cert", a.Root))
+	for _, b := range a.branches() {
+		for path, make := range map[string]func(*branch, time.Time) ([]byte, error){
+			b.pathCRL(): a.makeCRL, b.pathDelta(): a.makeDelta, b.pathRootCRL(): a.makeRootCRL,
+		} {
+			mux.HandleFunc("GET "+path, a.serveCRL(list{b, path, make}))
+		}
+		mux.HandleFunc("GET "+b.pathCertificate(), serveBytes("application/pkix-cert", func() []byte { return b.issuing.certificate.Raw }))
+		mux.HandleFunc("GET "+b.pathRootCertificate(), serveBytes("application/pkix-cert", func() []byte { return b.root.certificate.Raw }))
+	}
 	mux.HandleFunc("GET "+pathCPS, serveBytes("text/plain; charset=utf-8", func() []byte {
 		return []byte(Organization + " certifies nothing: it is a stand-in for tests.\n")
 	}))
@@ -143,13 +166,13 @@ func (a *Authority) serveTSP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *Authority) serveCRL(path string) http.HandlerFunc {
+func (a *Authority) serveCRL(l list) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f := a.Faults().CRL
 		if !reachable(w, r, f) {
 			return
 		}
-		der, err := a.currentCRL(path, f)
+		der, err := a.currentCRL(l, f)
 		if err != nil {
 			http.Error(w, "the CRL cannot be made", http.StatusInternalServerError)
 			return

@@ -2,9 +2,6 @@ package nca
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -45,26 +42,27 @@ type Issued struct {
 func (a *Authority) Issue(r Request) (*Issued, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	certificate, err := a.issue(r)
+	public, err := r.publicKey()
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := a.issue(r, public)
 	if err != nil {
 		return nil, err
 	}
 	if err := a.save(); err != nil {
 		return nil, err
 	}
-	return &Issued{Serial: serialHex(certificate.SerialNumber), Certificate: certificate.Raw, Chain: a.chain()}, nil
+	return &Issued{Serial: serialHex(certificate.SerialNumber), Certificate: certificate.Raw, Chain: a.branchOf(public).chain()}, nil
 }
 
-func (a *Authority) chain() [][]byte { return [][]byte{a.Issuing(), a.Root()} }
+func (b *branch) chain() [][]byte { return [][]byte{b.issuing.certificate.Raw, b.root.certificate.Raw} }
 
 func serialHex(n *big.Int) string { return fmt.Sprintf("%x", n) }
 
-// issue requires a.mu.
-func (a *Authority) issue(r Request) (*x509.Certificate, error) {
-	public, err := r.publicKey()
-	if err != nil {
-		return nil, err
-	}
+// issue certifies the key; it requires a.mu.
+func (a *Authority) issue(r Request, public crypto.PublicKey) (*x509.Certificate, error) {
+	b := a.branchOf(public)
 	if r.KeyStore == "" {
 		r.KeyStore = PKCS12
 	}
@@ -72,7 +70,7 @@ func (a *Authority) issue(r Request) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	template, err := a.template(public, names, profiles[r.Profile].years)
+	template, err := a.template(b, public, names, profiles[r.Profile].years)
 	if err != nil {
 		return nil, err
 	}
@@ -80,49 +78,30 @@ func (a *Authority) issue(r Request) (*x509.Certificate, error) {
 	if a.register.Certificates[serialHex(template.SerialNumber)] != nil {
 		return nil, fault.New(fault.BadArgument, "/public_key", "this key has a certificate already")
 	}
-	template.AuthorityKeyId = a.issuing.certificate.SubjectKeyId
-	if err := a.extensions(template, r); err != nil {
+	template.AuthorityKeyId = b.issuing.certificate.SubjectKeyId
+	if err := a.extensions(b, template, r); err != nil {
 		return nil, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.issuing.certificate, public, a.issuing.key)
+	certificate, err := certify(template, b.issuing.certificate, public, b.issuing.key)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.BadArgument, "", "make the certificate")
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("read our certificate: %w", err)
+		return nil, err
 	}
 	a.register.Certificates[serialHex(certificate.SerialNumber)] = &record{
-		Profile: r.Profile, Certificate: base64.StdEncoding.EncodeToString(der), Status: Good,
+		Profile: r.Profile, Branch: b.name, Certificate: base64.StdEncoding.EncodeToString(certificate.Raw), Status: Good,
 	}
 	return certificate, nil
 }
 
-func (r Request) publicKey() (crypto.PublicKey, error) {
-	public := r.PublicKey
-	if r.CSR != nil {
-		request, err := x509.ParseCertificateRequest(r.CSR)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Unreadable, "/csr", "parse the request")
-		}
-		if err := request.CheckSignature(); err != nil {
-			return nil, fault.Wrap(err, fault.BadArgument, "/csr", "the request does not prove that its sender has the key")
-		}
-		public = request.PublicKey
-	}
+func (r Request) publicKey() (public crypto.PublicKey, err error) {
 	if (r.CSR != nil) == (r.PublicKey != nil) {
 		return nil, fault.New(fault.BadArgument, "", "one of a public key and a request is needed")
 	}
-	switch public := public.(type) {
-	case *rsa.PublicKey:
-		if public.N.BitLen() < keyBitsMin || public.N.BitLen() > keyBitsMax {
-			return nil, fault.New(fault.BadArgument, "/public_key", "an RSA key of %d bits", public.N.BitLen())
+	if public = r.PublicKey; r.CSR != nil {
+		if public, err = requestedKey(r.CSR); err != nil {
+			return nil, err
 		}
-	case *ecdsa.PublicKey:
-	default:
-		return nil, fault.New(fault.BadArgument, "/public_key", "neither RSA nor ECDSA")
 	}
-	return public, nil
+	return public, checkKey(public)
 }
 
 // Certificate returns the DER of an issued certificate.
@@ -192,7 +171,9 @@ func (a *Authority) change(serial string, to Status, reason int) error {
 		return fault.New(fault.BadArgument, "/serial", "a %s certificate does not become %s", row.Status, to)
 	}
 	row.Status, row.Reason, row.Since = to, reason, a.now().UTC().Truncate(time.Second)
-	delete(a.crls, pathCRL) // the next one shows it
+	b := a.named(row.Branch) // its next lists show it
+	delete(a.crls, b.pathCRL())
+	delete(a.crls, b.pathDelta())
 	return a.save()
 }
 
@@ -218,49 +199,57 @@ func (a *Authority) System(p Profile, h Holder) (*System, error) {
 		return nil, err
 	}
 	if pair.key == nil || a.now().After(pair.certificate.NotAfter) {
-		if pair, err = a.generate(Request{Profile: p, Holder: h}); err != nil {
+		if pair, err = a.generate(&a.rsa, Request{Profile: p, Holder: h}); err != nil {
 			return nil, err
 		}
 		if err := a.keep(name, pair); err != nil {
 			return nil, err
 		}
 	}
-	return &System{Key: pair.key, Certificate: pair.certificate.Raw, Chain: a.chain()}, nil
+	return &System{Key: pair.key, Certificate: pair.certificate.Raw, Chain: a.rsa.chain()}, nil
 }
 
 // generate makes a software key and its certificate; it requires a.mu.
-func (a *Authority) generate(r Request) (keyPair, error) {
-	key, err := a.newKey(userKeyBits)
+func (a *Authority) generate(b *branch, r Request) (keyPair, error) {
+	key, err := a.generateKey(b, userKeyBits)
 	if err != nil {
 		return keyPair{}, fmt.Errorf("generate a key: %w", err)
 	}
-	r.PublicKey = &key.PublicKey
-	certificate, err := a.issue(r)
+	certificate, err := a.issue(r, key.Public())
 	if err != nil {
 		return keyPair{}, err
 	}
 	return keyPair{key, certificate}, nil
 }
 
-// renewServices sees to it that the OCSP responder and the TSP have a key and a
+// renewServices sees to it that the OCSP responders and the TSP have a key and a
 // certificate that lasts.
 func (a *Authority) renewServices() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for profile, into := range map[Profile]*keyPair{OCSPResponder: &a.responder, TimeStamping: &a.stamper} {
-		pair, err := a.kept(string(profile))
+	for _, service := range []struct {
+		name    string
+		branch  *branch
+		profile Profile
+		into    *keyPair
+	}{
+		{string(OCSPResponder), &a.rsa, OCSPResponder, &a.rsa.responder},
+		{string(OCSPResponder) + "-gost", &a.gost, OCSPResponder, &a.gost.responder},
+		{string(TimeStamping), &a.rsa, TimeStamping, &a.stamper},
+	} {
+		pair, err := a.kept(service.name)
 		if err != nil {
 			return err
 		}
 		if pair.key == nil || a.now().Add(servicesRenewBefore).After(pair.certificate.NotAfter) {
-			if pair, err = a.generate(Request{Profile: profile}); err != nil {
+			if pair, err = a.generate(service.branch, Request{Profile: service.profile}); err != nil {
 				return err
 			}
-			if err := a.keep(string(profile), pair); err != nil {
+			if err := a.keep(service.name, pair); err != nil {
 				return err
 			}
 		}
-		*into = pair
+		*service.into = pair
 	}
 	return nil
 }

@@ -2,9 +2,6 @@ package nca
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -76,8 +73,6 @@ var (
 	oidBasicResponse   = oid{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
 	oidNonce           = oid{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
 	oidExtendedRevoked = oid{1, 3, 6, 1, 5, 5, 7, 48, 1, 9}
-	oidSHA256WithRSA   = oid{1, 2, 840, 113549, 1, 1, 11}
-	asn1Null           = asn1.RawValue{Tag: asn1.TagNull}
 )
 
 // OCSPResponseStatus (RFC 6960 §4.2.1).
@@ -120,7 +115,11 @@ func (a *Authority) respondOCSP(request []byte, f Fault) []byte {
 	if f == Stale {
 		now = now.Add(-staleAge)
 	}
-	signer := a.responder
+	b := a.asked(parsed.TBS.Requests[0].ID)
+	if b == nil {
+		return ocspError(ocspUnauthorized)
+	}
+	signer := b.responder
 	if f == WrongResponder {
 		signer = a.stamper // certified by the same CA, without the OCSPSigning purpose
 	}
@@ -130,10 +129,10 @@ func (a *Authority) respondOCSP(request []byte, f Fault) []byte {
 		Extensions: []pkix.Extension{{Id: oidExtendedRevoked, Value: []byte{asn1.TagNull, 0}}},
 	}
 	for _, r := range parsed.TBS.Requests {
-		if !a.isIssuer(r.ID) {
+		if a.asked(r.ID) != b {
 			return ocspError(ocspUnauthorized)
 		}
-		data.Responses = append(data.Responses, a.status(r.ID, now))
+		data.Responses = append(data.Responses, a.status(b, r.ID, now))
 	}
 	if f == WrongCertificate {
 		data.Responses[0].ID.Serial = new(big.Int).Add(data.Responses[0].ID.Serial, big.NewInt(1))
@@ -150,33 +149,35 @@ func (a *Authority) respondOCSP(request []byte, f Fault) []byte {
 	return signOCSP(data, signer, f)
 }
 
-// isIssuer says whether the CertID is about certificates of the issuing CA.
-func (a *Authority) isIssuer(id certID) bool {
+// asked is the branch whose issuing CA the CertID names; nil if none.
+func (a *Authority) asked(id certID) *branch {
 	make, known := certIDHashes[id.Hash.Algorithm.String()]
 	if !known {
-		return false
-	}
-	key, err := subjectPublicKeyBits(a.issuing.certificate.RawSubjectPublicKeyInfo)
-	if err != nil {
-		return false
+		return nil
 	}
 	sum := func(b []byte) []byte {
 		h := make()
 		h.Write(b)
 		return h.Sum(nil)
 	}
-	return bytes.Equal(id.NameHash, sum(a.issuing.certificate.RawSubject)) && bytes.Equal(id.KeyHash, sum(key))
+	for _, b := range a.branches() {
+		key, err := subjectPublicKeyBits(b.issuing.certificate.RawSubjectPublicKeyInfo)
+		if err == nil && bytes.Equal(id.NameHash, sum(b.issuing.certificate.RawSubject)) && bytes.Equal(id.KeyHash, sum(key)) {
+			return b
+		}
+	}
+	return nil
 }
 
 // status is the answer about one certificate. As NUC RK does: no nextUpdate, and
 // a serial that was never issued is revoked since 1970 with certificateHold
 // (RFC 6960 §2.2, extended revoked definition).
-func (a *Authority) status(id certID, now time.Time) singleResponse {
+func (a *Authority) status(b *branch, id certID, now time.Time) singleResponse {
 	response := singleResponse{ID: id, ThisUpdate: now}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch row := a.register.Certificates[serialHex(id.Serial)]; {
-	case row == nil:
+	case row == nil || a.named(row.Branch) != b:
 		response.Revoked = revokedInfo{Time: time.Unix(0, 0).UTC(), Reason: reasonHold}
 	case row.Status == Good:
 		response.Good = true
@@ -191,8 +192,7 @@ func signOCSP(data responseData, signer keyPair, f Fault) []byte {
 	if err != nil {
 		return ocspError(ocspInternalError)
 	}
-	digest := sha256.Sum256(tbs)
-	signature, err := rsa.SignPKCS1v15(rand.Reader, signer.key, crypto.SHA256, digest[:])
+	signature, algorithm, err := sign(signer.key, tbs)
 	if err != nil {
 		return ocspError(ocspInternalError)
 	}
@@ -201,7 +201,7 @@ func signOCSP(data responseData, signer keyPair, f Fault) []byte {
 	}
 	basic, err := asn1.Marshal(basicResponse{
 		Data:         asn1.RawValue{FullBytes: tbs},
-		Algorithm:    pkix.AlgorithmIdentifier{Algorithm: oidSHA256WithRSA, Parameters: asn1Null},
+		Algorithm:    algorithm,
 		Signature:    asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)},
 		Certificates: []asn1.RawValue{{FullBytes: signer.certificate.Raw}},
 	})

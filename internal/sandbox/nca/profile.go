@@ -46,6 +46,7 @@ var (
 	oidEKUTimestamping = oid{1, 3, 6, 1, 5, 5, 7, 3, 8}
 	oidEKUOCSP         = oid{1, 3, 6, 1, 5, 5, 7, 3, 9}
 	oidExtPolicies     = oid{2, 5, 29, 32}
+	oidFreshestCRL     = oid{2, 5, 29, 46}
 	oidCPS             = oid{1, 3, 6, 1, 5, 5, 7, 2, 1}
 )
 
@@ -185,7 +186,7 @@ func encodeName(names []attribute) ([]byte, error) {
 }
 
 // extensions fills in what the profile says about use.
-func (a *Authority) extensions(t *x509.Certificate, r Request) error {
+func (a *Authority) extensions(b *branch, t *x509.Certificate, r Request) error {
 	row := profiles[r.Profile]
 	policies := []oid{oidPolicy}
 	critical := false
@@ -197,12 +198,17 @@ func (a *Authority) extensions(t *x509.Certificate, r Request) error {
 	case r.Profile == OCSPResponder:
 		t.KeyUsage, purposes = x509.KeyUsageDigitalSignature, []oid{oidEKUOCSP}
 		t.ExtraExtensions = append(t.ExtraExtensions, pkix.Extension{Id: oidOCSPNoCheck, Value: []byte{asn1.TagNull, 0}})
+	case b == &a.gost && r.Usage == Authentication:
+		return fault.New(fault.BadArgument, "/usage", "NUC RK issues one certificate of GOST for signing and for keys, none for authentication")
 	case r.Usage == Authentication:
 		t.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
 		purposes = append([]oid{oidEKUClient}, row.roles...)
 		policies = append(policies, subPolicy(row.legal, 2, 4))
 	default:
 		t.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
+		if b == &a.gost {
+			t.KeyUsage |= x509.KeyUsageKeyAgreement
+		}
 		purposes = row.roles
 		if row.form == personForm {
 			purposes = append([]oid{oidEKUEmail}, row.roles...)
@@ -225,12 +231,29 @@ func (a *Authority) extensions(t *x509.Certificate, r Request) error {
 		return err
 	}
 	t.ExtraExtensions = append(t.ExtraExtensions, extension)
-	t.CRLDistributionPoints = []string{a.base + pathCRL}
-	t.IssuingCertificateURL = []string{a.base + pathCertificate}
+	t.CRLDistributionPoints = []string{a.base + b.pathCRL()}
+	t.IssuingCertificateURL = []string{a.base + b.pathCertificate()}
+	if err := appendExtension(t, oidFreshestCRL, false, []distributionPoint{pointAt(a.base + b.pathDelta())}); err != nil {
+		return err
+	}
 	if r.Profile != OCSPResponder {
 		t.OCSPServer = []string{a.base + pathOCSP}
 	}
 	return nil
+}
+
+// distributionPoint is RFC 5280 §4.2.1.13 as far as it is used here, which
+// freshestCRL (§4.2.1.15) has too; crypto/x509 writes no freshestCRL.
+type distributionPoint struct {
+	Name struct {
+		Full []asn1.RawValue `asn1:"tag:0"`
+	} `asn1:"tag:0"`
+}
+
+func pointAt(url string) distributionPoint {
+	var p distributionPoint
+	p.Name.Full = []asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(url)}}
+	return p
 }
 
 func subPolicy(legal bool, ifLegal, otherwise int) oid {

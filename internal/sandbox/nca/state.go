@@ -1,6 +1,7 @@
 package nca
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/sandbox/state"
+	"github.com/senim-kz/senim/pki/gost"
 )
 
 const (
@@ -32,15 +34,19 @@ type register struct {
 	BaseURL      string                   `json:"base_url"`
 	Root         *systemRecord            `json:"root"`
 	Issuing      *systemRecord            `json:"issuing"`
+	RootGOST     *systemRecord            `json:"root_gost,omitempty"` // as of the first start with GOST
+	IssuingGOST  *systemRecord            `json:"issuing_gost,omitempty"`
 	Systems      map[string]*systemRecord `json:"systems"` // and services, by name
 	Certificates map[string]*record       `json:"certificates"`
 	CRLNumber    int64                    `json:"crl_number"`
+	Bases        map[string]*base         `json:"bases,omitempty"` // of delta CRLs, by branch
 }
 
 // record is one issued certificate, under its serial in hexadecimal.
 type record struct {
 	Profile     Profile   `json:"profile"`
-	Certificate string    `json:"certificate"` // base64 of DER
+	Branch      string    `json:"branch,omitempty"` // "gost"; else RSA
+	Certificate string    `json:"certificate"`      // base64 of DER
 	Status      Status    `json:"status"`
 	Since       time.Time `json:"since,omitzero"`
 	Reason      int       `json:"reason,omitempty"`
@@ -64,11 +70,18 @@ func (a *Authority) load() (found bool, err error) {
 	if r.BaseURL != a.base {
 		return false, fault.New(fault.BadArgument, "", "the certificates in %s point to %s, not to %s", a.file, r.BaseURL, a.base)
 	}
-	if a.root, err = r.Root.pair(); err != nil {
-		return false, err
+	for _, row := range []struct {
+		from *systemRecord
+		into *keyPair
+	}{
+		{r.Root, &a.rsa.root}, {r.Issuing, &a.rsa.issuing},
+		{r.RootGOST, &a.gost.root}, {r.IssuingGOST, &a.gost.issuing},
+	} {
+		if *row.into, err = row.from.pair(); err != nil {
+			return false, err
+		}
 	}
-	a.issuing, err = r.Issuing.pair()
-	return true, err
+	return true, nil
 }
 
 func (s *systemRecord) pair() (keyPair, error) {
@@ -79,13 +92,9 @@ func (s *systemRecord) pair() (keyPair, error) {
 	if err != nil {
 		return keyPair{}, fault.New(fault.Unreadable, "", "a key in the sandbox's register is not base64")
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	key, err := parsePrivateKey(pkcs8)
 	if err != nil {
-		return keyPair{}, fault.New(fault.Unreadable, "", "a key in the sandbox's register is damaged")
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return keyPair{}, fault.New(fault.Unreadable, "", "a key in the sandbox's register is not RSA")
+		return keyPair{}, fault.New(fault.Unreadable, "", "a key in the sandbox's register is neither RSA nor GOST, or damaged")
 	}
 	der, err := base64.StdEncoding.DecodeString(s.Certificate)
 	if err != nil {
@@ -98,8 +107,30 @@ func (s *systemRecord) pair() (keyPair, error) {
 	return keyPair{key, certificate}, nil
 }
 
+func parsePrivateKey(pkcs8 []byte) (crypto.Signer, error) {
+	if key, err := gost.ParsePrivateKey(pkcs8); err == nil {
+		return key, nil
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fault.New(fault.Unreadable, "", "a key of type %T", parsed)
+	}
+	return key, nil
+}
+
+func marshalPrivateKey(key crypto.Signer) ([]byte, error) {
+	if key, ok := key.(*gost.PrivateKey); ok {
+		return key.Marshal()
+	}
+	return x509.MarshalPKCS8PrivateKey(key)
+}
+
 func (p keyPair) record() (*systemRecord, error) {
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(p.key)
+	pkcs8, err := marshalPrivateKey(p.key)
 	if err != nil {
 		return nil, fmt.Errorf("encode a sandbox key: %w", err)
 	}
@@ -124,12 +155,18 @@ func (a *Authority) keep(name string, pair keyPair) error {
 
 // save writes the register; it requires a.mu, or that nobody else has a yet.
 func (a *Authority) save() error {
-	var err error
-	if a.register.Root == nil {
-		if a.register.Root, err = a.root.record(); err != nil {
-			return err
+	for _, row := range []struct {
+		from keyPair
+		into **systemRecord
+	}{
+		{a.rsa.root, &a.register.Root}, {a.rsa.issuing, &a.register.Issuing},
+		{a.gost.root, &a.register.RootGOST}, {a.gost.issuing, &a.register.IssuingGOST},
+	} {
+		if *row.into != nil || row.from.key == nil {
+			continue
 		}
-		if a.register.Issuing, err = a.issuing.record(); err != nil {
+		var err error
+		if *row.into, err = row.from.record(); err != nil {
 			return err
 		}
 	}
