@@ -17,6 +17,7 @@ import (
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/pkcs12"
+	"github.com/senim-kz/senim/pki/trust"
 )
 
 // Limits on what is shown.
@@ -54,6 +55,8 @@ type shownFile struct {
 	File         string             `json:"file"`
 	Format       string             `json:"format"` // pem, der, pkcs7 or pkcs12
 	Certificates []shownCertificate `json:"certificates"`
+
+	names *trust.Store
 }
 
 // shownCertificate is one certificate. Names are the standard's; absent things
@@ -114,6 +117,9 @@ func (p *program) certShow(f certShowFlags, path string) error {
 		return &exitError{exitBadInput, err}
 	}
 	shown := shownFile{File: filepath.Base(path), Certificates: []shownCertificate{}}
+	if shown.names, err = p.anchors(nil); err != nil { // roles go without the names that it would give
+		p.complain(err)
+	}
 	if pkcs12.Recognise(data) {
 		err = shown.readPKCS12(data, f.passwordFile)
 	} else {
@@ -152,7 +158,7 @@ func (s *shownFile) readBundle(data []byte) error {
 		s.Format = "pkcs7"
 	}
 	for _, c := range certificates {
-		s.Certificates = append(s.Certificates, show(c))
+		s.Certificates = append(s.Certificates, show(c, s.names))
 	}
 	return nil
 }
@@ -180,7 +186,7 @@ func (s *shownFile) readPKCS12(data []byte, passwordFile string) error {
 		return fault.New(fault.CertificateUnreadable, "", "no certificate in the key file")
 	}
 	for _, c := range contents.Certificates {
-		one := show(c)
+		one := show(c, s.names)
 		for _, key := range contents.Keys {
 			one.PrivateKey = one.PrivateKey || contents.CertificateOf(key) == c
 		}
@@ -189,8 +195,10 @@ func (s *shownFile) readPKCS12(data []byte, passwordFile string) error {
 	return nil
 }
 
-func show(c *cert.Certificate) shownCertificate {
-	h := c.Holder()
+// show reads a certificate; names are the store's whose authorities name roles
+// and policies of their own.
+func show(c *cert.Certificate, names *trust.Store) shownCertificate {
+	h := names.Holder(c)
 	fingerprint := c.Fingerprint()
 	s := shownCertificate{
 		Holder: shownHolder{
@@ -212,7 +220,7 @@ func show(c *cert.Certificate) shownCertificate {
 		s.Roles = append(s.Roles, named{r.OID.String(), r.Name})
 	}
 	for _, oid := range h.Policies {
-		s.Policies = append(s.Policies, named{oid.String(), cert.PolicyName(oid)})
+		s.Policies = append(s.Policies, named{oid.String(), names.PolicyName(oid)})
 	}
 	for _, oid := range c.ExtKeyUsage {
 		s.ExtendedKeyUsage = append(s.ExtendedKeyUsage, oid.String())

@@ -14,6 +14,7 @@ const (
 	PublicKeyInvalid           Code = "public_key_invalid"
 
 	AnchorProfilesMixed         Code = "anchor_profiles_mixed"
+	AnchorRestricted            Code = "anchor_restricted"
 	TrustNotPinned              Code = "trust_not_pinned"
 	ChainNotFound               Code = "chain_not_found"
 	ChainBroken                 Code = "chain_broken"
@@ -69,6 +70,7 @@ var pkiEntries = []Entry{
 	{PublicKeyInvalid, BadInput, "Ашық кілт қате.", "Неверный открытый ключ.", "The public key is invalid."},
 
 	{AnchorProfilesMixed, Refused, "Әртүрлі ортаның сенім сертификаттары араласқан.", "Смешаны доверенные сертификаты разных сред.", "Trust anchors of different environments are mixed."},
+	{AnchorRestricted, Refused, "Сенім сертификатына бұл мақсатта немесе бұл уақытта сенім жоқ.", "Доверенному сертификату не доверяют для этой цели или на это время.", "The trust anchor is not trusted for this purpose or at this time."},
 	{TrustNotPinned, Refused, "Бағдарлама бұл сертификатты танымайды.", "Программа не узнаёт этот сертификат.", "The program does not recognise this certificate."},
 	{ChainNotFound, Refused, "Сенімді сертификатқа дейінгі тізбек табылмады.", "Цепочка до доверенного сертификата не найдена.", "No chain to a trust anchor was found."},
 	{ChainBroken, Refused, "Сертификаттар тізбегі үзілген.", "Цепочка сертификатов разорвана.", "The certificates do not form a chain."},

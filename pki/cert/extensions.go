@@ -213,6 +213,7 @@ func (c *Certificate) parseExtKeyUsage(s cryptobyte.String) bool {
 
 // Extended key usages of RFC 5280 §4.2.1.12.
 var (
+	OIDUsageServerAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 1}
 	OIDUsageClientAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
 	OIDUsageEmailProtection = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 4}
 	OIDUsageTimeStamping    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}

@@ -35,7 +35,10 @@ const (
 
 // Holder reads the subject and the extensions by NUC RK's profile. IIN and BIN
 // are checked for their format alone; Check does the rest.
-func (c *Certificate) Holder() Holder {
+func (c *Certificate) Holder() Holder { return c.HolderBy(Vocabulary{}) }
+
+// HolderBy is Holder with the roles that a vocabulary names besides.
+func (c *Certificate) HolderBy(v Vocabulary) Holder {
 	s := c.Subject
 	h := Holder{
 		CommonName:   s.First(oidCommonName),
@@ -45,7 +48,7 @@ func (c *Certificate) Holder() Holder {
 		Country:      s.First(oidCountry),
 		UserID:       s.First(oidUserID),
 		Email:        s.First(oidEmailAddress),
-		Roles:        rolesOf(c.ExtKeyUsage),
+		Roles:        rolesOf(c.ExtKeyUsage, v),
 		KeyStore:     c.KeyStore,
 		Policies:     c.Policies,
 	}

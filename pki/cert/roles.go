@@ -87,20 +87,28 @@ var policyNames = map[string]string{
 // PolicyName names a certificate policy, "" if it is not one of NUC RK's.
 func PolicyName(oid asn1.ObjectIdentifier) string { return policyNames[oid.String()] }
 
-// rolesOf keeps the extended key usages that are roles: those of the register,
-// and any information system by its number.
-func rolesOf(usages []asn1.ObjectIdentifier) []Role {
+// rolesOf keeps the extended key usages that are roles: those of the register
+// and of the vocabulary, and any information system by its number.
+func rolesOf(usages []asn1.ObjectIdentifier, v Vocabulary) []Role {
 	var roles []Role
 	for _, oid := range usages {
-		name, known := roleNames[oid.String()]
-		if !known {
-			n := len(OIDRoleSystem)
-			if len(oid) <= n || !oid[:n].Equal(OIDRoleSystem) {
-				continue
-			}
+		name := roleNames[oid.String()]
+		switch {
+		case name != "":
+		case isSystemRole(oid):
 			name = "INFORMATION_SYSTEM"
+		default:
+			name = v.Roles[oid.String()]
 		}
-		roles = append(roles, Role{OID: oid, Name: name})
+		if name != "" {
+			roles = append(roles, Role{OID: oid, Name: name})
+		}
 	}
 	return roles
+}
+
+// isSystemRole reports whether the identifier is that of one information system.
+func isSystemRole(oid asn1.ObjectIdentifier) bool {
+	n := len(OIDRoleSystem)
+	return len(oid) > n && oid[:n].Equal(OIDRoleSystem)
 }

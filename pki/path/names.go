@@ -24,9 +24,11 @@ type nameRules struct {
 	comparisons int
 }
 
-func (r *nameRules) add(c *cert.Certificate) {
-	if c.NameConstraints != nil {
-		r.from = append(r.from, c.NameConstraints)
+func (r *nameRules) add(c *cert.Certificate) { r.limit(c.NameConstraints) }
+
+func (r *nameRules) limit(nc *cert.NameConstraints) {
+	if nc != nil {
+		r.from = append(r.from, nc)
 	}
 }
 

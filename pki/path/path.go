@@ -58,6 +58,10 @@ type Request struct {
 	// §6 does.
 	Strict bool
 
+	// Wanted is held against what the anchor is trusted for; "" takes what the
+	// leaf is made for. For sets it.
+	Wanted trust.Purpose
+
 	leaf func(*cert.Certificate) error // what a usage by name demands besides
 
 	Policies PolicyDemand

@@ -7,6 +7,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/trust"
 )
 
 // policyNodesMax bounds the nodes of one graph. Real paths have a handful; a
@@ -52,14 +53,38 @@ func newPolicyGraph(d PolicyDemand, n int) *policyGraph {
 		explicit: start(d.Explicit), mapping: start(d.InhibitMapping), inhibitAny: start(d.InhibitAny),
 		level: policyLevel{},
 	}
-	if len(d.Initial) > 0 && !slices.ContainsFunc(d.Initial, isAny) {
-		g.initial = make(map[string]asn1.ObjectIdentifier)
-		for _, oid := range d.Initial {
-			g.initial[oid.String()] = oid
-		}
-	}
+	g.limit(d.Initial)
 	g.add(g.level, anyPolicy, nil)
 	return g
+}
+
+// limit takes the policies that a user or an anchor accepts; an empty list, or
+// one with anyPolicy, accepts all.
+func (g *policyGraph) limit(accepted []asn1.ObjectIdentifier) {
+	if len(accepted) == 0 || slices.ContainsFunc(accepted, isAny) {
+		return
+	}
+	both := make(map[string]asn1.ObjectIdentifier)
+	for _, oid := range accepted {
+		if key := oid.String(); g.initial == nil || g.initial[key] != nil {
+			both[key] = oid
+		}
+	}
+	g.initial = both
+}
+
+// terms takes the policies and flags that an anchor is trusted with (RFC 5937
+// §3.1: the intersection, and whichever flag is set).
+func (g *policyGraph) terms(t *trust.Terms) {
+	g.limit(t.Policies)
+	for _, flag := range []struct {
+		set     bool
+		counter *int
+	}{{t.ExplicitPolicy, &g.explicit}, {t.InhibitMapping, &g.mapping}, {t.InhibitAnyPolicy, &g.inhibitAny}} {
+		if flag.set {
+			*flag.counter = 0
+		}
+	}
 }
 
 func (g *policyGraph) add(level policyLevel, policy asn1.ObjectIdentifier, parents []*policyNode) *policyNode {

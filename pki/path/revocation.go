@@ -67,7 +67,7 @@ var errUnderWay = fault.New(fault.CRLSignerNotTrusted, "", "the CRL would vouch 
 // check looks the certificates up from the anchor down: below a revoked CA
 // nothing else matters. What is only unknown is reported last.
 func (u *unrevoked) check(ctx context.Context, p *Path) ([]*revocation.Result, error) {
-	anchor := p.Anchor.Certificate
+	anchor := p.Anchor
 	results := make([]*revocation.Result, len(p.Certificates)-1)
 	var unknown error
 	for i := len(results) - 1; i >= 0; i-- {
@@ -75,7 +75,7 @@ func (u *unrevoked) check(ctx context.Context, p *Path) ([]*revocation.Result, e
 		checker := u.checkerUnder(anchor, false)
 		results[i] = checker.Check(ctx, s, u.rules)
 		err := results[i].Verdict(u.rules)
-		if fault.Is(err, fault.RevocationUnknown) && u.signers[signer{s.Certificate, anchor}] == errUnderWay {
+		if fault.Is(err, fault.RevocationUnknown) && u.signers[signer{s.Certificate, anchor.Certificate}] == errUnderWay {
 			// An indirect CRL may be all there is about its own signer.
 			checker = u.checkerUnder(anchor, true)
 			results[i] = checker.Check(ctx, s, u.rules)
@@ -94,7 +94,7 @@ func (u *unrevoked) check(ctx context.Context, p *Path) ([]*revocation.Result, e
 
 // checkerUnder is the checker for paths to an anchor; ownSigner lets a CRL
 // speak for the very certificate that it is signed with.
-func (u *unrevoked) checkerUnder(anchor *cert.Certificate, ownSigner bool) *revocation.Checker {
+func (u *unrevoked) checkerUnder(anchor *trust.Anchor, ownSigner bool) *revocation.Checker {
 	checker := u.checker
 	checker.Signers = revocation.Signers{
 		Candidates: u.request.Intermediates,
@@ -109,8 +109,8 @@ func (u *unrevoked) checkerUnder(anchor *cert.Certificate, ownSigner bool) *revo
 }
 
 // trust validates the path of a CRL signer to the anchor.
-func (u *unrevoked) trust(ctx context.Context, c, anchor *cert.Certificate) error {
-	key := signer{c, anchor}
+func (u *unrevoked) trust(ctx context.Context, c *cert.Certificate, anchor *trust.Anchor) error {
+	key := signer{c, anchor.Certificate}
 	if err, known := u.signers[key]; known {
 		return err
 	}
@@ -122,15 +122,12 @@ func (u *unrevoked) trust(ctx context.Context, c, anchor *cert.Certificate) erro
 		u.signers = make(map[signer]error)
 	}
 	u.signers[key] = errUnderWay
-	anchors, err := trust.New(anchor)
-	if err == nil {
-		r := Request{Leaf: c, Intermediates: u.request.Intermediates, Anchors: anchors, At: u.request.At, BareAnchors: u.request.BareAnchors}
-		r.Accept = func(p *Path) error {
-			_, err := u.check(ctx, p)
-			return err
-		}
-		_, err = Build(r)
+	r := Request{Leaf: c, Intermediates: u.request.Intermediates, Anchors: anchor.Alone(), At: u.request.At, BareAnchors: u.request.BareAnchors}
+	r.Accept = func(p *Path) error {
+		_, err := u.check(ctx, p)
+		return err
 	}
+	_, err := Build(r)
 	u.depth--
 	u.signers[key] = err
 	return err

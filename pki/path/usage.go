@@ -8,6 +8,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/trust"
 )
 
 // need is what a certificate is wanted for by name.
@@ -26,12 +27,10 @@ var usages = map[string]need{
 	"ca":           {keyUsage: cert.KeyUsageCertSign, leaf: isCA},
 	"timestamp":    {keyUsage: cert.KeyUsageDigitalSignature | cert.KeyUsageNonRepudiation, purpose: cert.OIDUsageTimeStamping, leaf: stampsTime},
 	"ocsp":         {keyUsage: cert.KeyUsageDigitalSignature | cert.KeyUsageNonRepudiation, purpose: cert.OIDUsageOCSPSigning, leaf: lists(cert.OIDUsageOCSPSigning)},
-	"server":       {keyUsage: cert.KeyUsageDigitalSignature | cert.KeyUsageKeyEncipherment | cert.KeyUsageKeyAgreement, purpose: oidServerAuth},
+	"server":       {keyUsage: cert.KeyUsageDigitalSignature | cert.KeyUsageKeyEncipherment | cert.KeyUsageKeyAgreement, purpose: cert.OIDUsageServerAuth},
 	"client":       {keyUsage: cert.KeyUsageDigitalSignature | cert.KeyUsageKeyAgreement, purpose: cert.OIDUsageClientAuth},
 	"email":        {purpose: cert.OIDUsageEmailProtection},
 }
-
-var oidServerAuth = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 1}
 
 // UsageNames lists the names that For takes.
 func UsageNames() []string { return slices.Sorted(maps.Keys(usages)) }
@@ -44,6 +43,10 @@ func (r *Request) For(name string) error {
 		return fault.New(fault.BadArgument, "usage", "%q is none of %s", name, strings.Join(UsageNames(), ", "))
 	}
 	r.Usage, r.Purpose, r.leaf = u.keyUsage, u.purpose, u.leaf
+	r.Wanted = trust.Purpose(name)
+	if name == "any" {
+		r.Wanted = ""
+	}
 	return nil
 }
 

@@ -24,6 +24,16 @@ func (r Request) validate(p *Path) error {
 	last := len(p.Certificates) - 1
 	policies := newPolicyGraph(r.Policies, last)
 	var names nameRules
+	if t := p.Anchor.Terms; t != nil {
+		if err := t.Check(p.Certificates[0], r.Wanted, r.At); err != nil {
+			return fault.Wrap(err, fault.AnchorRestricted, place(last), "hold the path against the terms of its anchor")
+		}
+		if last > 0 && t.MaxPathLength >= 0 && p.intermediatesBelow(last) > t.MaxPathLength {
+			return fault.New(fault.PathTooLong, place(last), "%d CAs follow, the anchor is trusted with %d", p.intermediatesBelow(last), t.MaxPathLength)
+		}
+		policies.terms(t)
+		names.limit(t.Names)
+	}
 	for i := last; i >= 0; i-- {
 		c := p.Certificates[i]
 		if i < last {

@@ -49,18 +49,35 @@ func (f Folder) certificates() ([]*cert.Certificate, error) {
 	return LoadCertificates(f.Path)
 }
 
+// Import is how certificates are taken in.
+type Import struct {
+	Force bool // also those that no pin recognises
+
+	// Name, Profile and Terms are what the folder's AuthoritiesFile says of them
+	// from now on; without any, what it says stays.
+	Name    string
+	Profile Profile
+	Terms   TermsText
+}
+
 // Import adds certificates to the folder. Those that no pin recognises are
 // refused (trust_not_pinned) unless forced. Nothing is written unless all can
 // stay together: anchors of two environments cannot.
-func (f Folder) Import(certs []*cert.Certificate, force bool) ([]Imported, error) {
+func (f Folder) Import(certs []*cert.Certificate, how Import) ([]Imported, error) {
 	kept, err := f.certificates()
 	if err != nil {
 		return nil, err
 	}
+	authorities, err := readAuthorities(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	entry := Authority{Name: how.Name, Profile: how.Profile, Text: how.Terms}
+	described := how.Profile != "" || !how.Terms.IsZero()
 	var list []Imported
 	for _, c := range certs {
 		name, pinned := PinnedName(c)
-		if !pinned && !force {
+		if !pinned && !how.Force {
 			return nil, fault.New(fault.TrustNotPinned, c.SerialHex(), "no pin recognises it: compare its fingerprint and force it")
 		}
 		fingerprint := c.Fingerprint()
@@ -68,26 +85,46 @@ func (f Folder) Import(certs []*cert.Certificate, force bool) ([]Imported, error
 		if !pinned {
 			file = forcedPrefix + hex.EncodeToString(fingerprint[:8]) + ".cer"
 		}
+		if described {
+			if entry.Name = how.Name; entry.Name == "" {
+				entry.Name = file
+			}
+			if err := entry.check(); err != nil {
+				return nil, err
+			}
+			authorities = with(authorities, c, entry)
+			authorities[len(authorities)-1].terms = entry.terms
+		}
 		list = append(list, Imported{
 			Certificate: c, File: filepath.Join(f.Path, file), Forced: !pinned,
 			New: !slices.ContainsFunc(kept, c.Equal),
 		})
 	}
-	if _, err := New(slices.Concat(kept, certs)...); err != nil {
+	if _, err := NewOnTerms(slices.Concat(kept, certs), authorities); err != nil {
 		return nil, err
 	}
+	return list, f.write(list, authorities, described)
+}
+
+// write puts the terms first: a certificate is never there without them.
+func (f Folder) write(list []Imported, authorities []Authority, described bool) error {
 	if err := os.MkdirAll(f.Path, 0o755); err != nil {
-		return nil, fault.Wrap(bare(err), fault.Unreadable, f.Path, "make the trust folder")
+		return fault.Wrap(bare(err), fault.Unreadable, f.Path, "make the trust folder")
+	}
+	if described {
+		if err := writeAuthorities(f.Path, authorities); err != nil {
+			return fault.Wrap(bare(err), fault.Unreadable, f.Path, "write the terms of trust")
+		}
 	}
 	for _, i := range list {
 		if !i.New {
 			continue
 		}
 		if err := writeFile(i.File, i.Certificate.Raw); err != nil {
-			return nil, fault.Wrap(bare(err), fault.Unreadable, i.File, "write a certificate")
+			return fault.Wrap(bare(err), fault.Unreadable, i.File, "write a certificate")
 		}
 	}
-	return list, nil
+	return nil
 }
 
 // writeFile replaces a file whole or not at all.

@@ -27,14 +27,23 @@ const (
 // alone if not: folders hold read-me files too.
 var certificateExtensions = []string{".cer", ".crt", ".pem", ".der", ".p7b", ".p7c", ".cert"}
 
-// Load makes a store of files and folders, PEM, DER or PKCS#7 by content.
-// Folders are not descended into; an empty one gives a store without anchors.
+// Load makes a store of files and folders, PEM, DER or PKCS#7 by content, on the
+// terms that the folders' AuthoritiesFile says. Folders are not descended into;
+// an empty one gives a store without anchors.
 func Load(paths ...string) (*Store, error) {
 	certs, err := LoadCertificates(paths...)
 	if err != nil {
 		return nil, err
 	}
-	return New(certs...)
+	var authorities []Authority
+	for _, path := range paths {
+		list, err := readAuthorities(path)
+		if err != nil {
+			return nil, err
+		}
+		authorities = append(authorities, list...)
+	}
+	return NewOnTerms(certs, authorities)
 }
 
 // LoadCertificates reads all certificates of files and folders as Load does,
@@ -86,7 +95,7 @@ func list(path string) ([]file, error) {
 	var files []file
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
-		if strings.HasPrefix(e.Name(), ".") {
+		if strings.HasPrefix(e.Name(), ".") || e.Name() == AuthoritiesFile {
 			continue
 		}
 		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {

@@ -71,3 +71,18 @@ var pins = map[string]string{
 	"eb5a5318299db447a46619d2a541f026b52c1fce8a1d371262da8f6f2d7bb6f5": "ucgo_gost",
 	"74bb80edf34f4594e5e69b79029c64214e67630e3d16b82f952ab6e5956c5fa8": "btsd_gost",
 }
+
+// isKnownTest recognises NUC RK's test CAs, which an operator may not take for
+// production.
+func isKnownTest(c *cert.Certificate) bool {
+	fingerprint := c.Fingerprint()
+	return slices.Contains(testPins, hex.EncodeToString(fingerprint[:]))
+}
+
+// testPins are the SHA-256 fingerprints of NUC RK's test CAs.
+var testPins = []string{
+	"beeffc0bdb77cd798c35983eb0715f6ef0051cccb71d7cd05505e8a4fb2c6f4d", // nca_gost2022_test
+	"6f79cb5ccf25e4423841012f55387d10aab4b799bdf54f7721982bd6e9f0182e", // nca_gost_test
+	"2755fb7429aa0f5ad3ca3299293cf454a4f597b292461aa08399cd336ca54f64", // nca_rsa_test
+	"b995e79e7c07429f8f79e185451e5599ce342ac720000f01b3854fdfa03031a6", // root_test_gost_2022
+}

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"slices"
 	"sync"
 
@@ -13,6 +14,19 @@ import (
 type Anchor struct {
 	Certificate *cert.Certificate
 	Profile     Profile
+	Authority   string // the name of the operator's entry about it; "" if there is none
+	Terms       *Terms // what it is trusted for; nil: anything
+}
+
+// Alone is a store of this anchor alone, on its terms but for any purpose: such
+// as for who signs its CRLs.
+func (a Anchor) Alone() *Store {
+	if a.Terms != nil {
+		terms := *a.Terms
+		terms.Purposes = nil
+		a.Terms = &terms
+	}
+	return newStore([]Anchor{a}, nil)
 }
 
 // Store is a set of anchors of one profile, with the issuing certificates that
@@ -21,6 +35,7 @@ type Anchor struct {
 type Store struct {
 	anchors       []Anchor
 	intermediates []*cert.Certificate
+	vocabulary    cert.Vocabulary
 
 	members map[*cert.Certificate]bool
 	named   map[string][]*cert.Certificate // by subject, anchors first
@@ -51,40 +66,86 @@ func (s *Store) CheckIssued(issuer, c *cert.Certificate) error {
 // New makes a store of certificates that an operator trusts. One that another
 // of them issued becomes an intermediate, which helps to build paths and is
 // itself validated like any other; all others are anchors.
-func New(certs ...*cert.Certificate) (*Store, error) {
+func New(certs ...*cert.Certificate) (*Store, error) { return NewOnTerms(certs, nil) }
+
+// NewOnTerms is New with what the operator says about some of the certificates.
+// One that has terms is an anchor, whoever issued it.
+func NewOnTerms(certs []*cert.Certificate, authorities []Authority) (*Store, error) {
+	certs = withoutDuplicates(certs)
+	var anchors []Anchor
+	ends, intermediates := split(certs, func(c *cert.Certificate) bool {
+		a := about(authorities, c)
+		return a != nil && a.terms != nil
+	})
+	for _, c := range ends {
+		entry := about(authorities, c)
+		profile, err := entry.profile(c)
+		if err != nil {
+			return nil, err
+		}
+		anchor := Anchor{Certificate: c, Profile: profile}
+		if entry != nil {
+			anchor.Authority, anchor.Terms = entry.Name, entry.terms
+		}
+		anchors = append(anchors, anchor)
+		if first := anchors[0].Profile; profile != first {
+			return nil, fault.New(fault.AnchorProfilesMixed, "", "%s beside %s", profile, first)
+		}
+	}
+	s := newStore(anchors, intermediates)
+	for _, a := range authorities {
+		s.vocabulary.Add(cert.Vocabulary{Roles: a.Roles, Policies: a.Policies})
+	}
+	return s, nil
+}
+
+func newStore(anchors []Anchor, intermediates []*cert.Certificate) *Store {
 	s := &Store{
+		anchors: anchors, intermediates: intermediates,
 		members: make(map[*cert.Certificate]bool),
 		named:   make(map[string][]*cert.Certificate),
 		keys:    make(map[string]string),
 		trusted: make(map[string]Anchor),
 	}
-	certs = withoutDuplicates(certs)
-	for _, c := range certs {
-		s.members[c] = true
-	}
-	anchors, intermediates := split(certs)
-	s.intermediates = intermediates
-	for _, c := range anchors {
-		s.anchors = append(s.anchors, Anchor{Certificate: c, Profile: ProfileOf(c)})
-	}
-	for _, a := range s.anchors {
-		if first := s.anchors[0].Profile; a.Profile != first {
-			return nil, fault.New(fault.AnchorProfilesMixed, "", "%s beside %s", a.Profile, first)
-		}
-		s.trusted[string(a.Certificate.Raw)] = a
-	}
-	for _, c := range slices.Concat(anchors, intermediates) {
+	add := func(c *cert.Certificate) {
 		key := c.Subject.Key()
+		s.members[c] = true
 		s.keys[string(c.RawSubject)] = key
 		s.named[key] = append(s.named[key], c)
 	}
-	return s, nil
+	for _, a := range anchors {
+		s.trusted[string(a.Certificate.Raw)] = a
+		add(a.Certificate)
+	}
+	for _, c := range intermediates {
+		add(c)
+	}
+	return s
+}
+
+// Holder reads a certificate's holder with the names of roles that the store's
+// authorities bring along.
+func (s *Store) Holder(c *cert.Certificate) cert.Holder {
+	if s == nil {
+		return c.Holder()
+	}
+	return c.HolderBy(s.vocabulary)
+}
+
+// PolicyName names a certificate policy; "" if neither the program nor an
+// authority of the store does.
+func (s *Store) PolicyName(oid asn1.ObjectIdentifier) string {
+	if s == nil {
+		return cert.PolicyName(oid)
+	}
+	return s.vocabulary.PolicyName(oid)
 }
 
 // split separates the certificates that a path inside the set leads to from
 // those where paths end. CAs that certify each other in a circle with nothing
-// above them lead nowhere: they, and what is below them, all are ends.
-func split(certs []*cert.Certificate) (ends, below []*cert.Certificate) {
+// above them lead nowhere: they, and what is below them, all are ends, and so is
+// what isEnd says.
+func split(certs []*cert.Certificate, isEnd func(*cert.Certificate) bool) (ends, below []*cert.Certificate) {
 	bySubject := make(map[string][]*cert.Certificate)
 	for _, c := range certs {
 		bySubject[string(c.RawSubject)] = append(bySubject[string(c.RawSubject)], c)
@@ -93,7 +154,7 @@ func split(certs []*cert.Certificate) (ends, below []*cert.Certificate) {
 	reached := make(map[*cert.Certificate]bool)
 	for _, c := range certs {
 		for _, candidate := range bySubject[string(c.RawIssuer)] {
-			if !c.SelfIssued() && issued(candidate, c) {
+			if !c.SelfIssued() && !isEnd(c) && issued(candidate, c) {
 				issuers[c] = append(issuers[c], candidate)
 			}
 		}
