@@ -62,6 +62,9 @@ func load(path string) (Cryptoki, error) {
 	if ctx == nil {
 		return nil, fault.New(fault.HSMModuleUnusable, path, "the file is not a PKCS#11 library for this machine")
 	}
+	if isSerial(path) {
+		return &serial{path: path, each: ctx}, nil
+	}
 	return ctx, nil
 }
 

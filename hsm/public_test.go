@@ -113,6 +113,7 @@ func TestSoftwareTokensAreKnown(t *testing.T) {
 	}{
 		{"SoftHSM project", "SoftHSM v2", true},
 		{"IBM", "Soft", true},
+		{"IBM Corp.", "IBM SoftTok", true},
 		{"IBM", "CCA", false},
 		{"Mozilla Foundation", "NSS 3", true},
 		{"Kaztoken", "Kaztoken", false},

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/miekg/pkcs11"
@@ -33,8 +34,9 @@ type TokenInfo struct {
 // softwareTokens lists the makers whose tokens live in ordinary files.
 var softwareTokens = []struct{ manufacturer, model string }{
 	{"SoftHSM", ""},
-	{"IBM", "Soft"}, // opencryptoki's soft token
-	{"Mozilla", ""}, // NSS softokn
+	{"IBM", "Soft"},     // opencryptoki's soft token
+	{"IBM", "IBM Soft"}, // and its older name
+	{"Mozilla", ""},     // NSS softokn
 	{"Kryoptic", ""},
 	{"GnuTLS", ""},
 	{"", "SoftHSM"},
@@ -57,6 +59,10 @@ func (i TokenInfo) identity() string {
 
 func (l *library) tokens() ([]TokenInfo, error) {
 	slots, err := l.ctx.GetSlotList(true)
+	for tries := 0; tries < 3 && errors.Is(err, pkcs11.Error(pkcs11.CKR_BUFFER_TOO_SMALL)); tries++ {
+		// A token came between the question how many there are and which.
+		slots, err = l.ctx.GetSlotList(true)
+	}
 	if err != nil {
 		return nil, explain("C_GetSlotList", err)
 	}
