@@ -81,7 +81,7 @@ func cardDouble(t *testing.T) *double {
 		loses: map[string]func(*testing.T, *hsm.Token){
 			"sessions": loseSessionsAndLogin["sessions"],
 			"login":    loseSessionsAndLogin["login"],
-			"card":     func(t *testing.T, _ *hsm.Token) { card.Pull(t); card.Insert(t) },
+			"card":     func(*testing.T, *hsm.Token) { card.Pull(t); card.Insert(t) },
 		},
 	}
 }

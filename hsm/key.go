@@ -212,13 +212,6 @@ func (k *Key) name() *pkcs11.Attribute {
 	return pkcs11.NewAttribute(pkcs11.CKA_ID, k.id)
 }
 
-// forget drops a handle of an age, not one that somebody has found since.
-func (k *Key) forget(at age) {
-	if p := k.at.Load(); p != nil && p.age == at {
-		k.at.CompareAndSwap(p, nil)
-	}
-}
-
 func samePublicKey(a, b crypto.PublicKey) bool {
 	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && comparable.Equal(b)

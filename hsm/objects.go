@@ -13,9 +13,12 @@ type objects struct {
 	ctx     Cryptoki
 	session pkcs11.SessionHandle
 	gost    []GOSTMechanism
+	login   bool // the token wants one
 }
 
-func (t *Token) objects(s *session) objects { return objects{t.lib.ctx, s.handle, t.options.GOST} }
+func (t *Token) objects(s *session) objects {
+	return objects{t.lib.ctx, s.handle, t.options.GOST, t.loginRequired()}
+}
 
 // objectsMax: two are enough to know that a name is not unique, a few more that
 // a certificate was replaced while somebody else wrote another.
@@ -53,7 +56,7 @@ func (o objects) privateKey(by *pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return 0, fault.New(fault.HSMKeyMissing, "", "no private key with this name")
+		return 0, o.missing()
 	}
 	return 0, fault.New(fault.HSMKeyAmbiguous, "", "%d private keys with this name", len(found))
 }
@@ -91,4 +94,17 @@ func (o objects) flag(handle pkcs11.ObjectHandle, attribute uint) (value, known 
 		return false, false
 	}
 	return values[0][0] != 0, true
+}
+
+// missing says that there is no such private key, if the token could see one: it
+// hides them from who is not logged in (PKCS#11 v2.40 §4.4).
+func (o objects) missing() error {
+	info, err := o.ctx.GetSessionInfo(o.session)
+	if err != nil {
+		return explain("C_GetSessionInfo", err)
+	}
+	if o.login && !isLoggedIn(info) {
+		return explain("C_FindObjects", pkcs11.Error(pkcs11.CKR_USER_NOT_LOGGED_IN))
+	}
+	return fault.New(fault.HSMKeyMissing, "", "no private key with this name")
 }

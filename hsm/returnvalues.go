@@ -22,8 +22,9 @@ const (
 	// waitForSession: the token has no more sessions. The call waits for one of
 	// ours to come back, as long as its context says.
 	waitForSession
-	// findAgain: the handle is stale. The key is looked up by its CKA_ID, its
-	// public key compared, the call made again.
+	// findAgain: the handle is stale, and whatever else the token told us may be.
+	// On a new session, the key is looked up by its CKA_ID, its public key
+	// compared, the call made again.
 	findAgain
 	// logIn: the token forgot the login. A new session logs in and the call is
 	// made again; a key that is still refused wants a login for each signature

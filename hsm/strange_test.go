@@ -1,6 +1,7 @@
 package hsm_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"slices"
 	"testing"
@@ -67,7 +68,8 @@ func TestKeyThatAsksAlways(t *testing.T) {
 // destroy removes the objects of a class and label, as another program would.
 func destroy(t *testing.T, token *hsm.Token, class uint, label string) {
 	t.Helper()
-	err := token.Raw(t.Context(), func(p hsm.Cryptoki, session pkcs11.SessionHandle) error {
+	// Also called when the test is over, and its context with it.
+	err := token.Raw(context.WithoutCancel(t.Context()), func(p hsm.Cryptoki, session pkcs11.SessionHandle) error {
 		template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label)}
 		if err := p.FindObjectsInit(session, template); err != nil {
 			return err

@@ -180,17 +180,11 @@ func (t *Token) do(ctx context.Context, h hold, k *Key, fn func(*session) error)
 // made again. again is true if that step was taken in this call before.
 func (t *Token) act(ctx context.Context, act action, again bool, at age, k *Key, err error) bool {
 	switch act {
-	case retryOnNewSession:
-		t.outdate(at)
+	case retryOnNewSession, findAgain:
+		t.outdate(at) // handles of that age are found again
 		return !again
 	case waitForSession:
 		return t.sessions.wait(ctx)
-	case findAgain:
-		if k == nil || again {
-			return false
-		}
-		k.forget(at)
-		return true
 	case logIn:
 		if !again {
 			t.outdate(at)
