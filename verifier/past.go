@@ -30,11 +30,11 @@ func (h *hearing) validateWithArchivalData() {
 			h.liftStamp(s, proven)
 		}
 		if s.passed {
-			proven.extract(s.Timestamp)
+			proven.extract(s.Timestamp, h.object)
 			b.pass(blockPOE, s.ID)
 		}
 	}
-	h.best = h.bestSignatureTime(h.stamps, func(s *stamp) bool { return s.passed })
+	h.best = proven.lowest(h.object)
 	switch {
 	case h.status == "":
 		return
@@ -214,9 +214,10 @@ func intersection(certificates []*cert.Certificate) (from, until time.Time) {
 // revoked, to when its status was last known, or to when its algorithms were last
 // good enough.
 //
-// For a CA's status that is the end of the time for which the information is
-// fresh, for the leaf's its issuance: a CRL of a CA is always older than what is
-// signed below, and the CA promised not to change it before.
+// "Last known" is the end of the time for which the information is fresh, at any
+// moment of which X.509 validation accepts it. The standard says its issuance,
+// which taken by the letter no archive time-stamp survives: what it protects is
+// always older than itself.
 func (h *hearing) slide(b *block, certificates []*cert.Certificate, use usage, proven *proofs) (control time.Time, ok bool) {
 	control = h.at
 	for i := len(certificates) - 2; i >= 0; i-- {
@@ -234,7 +235,7 @@ func (h *hearing) slide(b *block, certificates []*cert.Certificate, use usage, p
 				return control, false
 			}
 			if a != nil {
-				control = h.slideBack(control, a, i == 0)
+				control = h.slideBack(control, a)
 				if control, ok = h.slideAlgorithm(b, control, a.use()); !ok {
 					return control, false
 				}
@@ -271,15 +272,13 @@ func (h *hearing) provenStatus(issued, issuer *cert.Certificate, control time.Ti
 }
 
 // slideBack moves the control time to what the information leaves of it.
-func (h *hearing) slideBack(control time.Time, a *answer, leaf bool) time.Time {
+func (h *hearing) slideBack(control time.Time, a *answer) time.Time {
 	f := h.policy.Revocation.Freshness
 	switch {
 	case a.Status == revocation.Revoked:
 		return earlier(control, a.RevokedAt)
 	case f.Level != Fail || a.isFresh(f, control):
 		return control
-	case leaf:
-		return earlier(control, a.ThisUpdate)
 	}
 	return earlier(control, a.freshUntil(f))
 }

@@ -36,9 +36,13 @@ func (p *proofs) add(o facts.Object, at time.Time) {
 }
 
 // extract is POE extraction from a time-stamp that passed: what its imprint is
-// over existed when it was made, and so did the token itself.
-func (p *proofs) extract(t *facts.Timestamp) {
+// over existed when it was made. A signature time-stamp is over the value of the
+// signature that carries it, by definition.
+func (p *proofs) extract(t *facts.Timestamp, carrier facts.Object) {
 	for _, o := range t.Covers {
 		p.add(o, t.Time.UTC())
+	}
+	if t.Kind == facts.SignatureTimestamp {
+		p.add(carrier, t.Time.UTC())
 	}
 }

@@ -64,7 +64,7 @@ func (h *hearing) validateWithTime() {
 	b := &block{name: blockTime}
 	h.time, h.last = b, h.basic
 	h.status, h.sub = h.basic.status, h.basic.sub
-	h.best = h.bestSignatureTime(h.stamps, func(s *stamp) bool { return s.now })
+	h.best = h.bestSignatureTime()
 	b.pass("best_signature_time", formatTime(h.best))
 	if h.status != "" && !liftable[h.sub] {
 		b.status, b.sub = h.status, h.sub
@@ -74,7 +74,7 @@ func (h *hearing) validateWithTime() {
 		h.status, h.sub = b.status, b.sub
 		return
 	}
-	if h.status != "" && h.best.Before(h.at) {
+	if h.status != "" && h.best.Before(h.at) && !h.needsProofs() {
 		h.again(b)
 	}
 	if h.status == "" {
@@ -84,6 +84,30 @@ func (h *hearing) validateWithTime() {
 		b.status, b.sub = h.status, h.sub
 	}
 	h.status, h.sub = b.status, b.sub
+}
+
+// bestSignatureTime is the earliest time that a token which is valid now proves
+// for the signature; the validation time if none does (§5.5.4, step 2).
+func (h *hearing) bestSignatureTime() time.Time {
+	proven := newProofs(h.at)
+	for _, s := range h.stamps {
+		if s.now {
+			proven.extract(s.Timestamp, h.object)
+		}
+	}
+	return proven.lowest(h.object)
+}
+
+// needsProofs reports a path of which a CA has expired as well. Who signs with a
+// CA's key after that nobody knows, so what it signed counts only with a proof of
+// existence (§5.6).
+func (h *hearing) needsProofs() bool {
+	for i, c := range h.basic.path {
+		if i > 0 && i < len(h.basic.path)-1 && !c.Covers(h.at) {
+			return true
+		}
+	}
+	return false
 }
 
 // isTooOld notes that the signature was there before its certificate was.
@@ -105,13 +129,19 @@ func (h *hearing) again(b *block) {
 	for _, done := range o.blocks {
 		b.constraints = append(b.constraints, done.constraint())
 	}
-	if o.status != "" && (o.sub == TryLater || o.sub == CertificateChainFailure) {
+	if o.status == StatusIndeterminate && stillUnknown[o.sub] {
 		b.errors = append(b.errors, errorsOf(o)...)
 		return
 	}
 	h.status, h.sub, h.last = o.status, o.sub, o
 	h.lifted = o.status == ""
 	b.errors = append(b.errors, errorsOf(o)...)
+}
+
+// stillUnknown are outcomes at the best signature time that say less than the
+// one at the validation time.
+var stillUnknown = map[SubIndication]bool{
+	TryLater: true, CertificateChainFailure: true, RevocationOutOfBounds: true, OutOfBoundsNoPOE: true, OutOfBoundsNotRevoked: true,
 }
 
 func errorsOf(o *outcome) (list []Message) {

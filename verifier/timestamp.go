@@ -152,18 +152,6 @@ func checkOrder(stamps []*stamp) (f facts.Finding, ok bool) {
 	return facts.Finding{}, true
 }
 
-// bestSignatureTime is the earliest time that a token which passed proves; the
-// validation time if none does (§5.5.4, step 2).
-func (j *judgement) bestSignatureTime(stamps []*stamp, proves func(*stamp) bool) time.Time {
-	best := j.at
-	for _, s := range stamps {
-		if s.Kind != facts.ContentTimestamp && proves(s) && s.Time.Before(best) {
-			best = s.Time.UTC()
-		}
-	}
-	return best
-}
-
 // latestContentTime is the latest time before which the signature cannot have
 // been made: zero if no valid content time-stamp says so.
 func latestContentTime(stamps []*stamp) (latest time.Time) {
