@@ -58,7 +58,7 @@ func (x *extending) stampAll(ctx context.Context) error {
 // known, before an authority is troubled; for T a source that is down is no
 // obstacle.
 func (x *extending) checkBeforeStamp(ctx context.Context, r *raised) error {
-	_, _, err := x.unrevoked(ctx, r.certificate, nil, x.now)
+	_, _, err := x.unrevoked(ctx, r.certificate, nil, x.now, x.carried())
 	if fault.Is(err, fault.RevocationUnknown) && x.to == T {
 		err = nil
 	}
@@ -76,8 +76,9 @@ func (x *extending) pathOf(s *stamp) (*path.Path, error) {
 }
 
 // unrevoked finds a path to an anchor on which nothing was revoked at a time,
-// with what proves it. others are certificates that came with the leaf.
-func (x *extending) unrevoked(ctx context.Context, leaf *cert.Certificate, others []*cert.Certificate, when time.Time) (*path.Path, []*revocation.Result, error) {
+// with what proves it. others are certificates that came with the leaf, given is
+// information that need not be fetched.
+func (x *extending) unrevoked(ctx context.Context, leaf *cert.Certificate, others []*cert.Certificate, when time.Time, given []revocation.Information) (*path.Path, []*revocation.Result, error) {
 	r := path.Request{Leaf: leaf, Intermediates: slices.Concat(others, x.candidates), Anchors: x.Anchors, At: when}
 	checker := x.Revocation
 	if checker.Store != nil {
@@ -85,7 +86,7 @@ func (x *extending) unrevoked(ctx context.Context, leaf *cert.Certificate, other
 		x.candidates = append(x.candidates, fetched...)
 		r.Intermediates = append(r.Intermediates, fetched...)
 	}
-	checker.Given = slices.Concat(checker.Given, x.carried())
+	checker.Given = slices.Concat(checker.Given, given)
 	p, results, err := path.BuildUnrevoked(ctx, r, checker, revocation.Rules{At: when, Now: later(x.now, when), Skew: clockSkew})
 	if err != nil && ctx.Err() != nil {
 		err = fault.Wrap(ctx.Err(), fault.Cancelled, "", "look for revocation information")
@@ -115,6 +116,13 @@ func (x *extending) carried() []revocation.Information {
 
 // gatherAll puts into the message what validating it will take: for every
 // signature the signer's path, and that of each authority whose stamp it has.
+//
+// What is known of the signer must be from after the signature is proven to have
+// existed. What is known of an authority must be as new as the next proof that its
+// stamp existed, the archive time-stamp to come: once its certificate has expired,
+// that is all that says it was good until then (EN 319 102-1 §5.6.2.2, validation
+// time sliding). Stamps that an earlier archive time-stamp covers have what they
+// need.
 func (x *extending) gatherAll(ctx context.Context) error {
 	g := &gathering{extending: x, seen: make(map[string]bool)}
 	for _, r := range x.signatures {
@@ -122,11 +130,19 @@ func (x *extending) gatherAll(ctx context.Context) error {
 		if len(r.stamps) > 0 {
 			best = r.stamps[0].at
 		}
-		if err := g.path(ctx, r.certificate, nil, best, 0); err != nil {
+		if err := g.path(ctx, r.certificate, nil, best, best, 0); err != nil {
 			return fault.Wrap(err, fault.CodeOf(err), at(r.index, ""), "gather what validates the signer's certificate")
 		}
-		for _, s := range slices.Concat(r.contents, r.stamps, r.archives) {
-			if err := g.path(ctx, s.signer, s.token.Certificates(), s.at, 0); err != nil {
+		all := slices.Concat(r.contents, r.stamps, r.archives)
+		for i, s := range all {
+			since := s.at
+			switch covered := len(r.archives) > 0 && i < len(all)-1; {
+			case covered:
+				since = time.Time{}
+			case x.to == LTA:
+				since = x.now
+			}
+			if err := g.path(ctx, s.signer, s.token.Certificates(), s.at, since, 0); err != nil {
 				return fault.Wrap(err, fault.CodeOf(err), at(r.index, ""), "gather what validates a time-stamp")
 			}
 		}
@@ -143,15 +159,18 @@ type gathering struct {
 // signersMax bounds who signed information about who signed information.
 const signersMax = 4
 
-// path adds a path at a time, the information about each certificate on it, and
-// the same for who signed that information.
-func (g *gathering) path(ctx context.Context, leaf *cert.Certificate, others []*cert.Certificate, when time.Time, depth int) error {
-	key := string(leaf.Raw) + when.UTC().String()
+// path adds a path at a time, the information about each certificate on it that
+// was still good at since, and the same for who signed that information.
+func (g *gathering) path(ctx context.Context, leaf *cert.Certificate, others []*cert.Certificate, when, since time.Time, depth int) error {
+	key := string(leaf.Raw) + when.UTC().String() + since.UTC().String()
 	if g.seen[key] {
 		return nil
 	}
 	g.seen[key] = true
-	p, results, err := g.unrevoked(ctx, leaf, others, when)
+	p, results, err := g.unrevoked(ctx, leaf, others, when, g.carried())
+	if (err != nil || !areSince(results, since)) && !g.now.After(leaf.NotAfter) {
+		p, results, err = g.unrevoked(ctx, leaf, others, when, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -166,6 +185,15 @@ func (g *gathering) path(ctx context.Context, leaf *cert.Certificate, others []*
 	return nil
 }
 
+// areSince reports whether all information was made at a time or later, or was
+// good until then by its own dates. A CRL of CAs is older than most that is
+// signed below them.
+func areSince(results []*revocation.Result, since time.Time) bool {
+	return !slices.ContainsFunc(results, func(r *revocation.Result) bool {
+		return r.Evidence.ThisUpdate.Before(since) && r.Evidence.NextUpdate.Before(since)
+	})
+}
+
 // evidence adds what is known of one certificate of a path.
 func (g *gathering) evidence(ctx context.Context, p *path.Path, e *revocation.Evidence, depth int) error {
 	for _, info := range append([]revocation.Information{e.Information}, e.With...) {
@@ -176,7 +204,7 @@ func (g *gathering) evidence(ctx context.Context, p *path.Path, e *revocation.Ev
 	if e.Signer == nil || slices.ContainsFunc(p.Certificates, e.Signer.Equal) {
 		return nil
 	}
-	return g.signer(ctx, e, depth)
+	return g.signer(ctx, p, e, depth)
 }
 
 // information adds a CRL or an OCSP answer, once.
@@ -198,16 +226,16 @@ func (g *gathering) information(info revocation.Information) error {
 	return nil
 }
 
-// signer adds the path of who signed the information. A responder that says it
+// signer adds the path of who signed information about a path. A responder that says it
 // needs no check, or that names no source of one, is checked for its path alone
 // (RFC 6960 §4.2.2.2.1).
-func (g *gathering) signer(ctx context.Context, e *revocation.Evidence, depth int) error {
+func (g *gathering) signer(ctx context.Context, about *path.Path, e *revocation.Evidence, depth int) error {
 	if depth == signersMax {
 		return fault.New(fault.RevocationUnknown, "", "more than %d signers of information about each other", signersMax)
 	}
 	c := e.Signer
 	if e.Kind == revocation.OCSP && (e.SignerNoCheck || len(c.OCSPServers)+len(c.CRLPoints) == 0) {
-		p, err := path.Build(path.Request{Leaf: c, Intermediates: g.candidates, Anchors: g.Anchors, At: e.ProducedAt})
+		p, err := path.Build(path.Request{Leaf: c, Intermediates: slices.Concat(about.Certificates, g.candidates), Anchors: g.Anchors, At: e.ProducedAt})
 		if err != nil {
 			return fault.Wrap(err, fault.CodeOf(err), "", "validate the responder's certificate")
 		}
@@ -220,7 +248,7 @@ func (g *gathering) signer(ctx context.Context, e *revocation.Evidence, depth in
 	if e.Kind == revocation.OCSP {
 		when = e.ProducedAt
 	}
-	if err := g.path(ctx, c, nil, when, depth+1); err != nil {
+	if err := g.path(ctx, c, about.Certificates, when, when, depth+1); err != nil {
 		return fault.Wrap(err, fault.CodeOf(err), "", "validate who signed revocation information")
 	}
 	return nil
