@@ -61,6 +61,13 @@ func TestCheckOCSP(t *testing.T) {
 		{"nonce echoed", change(func(a *answer) { a.nonce = wrapped }), Good, ""},
 		{"nonce echoed bare", change(func(a *answer) { a.nonce = nonce }), Good, ""},
 		{"harmless extensions", change(func(a *answer) { a.extensions, a.singles[0].extensions = harmless, harmless[:1] }), Good, ""},
+		{"the responder's old certificate beside the new", change(func(a *answer) {
+			a.certificates = []*entity{w.expired, w.renamed, w.responder}
+		}), Good, ""},
+		{"a name in other letters", change(func(a *answer) { a.signer, a.certificates = w.renamed, []*entity{w.renamed} }), Good, ""},
+		{"archive cutoff", single(func(s *singleAnswer) {
+			s.extensions = []pkix.Extension{{Id: oidArchiveCutoff, Value: []byte("\x18\x0f20200101000000Z")}}
+		}), Good, ""},
 		{"next update ahead", single(func(s *singleAnswer) { s.next = now.Add(time.Hour) }), Good, ""},
 		{"clocks differ a little", change(func(a *answer) {
 			a.produced, a.singles[0].this = now.Add(30*time.Second), now.Add(30*time.Second)
@@ -108,6 +115,9 @@ func TestCheckOCSP(t *testing.T) {
 		}), "", fault.RevocationStale},
 		{"from the future", change(func(a *answer) { a.produced, a.singles[0].this = now.Add(time.Hour), now.Add(time.Hour) }), "", fault.RevocationFromFuture},
 		{"this update after production", single(func(s *singleAnswer) { s.this = now.Add(50 * time.Minute) }), "", fault.RevocationFromFuture},
+		{"broken archive cutoff", single(func(s *singleAnswer) {
+			s.extensions = []pkix.Extension{{Id: oidArchiveCutoff, Value: []byte{5, 0}}}
+		}), "", fault.OCSPUnreadable},
 		{"version 2", change(func(a *answer) { a.version = 1 }), "", fault.OCSPUnreadable},
 	}
 	for _, tt := range tests {
@@ -127,6 +137,61 @@ func TestCheckOCSP(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 		})
+	}
+}
+
+// Good news must be signed well enough, the responder's certificate too; bad news
+// counts however it is signed.
+func TestAlgorithmsOfEvidence(t *testing.T) {
+	w := testWorld()
+	bad := fault.New(fault.AlgorithmForbidden, "", "not good enough")
+	refusing := func(c *entity) func(*cert.Certificate, algo.Identifier) error {
+		return func(signer *cert.Certificate, id algo.Identifier) error {
+			if len(id.OID) == 0 {
+				t.Error("no algorithm")
+			}
+			if signer.Equal(c.Certificate) {
+				return bad
+			}
+			return nil
+		}
+	}
+	revoked := goodAnswer()
+	revoked.singles[0].status, revoked.singles[0].revokedAt = Revoked, now.Add(-time.Hour)
+	hold := goodList()
+	hold.entries = []listEntry{{w.leaf.Serial, now.Add(-time.Hour), reason(6)}}
+	delta := goodList()
+	delta.extensions = []pkix.Extension{number(5), deltaOf(1)}
+	base := goodList()
+	base.extensions = []pkix.Extension{number(1)}
+	of := func(kind Kind, der []byte) Information { return Information{Kind: kind, Raw: der, Source: Given} }
+	for name, tt := range map[string]struct {
+		infos []Information
+		by    *entity
+		want  fault.Code
+	}{
+		"answer":                        {[]Information{of(OCSP, goodAnswer().der(t))}, w.responder, fault.AlgorithmForbidden},
+		"the responder's certificate":   {[]Information{of(OCSP, goodAnswer().der(t))}, w.ca, fault.AlgorithmForbidden},
+		"nobody's":                      {[]Information{of(OCSP, goodAnswer().der(t))}, w.other, ""},
+		"bad news by an answer":         {[]Information{of(OCSP, revoked.der(t))}, w.responder, ""},
+		"list":                          {[]Information{of(CRL, goodList().der(t))}, w.ca, fault.AlgorithmForbidden},
+		"bad news by a list":            {[]Information{of(CRL, hold.der(t))}, w.ca, ""},
+		"list and delta":                {[]Information{of(CRL, base.der(t)), of(CRL, delta.der(t))}, w.ca, fault.AlgorithmForbidden},
+		"list and delta, good for both": {[]Information{of(CRL, base.der(t)), of(CRL, delta.der(t))}, w.other, ""},
+	} {
+		checker := Checker{Given: tt.infos}
+		rules := Rules{At: now, Algorithms: refusing(tt.by)}
+		result := checker.Check(t.Context(), leafSubject(), rules)
+		got := fault.Code("")
+		if len(result.Attempts) > 0 {
+			got = fault.CodeOf(result.Attempts[0].Err)
+		}
+		if got != tt.want || (result.Evidence == nil) != (tt.want != "") {
+			t.Errorf("%s: %+v", name, result.Attempts)
+		}
+		if result.Evidence != nil && len(result.Evidence.Algorithm.OID) == 0 {
+			t.Errorf("%s: no algorithm", name)
+		}
 	}
 }
 

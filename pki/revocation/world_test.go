@@ -36,6 +36,7 @@ type entity struct {
 type world struct {
 	ca, other, leaf                                    *entity
 	responder, noCheck, notMeant, expired, foreign, rs *entity
+	renamed                                            *entity // a responder of the same name, in other letters
 	mute                                               *entity // a CA that may not sign CRLs
 }
 
@@ -78,13 +79,14 @@ var testWorld = sync.OnceValue(func() *world {
 	w := &world{ca: issue(nil, "CA", ca), other: issue(nil, "other CA", ca)}
 	w.leaf = issue(w.ca, "leaf", func(*x509.Certificate) {})
 	w.responder = issue(w.ca, "responder", responder)
+	w.renamed = issue(w.ca, "  RESPONDER", responder)
 	w.rs = issue(w.ca, "RSA responder", responder)
 	w.noCheck = issue(w.ca, "responder", func(c *x509.Certificate) {
 		responder(c)
 		c.ExtraExtensions = []pkix.Extension{{Id: cert.OIDOCSPNoCheck, Value: []byte{5, 0}}}
 	})
 	w.notMeant = issue(w.ca, "not a responder", func(*x509.Certificate) {})
-	w.expired = issue(w.ca, "old responder", func(c *x509.Certificate) {
+	w.expired = issue(w.ca, "responder", func(c *x509.Certificate) {
 		responder(c)
 		c.NotAfter = now.Add(-500 * time.Hour)
 	})
