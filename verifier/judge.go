@@ -34,7 +34,7 @@ func (s *Session) Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.
 		r.Signatures = append(r.Signatures, j.signature(&f.Signatures[i], 0))
 	}
 	r.Indication, r.SubIndication = overall(r.Signatures)
-	r.complete(f)
+	r.complete(f, j.ids)
 	return r
 }
 

@@ -5,19 +5,26 @@ import (
 	"strings"
 
 	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
 // complete adds to a judged report what the facts say without judgement: what
 // each signature is and covers, what each token covers, and which raw objects
 // the evidence names. The signatures and tokens of a report stand in the order
-// of the facts.
-func (r *Report) complete(f *facts.Facts) {
+// of the facts. ids are those of the certificates that were met: an anchor need
+// not be among the facts.
+func (r *Report) complete(f *facts.Facts, ids map[*cert.Certificate]string) {
 	r.Bytes = f.Document.Bytes
 	used := usedObjects{}
 	completeSignatures(r.Signatures, f.Signatures, used)
 	r.Objects = []ObjectReport{}
-	for _, o := range used.find(f) {
+	met := make([]known, 0, len(ids))
+	for c, id := range ids {
+		met = append(met, known{id, c.Raw})
+	}
+	for _, o := range used.find(f, met) {
 		r.Objects = append(r.Objects, o.ObjectReport)
 	}
 }
@@ -68,25 +75,45 @@ type Object struct {
 }
 
 // Evidence gives the raw objects that a report names, in its order, from the
-// facts that it was made of.
-func (r *Report) Evidence(f *facts.Facts) []Object {
+// facts and the anchors that it was made of.
+func (r *Report) Evidence(f *facts.Facts, anchors *trust.Store) []Object {
 	used := usedObjects{}
 	for _, o := range r.Objects {
 		used[o.ID] = true
 	}
-	return used.find(f)
+	var met []known
+	for _, a := range anchors.Anchors() {
+		met = append(met, known{facts.Digest(a.Certificate.Raw), a.Certificate.Raw})
+	}
+	return used.find(f, met)
 }
 
 // usedObjects are the IDs of objects that a verdict rests on.
 type usedObjects map[string]bool
 
+// known is a certificate that need not be among the facts.
+type known struct {
+	id  string
+	raw []byte
+}
+
+// fromAnchors is the origin of what is in no facts, because they hold no trust.
+const fromAnchors = "anchors"
+
 // find lists the objects: certificates, then revocation information, both in
-// the order of the facts, then tokens in the order of their IDs.
-func (u usedObjects) find(f *facts.Facts) []Object {
+// the order of the facts, with anchors between them, then tokens in the order of
+// their IDs.
+func (u usedObjects) find(f *facts.Facts, met []known) []Object {
 	out := make([]Object, 0, len(u))
 	for _, c := range f.Certificates {
 		if u[c.ID] {
 			out = append(out, Object{ObjectReport{ID: c.ID, Kind: "certificate", Bytes: len(c.Raw), Origins: c.Origins}, c.Raw})
+		}
+	}
+	slices.SortFunc(met, func(a, b known) int { return strings.Compare(a.id, b.id) })
+	for _, c := range met {
+		if u[c.id] && !slices.ContainsFunc(out, func(o Object) bool { return o.ID == c.id }) {
+			out = append(out, Object{ObjectReport{ID: c.id, Kind: "certificate", Bytes: len(c.raw), Origins: []string{fromAnchors}}, c.raw})
 		}
 	}
 	for _, v := range f.Revocations {

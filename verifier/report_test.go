@@ -180,10 +180,10 @@ func TestReportOfAJudgement(t *testing.T) {
 	must(err)
 	judge := func() *verifier.Report { return verifier.Judge(f, policy, store(t, w.root.cert), now) }
 	r := judge()
-	if r.Indication != verifier.TotalPassed || len(r.Objects) < 4 {
+	if r.Indication != verifier.TotalPassed || len(r.Objects) < 5 {
 		t.Fatalf("%s/%s, objects %v", r.Indication, r.SubIndication, r.Objects)
 	}
-	for i, o := range r.Evidence(f) {
+	for i, o := range r.Evidence(f, store(t, w.root.cert)) {
 		if facts.Digest(o.Raw) != o.ID || o.ID != r.Objects[i].ID || o.Bytes != len(o.Raw) {
 			t.Errorf("object %d: %+v", i, o.ObjectReport)
 		}

@@ -28,6 +28,7 @@ const (
 // program is what the commands share: where they write, in which language,
 // and the clock.
 type program struct {
+	stdin    io.Reader
 	stdout   io.Writer
 	stderr   io.Writer
 	environ  []string
@@ -38,7 +39,7 @@ type program struct {
 func main() {
 	forgetPGVariables()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), language: localeLanguage(os.Getenv), now: time.Now}
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), language: localeLanguage(os.Getenv), now: time.Now}
 	code := p.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -131,6 +132,15 @@ func (e *exitError) Error() string {
 }
 
 func (e *exitError) Unwrap() error { return e.err }
+
+// exitCode is the code that an error ends the program with.
+func exitCode(err error) int {
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
+	return exitFailed
+}
 
 // complain tells a person what failed: the message in their language, then
 // the engineer's line with the code.
