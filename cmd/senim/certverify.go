@@ -276,11 +276,7 @@ func signatureRule(policy *trust.CryptoPolicy, at time.Time) func(*cert.Certific
 		if err != nil {
 			return err
 		}
-		k, ok := algo.KeyOf(signer.PublicKey)
-		if !ok || !policy.AllowsKey(k, at) || s.Digest != nil && !policy.AllowsDigest(s.Digest, at) {
-			return fault.New(fault.AlgorithmForbidden, "", "policy %s: %s with a key of %d bits", policy.Name, s.Name, k.Bits)
-		}
-		return nil
+		return policy.CheckSignature(s, signer.PublicKey, at)
 	}
 }
 

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -90,7 +91,15 @@ func ParseCryptoPolicy(data []byte) (*CryptoPolicy, error) {
 	if d.More() || p.Name == "" || len(p.Digests)+len(p.Keys) > cryptoRulesMax {
 		return nil, fault.New(fault.BadArgument, "crypto-policy", "not one policy with a name and at most %d rules", cryptoRulesMax)
 	}
+	for _, d := range p.Digests {
+		if known, err := algo.DigestByName(d.Name); d.Name != gostFamily && (err != nil || known.Name != d.Name) {
+			return nil, fault.New(fault.BadArgument, "crypto-policy", "%q is no digest known here", d.Name)
+		}
+	}
 	for _, k := range p.Keys {
+		if !slices.Contains(keyNames, k.Name) && !strings.HasPrefix(k.Name, gostFamily+" ") {
+			return nil, fault.New(fault.BadArgument, "crypto-policy", "%q is none of %s", k.Name, strings.Join(keyNames, ", "))
+		}
 		if k.Bits < 0 {
 			return nil, fault.New(fault.BadArgument, "crypto-policy", "a key of %d bits", k.Bits)
 		}
@@ -98,21 +107,94 @@ func ParseCryptoPolicy(data []byte) (*CryptoPolicy, error) {
 	return p, nil
 }
 
+// gostFamily is the name of a rule for all algorithms of GOST.
+const gostFamily = "GOST"
+
+// keyNames are the names of rules for keys, beside those of single standards of
+// GOST.
+var keyNames = []string{"RSA", "DSA", "ECDSA", "Ed25519", gostFamily}
+
 // names reports whether a rule for the name is about the algorithm.
 func names(rule, algorithm string) bool {
-	return rule == algorithm || rule == "GOST" && strings.HasPrefix(algorithm, "GOST ")
+	return rule == algorithm || rule == gostFamily && strings.HasPrefix(algorithm, gostFamily+" ")
 }
 
 func current(until, at time.Time) bool { return until.IsZero() || at.Before(until) }
 
 // AllowsDigest reports whether the digest is good enough at the time.
 func (p *CryptoPolicy) AllowsDigest(d *algo.Digest, at time.Time) bool {
-	return slices.ContainsFunc(p.Digests, func(r DigestRule) bool { return names(r.Name, d.Name) && current(r.Until, at) })
+	until, ever := p.DigestUntil(d)
+	return ever && current(until, at)
 }
 
 // AllowsKey reports whether the key is good enough at the time.
 func (p *CryptoPolicy) AllowsKey(k algo.Key, at time.Time) bool {
-	return slices.ContainsFunc(p.Keys, func(r KeyRule) bool { return names(r.Name, k.Name) && k.Bits >= r.Bits && current(r.Until, at) })
+	until, ever := p.KeyUntil(k)
+	return ever && current(until, at)
+}
+
+// DigestUntil says since when the digest is no longer good enough: zero if there
+// is no such time. ever is false if it never was.
+func (p *CryptoPolicy) DigestUntil(d *algo.Digest) (until time.Time, ever bool) {
+	for _, r := range p.Digests {
+		if names(r.Name, d.Name) {
+			until, ever = later(until, r.Until, ever), true
+		}
+	}
+	return until, ever
+}
+
+// KeyUntil is DigestUntil for a key.
+func (p *CryptoPolicy) KeyUntil(k algo.Key) (until time.Time, ever bool) {
+	for _, r := range p.Keys {
+		if names(r.Name, k.Name) && k.Bits >= r.Bits {
+			until, ever = later(until, r.Until, ever), true
+		}
+	}
+	return until, ever
+}
+
+// later is the later of two ends, zero being none; without a first it is the
+// second.
+func later(a, b time.Time, first bool) time.Time {
+	if first && (a.IsZero() || !b.IsZero() && a.After(b)) {
+		return a
+	}
+	return b
+}
+
+// CheckKey refuses a key that is not good enough at the time (algorithm_forbidden),
+// saying since when. A nil policy allows everything.
+func (p *CryptoPolicy) CheckKey(key crypto.PublicKey, at time.Time) error {
+	if p == nil {
+		return nil
+	}
+	k, ok := algo.KeyOf(key)
+	if !ok {
+		return fault.New(fault.AlgorithmForbidden, "", "policy %s: a key of an algorithm without a name", p.Name)
+	}
+	if until, ever := p.KeyUntil(k); !ever || !current(until, at) {
+		return fault.New(fault.AlgorithmForbidden, "", "policy %s: a key of %s with %d bits%s", p.Name, k.Name, k.Bits, since(until, ever))
+	}
+	return nil
+}
+
+// CheckSignature is CheckKey for a signature: its key and its digest.
+func (p *CryptoPolicy) CheckSignature(s *algo.Signature, key crypto.PublicKey, at time.Time) error {
+	if err := p.CheckKey(key, at); err != nil || p == nil || s.Digest == nil {
+		return err
+	}
+	if until, ever := p.DigestUntil(s.Digest); !ever || !current(until, at) {
+		return fault.New(fault.AlgorithmForbidden, "", "policy %s: signed with %s%s", p.Name, s.Name, since(until, ever))
+	}
+	return nil
+}
+
+func since(until time.Time, ever bool) string {
+	if !ever {
+		return ""
+	}
+	return ", not good enough since " + until.Format(time.DateOnly)
 }
 
 // CheckPath holds the certificates of a path, leaf first, against the policy at
@@ -124,18 +206,21 @@ func (p *CryptoPolicy) CheckPath(path []*cert.Certificate, at time.Time) error {
 	}
 	for i, c := range path {
 		where := fmt.Sprintf("path/%d", i)
-		if k, ok := algo.KeyOf(c.PublicKey); !ok || !p.AllowsKey(k, at) {
-			return fault.New(fault.AlgorithmForbidden, where, "policy %s: a key of %s with %d bits", p.Name, k.Name, k.Bits)
-		}
 		if i == len(path)-1 {
+			if err := p.CheckKey(c.PublicKey, at); err != nil {
+				return fault.Wrap(err, fault.AlgorithmForbidden, where, "hold the anchor's key against the policy")
+			}
 			break
 		}
 		s, err := algo.SignatureByIdentifier(c.SignatureAlgorithm, nil)
 		if err != nil {
 			return fault.Wrap(err, fault.CodeOf(err), where, "find the certificate's signature algorithm")
 		}
-		if s.Digest != nil && !p.AllowsDigest(s.Digest, at) {
-			return fault.New(fault.AlgorithmForbidden, where, "policy %s: signed with %s", p.Name, s.Name)
+		if err := p.CheckKey(c.PublicKey, at); err != nil {
+			return fault.Wrap(err, fault.AlgorithmForbidden, where, "hold the key against the policy")
+		}
+		if err := p.CheckSignature(s, path[i+1].PublicKey, at); err != nil {
+			return fault.Wrap(err, fault.AlgorithmForbidden, where, "hold the signature against the policy")
 		}
 	}
 	return nil
