@@ -50,6 +50,15 @@ func peer(t *testing.T) (base string, c *Client) {
 		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	})
+	mux.HandleFunc("/drip", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			w.Write([]byte("x"))
+			w.(http.Flusher).Flush()
+		}
+	})
+	mux.HandleFunc("/redirect-here", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/bytes", http.StatusFound)
+	})
 	for _, status := range []int{404, 429, 500, 503} {
 		mux.HandleFunc(fmt.Sprintf("/status/%d", status), func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
@@ -84,6 +93,8 @@ func TestFetch(t *testing.T) {
 		{"no limit given", "/bytes", nil, 0, "", fault.BadArgument},
 		{"compressed", "/gzip", nil, 1 << 30, "", fault.PeerAnswer},
 		{"redirect", "/redirect", nil, 100, "", fault.PeerAnswer},
+		{"redirect on the same host", "/redirect-here", nil, 2000, "", fault.PeerAnswer},
+		{"without end", "/drip", nil, 100_000, "", fault.InputTooBig},
 		{"cut off", "/short", nil, 1000, "", fault.PeerDown},
 		{"404", "/status/404", nil, 100, "", fault.PeerAnswer},
 		{"429", "/status/429", nil, 100, "", fault.PeerDown},
@@ -170,6 +181,28 @@ func TestResolvedAddressIsChecked(t *testing.T) {
 	}
 }
 
+// Addresses that nobody may be asked at are refused before a packet leaves, also
+// where the list of hosts names them.
+func TestAllowedHostAtAForbiddenAddress(t *testing.T) {
+	for address, c := range map[string]Config{
+		"10.1.2.3:80":        {},
+		"[fd00::1]:80":       {},
+		"100.64.0.1:80":      {AllowLoopback: true},
+		"127.0.0.1:80":       {AllowPrivate: true},
+		"169.254.169.254:80": {AllowPrivate: true, AllowLoopback: true},
+		"0.0.0.0:80":         {AllowPrivate: true, AllowLoopback: true},
+	} {
+		c.AllowedHosts = []string{address}
+		client, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Fetch(t.Context(), "http://"+address+"/", "", nil, 100); !fault.Is(err, fault.HostDenied) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
 func TestAddressRule(t *testing.T) {
 	rows := []struct {
 		ip                      string
@@ -224,6 +257,9 @@ func TestTimeoutIsThePeersAndCancellationIsTheCallers(t *testing.T) {
 	c.timeout = 20 * time.Millisecond
 	if _, err := c.Fetch(t.Context(), base+"/hang", "", nil, 100); !fault.Is(err, fault.PeerDown) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("time out: %v", err)
+	}
+	if _, err := c.Fetch(t.Context(), base+"/drip", "", nil, 1<<40); !fault.Is(err, fault.PeerDown) && !fault.Is(err, fault.InputTooBig) {
+		t.Errorf("an answer drop by drop: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
