@@ -206,6 +206,9 @@ func (g *gatherer) ofCertificate(ctx context.Context, issued, issuer *cert.Certi
 		}
 		if err == nil {
 			g.facts.AddRevocation(*answer, facts.FromFetched)
+			if from.kind == facts.CRL {
+				g.addDeltas(ctx, issued, issuer)
+			}
 			return nil
 		}
 		g.facts.Gaps = append(g.facts.Gaps, facts.Gap{Certificate: id, Kind: string(from.kind), Source: from.url, Code: fault.CodeOf(err)})

@@ -339,7 +339,8 @@ func (s *surroundings) serviceConfig(library string) *config.Config {
 		Profile:   config.Sandbox,
 		Database:  config.Database{DSN: s.cluster.DSN()},
 		Token:     config.Token{Module: library, URI: "pkcs11:token=" + serviceToken, PINFile: s.private(serviceToken + "." + pinName)},
-		Trust:     config.Trust{Anchors: []string{s.path(anchorsName)}, AllowedHosts: []string{hostOf(u.NCA.OCSP)}},
+		// Revocations and faults of the stand-ins show at once.
+		Trust:     config.Trust{Anchors: []string{s.path(anchorsName)}, AllowedHosts: []string{hostOf(u.NCA.OCSP)}, OCSPAge: -1},
 		Timestamp: config.Timestamp{URL: u.NCA.TSP},
 		SHEP:      config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},
 		Gateway:   config.Gateway{URL: u.PSHEP, SenderID: "senim", ServiceID: "PSHEP"},
