@@ -136,6 +136,22 @@ func TestExtendWhatWasRevokedLater(t *testing.T) {
 	}
 }
 
+// TestExtendBER: of a message in BER the frame is written anew, and nothing else.
+func TestExtendBER(t *testing.T) {
+	w := newWorld(start, 10*year, 3*year)
+	der := encode(t, sign(t, w.person("RSA"), cades.Options{SigningTime: start}))
+	for _, piece := range []int{1, 4, 100} {
+		m := reopen(t, inBER(der, piece))
+		if again := encode(t, m); !m.Reframed || !bytes.Equal(again, der) {
+			t.Errorf("pieces of %d: %x, want %x", piece, again, der)
+		}
+		extend(t, w, m, cades.LTA)
+		if _, archives := checkStamps(t, w, verifyAll(t, encode(t, m)), 0); archives != 1 {
+			t.Errorf("pieces of %d: %d archive time-stamps", piece, archives)
+		}
+	}
+}
+
 // scene is a message in a world.
 type scene struct {
 	w *world

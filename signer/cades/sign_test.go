@@ -41,7 +41,7 @@ func verifyAll(t testing.TB, der []byte) *cms.Message {
 func certificateOf(t testing.TB, m *cms.Message, s *cms.Signer) *cert.Certificate {
 	t.Helper()
 	for _, raw := range m.Certificates {
-		if c := parse(raw); s.Identifier.Names(c) {
+		if c, err := cert.Parse(raw); err == nil && s.Identifier.Names(c) {
 			return c
 		}
 	}
@@ -200,10 +200,10 @@ func TestCounterSign(t *testing.T) {
 	}
 }
 
-// TestContentIsNotHeld signs and writes half a gigabyte in a few buffers.
+// TestContentIsNotHeld signs and writes many times its buffers.
 func TestContentIsNotHeld(t *testing.T) {
 	w := newWorld(start, 10*year, 3*year)
-	const size = 512 << 20
+	const size = 128 << 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	m, err := cades.Sign(context.Background(), zeros(size), w.person("ECDSA"), cades.Options{SigningTime: start})
