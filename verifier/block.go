@@ -38,11 +38,30 @@ type block struct {
 	warnings    []Message
 }
 
+// arena hands out blocks with room for a few constraints each: a verdict has a
+// dozen, and they live as long as its report.
+type arena struct {
+	blocks      []block
+	constraints []Constraint
+}
+
+const (
+	arenaBlocks      = 8
+	constraintsUsual = 3 // most blocks note no more
+)
+
+func (a *arena) block(name string) *block {
+	if len(a.blocks) == cap(a.blocks) {
+		a.blocks = make([]block, 0, arenaBlocks)
+		a.constraints = make([]Constraint, arenaBlocks*constraintsUsual)
+	}
+	a.blocks = append(a.blocks, block{name: name, constraints: a.constraints[:0:constraintsUsual]})
+	a.constraints = a.constraints[constraintsUsual:]
+	return &a.blocks[len(a.blocks)-1]
+}
+
 // pass notes a constraint that holds.
 func (b *block) pass(name, detail string) {
-	if b.constraints == nil {
-		b.constraints = make([]Constraint, 0, 4)
-	}
 	b.constraints = append(b.constraints, Constraint{Name: name, Status: StatusPassed, Detail: detail})
 }
 

@@ -10,8 +10,8 @@ import (
 
 // checkFormat is format checking (§5.2.2): what RFC 5652 and EN 319 122-1 say a
 // message must be.
-func checkFormat(s *facts.Signature) *block {
-	b := &block{name: blockFormat}
+func (j *judgement) checkFormat(s *facts.Signature) *block {
+	b := j.arena.block(blockFormat)
 	for _, d := range s.Defects {
 		b.fail("format_rules", FormatFailure, d)
 	}
@@ -29,7 +29,7 @@ func checkFormat(s *facts.Signature) *block {
 // identifier names, and among several of one name the one whose key made the
 // value. Which of them may sign is not asked here.
 func (j *judgement) identify(s *facts.Signature) (*facts.Candidate, *block) {
-	b := &block{name: blockIdentification}
+	b := j.arena.block(blockIdentification)
 	if len(s.Candidates) == 0 {
 		b.doubt("signing_certificate_found", NoSigningCertificate, finding(fault.SignerCertificateMissing, "no certificate that the signature names was found"))
 		return nil, b
@@ -76,7 +76,7 @@ var unjudged = map[string]string{
 // one that was asked for; one that the signature names is not processed. What
 // the signature carries beyond is named, and never counted.
 func (j *judgement) initialise(s *facts.Signature) *block {
-	b := &block{name: blockContext}
+	b := j.arena.block(blockContext)
 	b.pass("validation_policy", j.policy.Name)
 	if p := s.Policy; p != nil && !p.Implied {
 		f := finding(fault.AttributeNotJudged, p.OID)
@@ -98,7 +98,7 @@ func (j *judgement) initialise(s *facts.Signature) *block {
 // intact, and the value holds with the signing certificate's key. An algorithm
 // that this program lacks leaves the verdict open: it proves nothing.
 func (j *judgement) checkCryptography(s *facts.Signature, signer *facts.Candidate) *block {
-	b := &block{name: blockCryptographic}
+	b := j.arena.block(blockCryptographic)
 	for i := range s.Covers {
 		c := &s.Covers[i]
 		switch {
@@ -140,7 +140,7 @@ type acceptance struct {
 // accept is signature acceptance validation (§5.2.8): the policy's constraints
 // on the signature itself and on its algorithms.
 func (j *judgement) accept(s *facts.Signature, object facts.Object, signer *cert.Certificate, use usage, c moment, level string) acceptance {
-	a := acceptance{block: &block{name: blockAcceptance}}
+	a := acceptance{block: j.arena.block(blockAcceptance)}
 	a.constraints = make([]Constraint, 0, 6)
 	j.checkReference(a.block, s, use)
 	if use == forSigning {

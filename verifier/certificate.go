@@ -8,7 +8,6 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
-	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
@@ -69,19 +68,25 @@ func (j *judgement) validateCertificate(leaf *cert.Certificate, use usage, c mom
 		return j.certify(leaf, use, c)
 	}
 	key := question{leaf, use, c}
-	found, known := j.certified[key]
-	if !known {
-		found = j.certify(leaf, use, c)
-		j.certified[key] = found
+	for i := range j.certified {
+		if j.certified[i].question == key {
+			return j.certified[i].certification
+		}
+	}
+	found := j.certify(leaf, use, c)
+	if len(j.certified) < certifiedMax {
+		j.certified = append(j.certified, certifiedBefore{key, found})
 	}
 	return found
 }
 
+// certifiedMax bounds the answers that are kept: more than the signers and
+// authorities of one document, and few enough to be looked through.
+const certifiedMax = 64
+
 func (j *judgement) certify(leaf *cert.Certificate, use usage, at moment) certification {
-	c := certification{block: &block{name: blockCertificate}}
-	request := j.session.request(leaf, j.pool, j.anchors)
-	request.At = at.at
-	found, err := path.Build(request)
+	c := certification{block: j.arena.block(blockCertificate)}
+	found, err := j.session.build(leaf, j.pool, j.anchors, at.at)
 	outOfBounds := reasonOf(err) == OutOfBoundsNoPOE
 	if err != nil && !outOfBounds {
 		c.doubt("prospective_certificate_chain", reasonOf(err), facts.FindingOf(err))
@@ -196,7 +201,7 @@ func (j *judgement) judgeStatus(c *certification, status certificateStatus, issu
 	case !since.IsZero():
 		c.pass(name, issued.SerialHex()+": revoked only on "+formatTime(since))
 	default:
-		c.pass(name, issued.SerialHex()+": as of "+formatTime(status.answer.ThisUpdate))
+		c.pass(name, status.answer.asOf)
 	}
 }
 

@@ -81,6 +81,33 @@ func keyOf(c *cert.Certificate) algo.Key {
 // it is.
 func (j *judgement) until(u algorithmUse) (until time.Time, ever bool, name string) {
 	suite := j.policy.Cryptography.suite(u.purpose)
+	key := suiteUse{suite, u.digest, u.key}
+	if known, ok := j.session.suites[key]; ok {
+		return known.until, known.ever, known.name
+	}
+	until, ever, name = holds(suite, u)
+	j.session.remember(256)
+	if j.session.suites == nil {
+		j.session.suites = map[suiteUse]held{}
+	}
+	j.session.suites[key] = held{until, ever, name}
+	return until, ever, name
+}
+
+// suiteUse is a use of algorithms under a suite, held what becomes of it.
+type suiteUse struct {
+	suite  *trust.CryptoPolicy
+	digest *algo.Digest
+	key    algo.Key
+}
+
+type held struct {
+	until time.Time
+	ever  bool
+	name  string
+}
+
+func holds(suite *trust.CryptoPolicy, u algorithmUse) (until time.Time, ever bool, name string) {
 	until, ever = distantFuture, true
 	if u.digest != nil {
 		if until, ever = digestUntil(suite, u.digest); !ever || until != distantFuture {

@@ -27,7 +27,7 @@ func (s *Session) Judge(f *facts.Facts, p Policy, anchors *trust.Store, at time.
 	j := s.newJudgement(f, &p, anchors, at.UTC().Truncate(time.Second)) // the report says seconds, and must give itself again
 	r := &Report{
 		File: f.Document.Name, Format: f.Document.Format, SHA256: f.Document.SHA256,
-		Policy: p.Name, ValidationTime: formatTime(j.at),
+		Policy: p.Name, ValidationTime: j.atText,
 		Signatures: make([]SignatureReport, 0, len(f.Signatures)),
 	}
 	for i := range f.Signatures {
@@ -62,28 +62,44 @@ type judgement struct {
 	anchors *trust.Store
 	at      time.Time
 
-	certificates map[string]*cert.Certificate // by ID; those that parse
-	ids          map[*cert.Certificate]string
-	pool         []*cert.Certificate // the same, in the order of the facts
-	certified    map[question]certification
+	pool      []*cert.Certificate // those of the facts that parse, in their order
+	ids       map[*cert.Certificate]string
+	byID      map[string]*cert.Certificate
+	certified []certifiedBefore
+
+	arena  arena
+	atText string
+}
+
+// certifiedBefore is a question about a certificate with its answer.
+type certifiedBefore struct {
+	question
+	certification
 }
 
 func (s *Session) newJudgement(f *facts.Facts, p *Policy, anchors *trust.Store, at time.Time) *judgement {
 	j := &judgement{
-		session: s, facts: f, policy: p, anchors: anchors, at: at,
-		certificates: make(map[string]*cert.Certificate, len(f.Certificates)),
-		ids:          make(map[*cert.Certificate]string, len(f.Certificates)),
-		pool:         make([]*cert.Certificate, 0, len(f.Certificates)),
-		certified:    map[question]certification{},
+		session: s, facts: f, policy: p, anchors: anchors, at: at, atText: formatTime(at),
+		ids:  make(map[*cert.Certificate]string, len(f.Certificates)),
+		byID: make(map[string]*cert.Certificate, len(f.Certificates)),
+		pool: make([]*cert.Certificate, 0, len(f.Certificates)),
 	}
 	for i := range f.Certificates {
 		c := &f.Certificates[i]
 		if parsed, err := s.parse(c.Raw); err == nil {
-			j.certificates[c.ID], j.ids[parsed] = parsed, c.ID
+			j.byID[c.ID], j.ids[parsed] = parsed, c.ID
 			j.pool = append(j.pool, parsed)
 		}
 	}
 	return j
+}
+
+// timeText is a time for the report. Most are the validation time.
+func (j *judgement) timeText(t time.Time) string {
+	if t.Equal(j.at) {
+		return j.atText
+	}
+	return formatTime(t)
 }
 
 // id is the certificate's in the facts, if it is there: an anchor need not be.
@@ -133,12 +149,12 @@ func (j *judgement) basic(s *facts.Signature, object facts.Object, use usage, c 
 	o := &outcome{blocks: make([]*block, 0, len(order)+1)}
 	stop := func() *outcome { o.skipped = order[len(o.blocks):]; return o }
 
-	if !o.add(checkFormat(s)) {
+	if !o.add(j.checkFormat(s)) {
 		return stop()
 	}
 	candidate, identification := j.identify(s)
 	if candidate != nil {
-		if o.signer = j.certificates[candidate.Certificate]; o.signer == nil { // facts from elsewhere may name rubbish
+		if o.signer = j.byID[candidate.Certificate]; o.signer == nil { // facts from elsewhere may name rubbish
 			identification.doubt("signing_certificate_readable", NoSigningCertificate, finding(fault.CertificateUnreadable, candidate.Certificate))
 		}
 	}
@@ -168,11 +184,11 @@ func (j *judgement) basic(s *facts.Signature, object facts.Object, use usage, c 
 // proveLate is the part of the basic process that needs a time before which the
 // signature cannot have been made (§5.3.4, steps 4 and 6): the time of a valid
 // content time-stamp. What was wrong already then is not for want of a proof.
-func (o *outcome) proveLate(after time.Time) {
+func (j *judgement) proveLate(o *outcome, after time.Time) {
 	if after.IsZero() || o.status != StatusIndeterminate {
 		return
 	}
-	b := &block{name: blockBasic}
+	b := j.arena.block(blockBasic)
 	const name = "signature_made_after"
 	switch {
 	case o.sub == RevokedNoPOE && after.After(o.revokedAt):

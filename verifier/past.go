@@ -22,7 +22,7 @@ func (h *hearing) validateWithArchivalData() {
 	if len(h.stamps) == 0 || h.status == "" && !h.hasPastStamp() {
 		return
 	}
-	b := &block{name: blockLongTerm}
+	b := h.arena.block(blockLongTerm)
 	h.archival = b
 	proven := newProofs(h.at)
 	for _, s := range newestFirst(h.stamps) {
@@ -57,7 +57,7 @@ func (h *hearing) hasPastStamp() bool {
 
 // liftStamp tries past signature validation on a token (§5.6.3.4, step 5).
 func (h *hearing) liftStamp(s *stamp, proven *proofs) {
-	s.past = &block{name: blockPastSig}
+	s.past = h.arena.block(blockPastSig)
 	if !h.pastSignature(s.past, s.outcome, s.object(), forTimestamping, proven) {
 		s.past.status, s.past.sub = s.status, s.sub
 		return
@@ -79,7 +79,7 @@ func (h *hearing) liftStamp(s *stamp, proven *proofs) {
 // acceptance at the earliest time at which it is proven to have existed
 // (§5.6.3.4, steps 6 and 7).
 func (h *hearing) liftSignature(b *block, proven *proofs) {
-	past := &block{name: blockPastSig}
+	past := h.arena.block(blockPastSig)
 	ok := h.pastSignature(past, h.last, h.object, forSigning, proven)
 	if !ok && past.passed() {
 		past.status, past.sub = h.status, h.sub
@@ -145,14 +145,14 @@ func (h *hearing) liftAlgorithms(b *block, o *outcome, proven *proofs) bool {
 // valid at some time, and the control time to which validation time sliding
 // leads on it.
 func (h *hearing) pastCertificate(into *block, o *outcome, use usage, proven *proofs) (control time.Time, ok bool) {
-	b := &block{name: blockPastCert}
+	b := h.arena.block(blockPastCert)
 	defer func() { into.constraints = append(into.constraints, b.constraint()) }()
 	paths := h.session.request(o.signer, h.pool, h.anchors).Prospective()
 	for i, p := range paths {
 		if p.Anchor == nil || i == pastPathsMax {
 			continue
 		}
-		attempt := &block{name: blockSliding}
+		attempt := h.arena.block(blockSliding)
 		if control, ok = h.pastPath(attempt, p, use, proven); ok {
 			h.checkSigner(attempt, o.signer, use)
 			ok = attempt.passed()

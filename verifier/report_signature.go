@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/verifier/facts"
 )
 
@@ -12,7 +13,7 @@ func (h *hearing) report(depth int) SignatureReport {
 	r := SignatureReport{
 		ID: h.ID, Level: h.level,
 		Algorithms:  Algorithms{Digest: h.DigestAlgorithm.Name, Signature: h.SignatureAlgorithm.Name},
-		ClaimedTime: formatOptional(h.ClaimedTime), BestSignatureTime: formatTime(h.best),
+		ClaimedTime: formatOptional(h.ClaimedTime), BestSignatureTime: h.timeText(h.best),
 		Timestamps: make([]TimestampReport, 0, len(h.stamps)), Path: []string{}, Chain: []string{}, Evidence: []string{},
 		Errors: []Message{}, Warnings: []Message{}, Signer: SignerReport{Roles: []string{}},
 		Constraints: make([]Constraint, 0, len(h.basic.blocks)+len(h.stamps)+3),
@@ -57,7 +58,7 @@ func (h *hearing) putBasic(r *SignatureReport) {
 
 func (h *hearing) putTimestamps(r *SignatureReport) {
 	for _, s := range h.stamps {
-		report := s.report()
+		report := s.report(h.session)
 		r.Timestamps = append(r.Timestamps, report)
 		status := StatusPassed
 		if !s.passed {
@@ -75,7 +76,7 @@ func (h *hearing) putCounterSignatures(r *SignatureReport, depth int) *block {
 	if len(h.CounterSignatures) == 0 {
 		return nil
 	}
-	b := &block{name: blockCounter}
+	b := h.arena.block(blockCounter)
 	if depth == countersMax {
 		b.apply(h.policy.Signature.CounterSignatures, "counter_signature_valid", SigConstraintsFailure, finding(fault.CMSLimit, "nested too deep"))
 	} else {
@@ -97,29 +98,44 @@ func (h *hearing) putCounterSignatures(r *SignatureReport, depth int) *block {
 
 // describe says who signed, by which path, on what evidence.
 func (h *hearing) describe(r *SignatureReport) {
-	for _, c := range h.last.path {
-		id := h.id(c)
-		r.Path, r.Chain = append(r.Path, c.Subject.String()), append(r.Chain, id)
-		r.Evidence = append(r.Evidence, id)
+	n := len(h.last.path)
+	if n > 0 {
+		r.Path, r.Chain = make([]string, n), make([]string, n)
+	}
+	r.Evidence = slices.Grow(r.Evidence, n+len(h.last.evidence))
+	for i, c := range h.last.path {
+		r.Path[i], r.Chain[i] = h.session.described(c).subject, h.id(c)
+		r.Evidence = append(r.Evidence, r.Chain[i])
 	}
 	r.Evidence = append(r.Evidence, h.last.evidence...)
 	slices.Sort(r.Evidence)
 	r.Evidence = slices.Compact(r.Evidence)
-	c := h.basic.signer
-	if c == nil {
-		return
+	if c := h.basic.signer; c != nil {
+		r.Signer = h.session.described(c).signer
+		r.Signer.Roles = slices.Clone(r.Signer.Roles)
+		r.Signer.Certificate = h.id(c)
 	}
+}
+
+// description is what reports say of a certificate.
+type description struct {
+	subject, commonName string
+	signer              SignerReport // without the ID
+}
+
+func describe(c *cert.Certificate) *description {
 	holder := c.Holder()
-	r.Signer = SignerReport{
-		Subject: c.Subject.String(), CommonName: holder.CommonName, Organization: holder.Organization,
+	d := &description{subject: c.Subject.String(), commonName: c.Subject.First(oidCommonName)}
+	d.signer = SignerReport{
+		Subject: d.subject, CommonName: holder.CommonName, Organization: holder.Organization,
 		IIN: holder.IIN.Digits(), BIN: string(holder.BIN), Roles: make([]string, 0, len(holder.Roles)),
 		Serial: c.SerialHex(), Issuer: c.Issuer.String(), IssuerName: c.Issuer.First(oidCommonName),
 		NotBefore: formatTime(c.NotBefore), NotAfter: formatTime(c.NotAfter),
-		Certificate: h.id(c),
 	}
 	for _, role := range holder.Roles {
-		r.Signer.Roles = append(r.Signer.Roles, role.OID.String())
+		d.signer.Roles = append(d.signer.Roles, role.OID.String())
 	}
+	return d
 }
 
 // distinct drops messages that were said before: a process run again at another

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"slices"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -24,8 +25,11 @@ const memoryMax = 64 << 20
 // ready.
 type Session struct {
 	certificates map[string]parsed // by bytes
+	descriptions map[*cert.Certificate]*description
 	checks       path.Checks
+	paths        map[pathKey]foundPath
 	answers      map[answerKey]answered
+	suites       map[suiteUse]held
 	held         int // bytes
 }
 
@@ -46,12 +50,13 @@ type answerKey struct {
 type answered struct {
 	answer *answer
 	err    error
+	code   fault.Code // of err
 }
 
 // remember makes room for an object.
 func (s *Session) remember(bytes int) {
 	if s.held += bytes; s.held > memoryMax {
-		s.certificates, s.checks, s.answers, s.held = nil, nil, nil, bytes
+		*s = Session{held: bytes}
 	}
 }
 
@@ -75,6 +80,79 @@ func (s *Session) parsed(raw []byte) parsed {
 	return p
 }
 
+// described gives what reports say of a certificate.
+func (s *Session) described(c *cert.Certificate) *description {
+	d, known := s.descriptions[c]
+	if !known {
+		d = describe(c)
+		s.remember(1 << 10)
+		if s.descriptions == nil {
+			s.descriptions = map[*cert.Certificate]*description{}
+		}
+		s.descriptions[c] = d
+	}
+	return d
+}
+
+// pathKey and the pool are what a search depends on besides the time.
+type pathKey struct {
+	leaf    *cert.Certificate
+	anchors *trust.Store
+}
+
+// foundPath is the outcome of a search, which holds as long as no certificate
+// that it could meet becomes or ceases to be valid.
+type foundPath struct {
+	pool        []*cert.Certificate
+	from, until time.Time // from included, until not
+	path        *path.Path
+	err         error
+}
+
+// build finds the path of a leaf at a time (path.Build).
+func (s *Session) build(leaf *cert.Certificate, pool []*cert.Certificate, anchors *trust.Store, at time.Time) (*path.Path, error) {
+	key := pathKey{leaf, anchors}
+	if known, ok := s.paths[key]; ok && !at.Before(known.from) && at.Before(known.until) && slices.Equal(known.pool, pool) {
+		return known.path, known.err
+	}
+	f := foundPath{pool: slices.Clone(pool), until: distantFuture}
+	for _, c := range pool {
+		f.bound(c, at)
+	}
+	for _, a := range anchors.Anchors() {
+		f.bound(a.Certificate, at)
+	}
+	if anchors != nil {
+		for _, c := range anchors.Intermediates() {
+			f.bound(c, at)
+		}
+	}
+	f.bound(leaf, at)
+	request := s.request(leaf, pool, anchors)
+	request.At = at
+	f.path, f.err = path.Build(request)
+	s.remember(512 + 16*len(pool))
+	if s.paths == nil {
+		s.paths = map[pathKey]foundPath{}
+	}
+	s.paths[key] = f
+	return f.path, f.err
+}
+
+// bound narrows the time around at to where the certificate's validity is the
+// same.
+func (f *foundPath) bound(c *cert.Certificate, at time.Time) {
+	end := c.NotAfter.Add(1) // the last moment is included
+	for _, edge := range [...]time.Time{c.NotBefore, end} {
+		if edge.After(at) && edge.Before(f.until) {
+			f.until = edge
+		}
+		if !edge.After(at) && edge.After(f.from) {
+			f.from = edge
+		}
+	}
+}
+
 // request asks for paths and shares what is known of signatures.
 func (s *Session) request(leaf *cert.Certificate, pool []*cert.Certificate, anchors *trust.Store) path.Request {
 	if s.checks == nil {
@@ -89,24 +167,22 @@ func (s *Session) request(leaf *cert.Certificate, pool []*cert.Certificate, anch
 var everAfter = revocation.Rules{At: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), Now: distantFuture, Skew: clockSkew}
 
 // answer verifies one piece of revocation information about a certificate.
-func (s *Session) answer(r *facts.Revocation, issued, issuer *cert.Certificate) (*answer, error) {
+func (s *Session) answer(r *facts.Revocation, issued, issuer *cert.Certificate) answered {
 	key := answerKey{id: r.ID, nonce: string(r.Nonce), kind: r.Kind, issued: issued, issuer: issuer}
 	if known, ok := s.answers[key]; ok {
-		return known.answer, known.err
+		return known
 	}
 	var a answered
 	evidence, err := revocation.Check(information(*r), revocation.Subject{Certificate: issued, Issuer: issuer}, everAfter)
 	if err != nil {
-		a.err = err
+		a.err, a.code = err, fault.CodeOf(err)
 	} else {
-		a.answer = newAnswer(evidence, r.ID)
+		a.answer = newAnswer(evidence, r.ID, issued)
 	}
 	s.remember(256 + len(key.nonce))
 	if s.answers == nil {
 		s.answers = map[answerKey]answered{}
 	}
-	if fault.CodeOf(a.err) != fault.Cancelled {
-		s.answers[key] = a
-	}
-	return a.answer, a.err
+	s.answers[key] = a
+	return a
 }

@@ -19,7 +19,7 @@ func (j *judgement) signature(s *facts.Signature, depth int) SignatureReport {
 	h := &hearing{judgement: j, Signature: s, object: object, stamps: j.stampsOf(s), best: j.at}
 	h.leaf, h.level = h.levelOf()
 	h.basic = j.basic(s, object, forSigning, j.present(), h.level)
-	h.basic.proveLate(latestContentTime(h.stamps))
+	j.proveLate(h.basic, latestContentTime(h.stamps))
 	h.validateWithTime()
 	h.validateWithArchivalData()
 	return h.report(depth)
@@ -61,11 +61,11 @@ var liftable = map[SubIndication]bool{
 // of that is X.509 validation and signature acceptance at that time, so these run
 // again, whole: a certificate may be both revoked and expired.
 func (h *hearing) validateWithTime() {
-	b := &block{name: blockTime}
+	b := h.arena.block(blockTime)
 	h.time, h.last = b, h.basic
 	h.status, h.sub = h.basic.status, h.basic.sub
 	h.best = h.bestSignatureTime()
-	b.pass("best_signature_time", formatTime(h.best))
+	b.pass("best_signature_time", h.timeText(h.best))
 	if h.status != "" && !liftable[h.sub] {
 		b.status, b.sub = h.status, h.sub
 		return
@@ -89,6 +89,9 @@ func (h *hearing) validateWithTime() {
 // bestSignatureTime is the earliest time that a token which is valid now proves
 // for the signature; the validation time if none does (§5.5.4, step 2).
 func (h *hearing) bestSignatureTime() time.Time {
+	if len(h.stamps) == 0 {
+		return h.at
+	}
 	proven := newProofs(h.at)
 	for _, s := range h.stamps {
 		if s.now {
@@ -183,7 +186,7 @@ var levelOrder = []string{"CMS", "B", "T", "LT", "LTA"}
 // it. Whether any of it is valid is another question.
 func (h *hearing) levelOf() (leaf *cert.Certificate, level string) {
 	if c := choose(h.Signature); c != nil {
-		leaf = h.certificates[c.Certificate]
+		leaf = h.byID[c.Certificate]
 	}
 	switch {
 	case len(h.References) == 0:
@@ -222,7 +225,7 @@ func (h *hearing) carriesStatus(leaf *cert.Certificate) bool {
 			if issuer == leaf || !leaf.IssuedInNameOf(issuer) {
 				continue
 			}
-			if _, err := h.session.answer(r, leaf, issuer); err == nil {
+			if h.session.answer(r, leaf, issuer).err == nil {
 				return true
 			}
 		}

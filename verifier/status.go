@@ -22,10 +22,11 @@ type answer struct {
 	id        string          // of the raw object in the facts
 	algorithm *algo.Signature // with which it is signed, nil if the table lacks it
 	key       algo.Key        // of its signer
+	asOf      string          // for the report
 }
 
-func newAnswer(e *revocation.Evidence, id string) *answer {
-	a := &answer{Evidence: e, id: id}
+func newAnswer(e *revocation.Evidence, id string, about *cert.Certificate) *answer {
+	a := &answer{Evidence: e, id: id, asOf: about.SerialHex() + ": as of " + formatTime(e.ThisUpdate)}
 	if row, err := algo.SignatureByIdentifier(e.Algorithm, nil); err == nil {
 		a.algorithm = row
 	}
@@ -93,13 +94,15 @@ func (a *answer) isFinal() bool {
 func (j *judgement) answers(issued, issuer *cert.Certificate, at time.Time) (list []*answer, reason error) {
 	incomplete := false
 	for i := range j.facts.Revocations {
-		a, err := j.session.answer(&j.facts.Revocations[i], issued, issuer)
-		if err == nil {
-			list = append(list, a)
+		a := j.session.answer(&j.facts.Revocations[i], issued, issuer)
+		if a.err == nil {
+			list = append(list, a.answer)
 			continue
 		}
-		incomplete = incomplete || fault.CodeOf(err) == fault.CRLIncomplete
-		reason = weightier(reason, err)
+		incomplete = incomplete || a.code == fault.CRLIncomplete
+		if reason == nil && !beside[a.code] {
+			reason = a.err
+		}
 	}
 	if !incomplete {
 		return list, reason
@@ -127,7 +130,7 @@ func (j *judgement) jointly(issued, issuer *cert.Certificate, at time.Time) (*an
 	subject := revocation.Subject{Certificate: issued, Issuer: issuer}
 	e, failed := revocation.CheckCRLs(context.Background(), lists, subject, revocation.Signers{}, rules)
 	if e != nil {
-		return newAnswer(e, ids[&e.Raw[0]]), nil
+		return newAnswer(e, ids[&e.Raw[0]], issued), nil
 	}
 	var reason error
 	for _, f := range failed {

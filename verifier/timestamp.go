@@ -42,7 +42,7 @@ func (j *judgement) stampsOf(s *facts.Signature) []*stamp {
 // timestamp is the validation process for time-stamps (§5.4): what the token is
 // over, then its own signature by the basic process.
 func (j *judgement) timestamp(t *facts.Timestamp, c moment) *outcome {
-	format := &block{name: blockFormat}
+	format := j.arena.block(blockFormat)
 	for _, d := range t.Defects {
 		format.fail("token_rules", FormatFailure, d)
 	}
@@ -75,7 +75,7 @@ func (j *judgement) timestamp(t *facts.Timestamp, c moment) *outcome {
 // checkImprint holds the imprint against what the token is over, and the time
 // against the one of validation: a token from the future proves nothing yet.
 func (j *judgement) checkImprint(t *facts.Timestamp, object facts.Object, c moment) acceptance {
-	b := acceptance{block: &block{name: blockImprint}}
+	b := acceptance{block: j.arena.block(blockImprint)}
 	switch {
 	case len(t.ImprintComputed) == 0 && !t.ImprintIntact:
 		code := fault.Code(t.ImprintCode)
@@ -164,8 +164,8 @@ func latestContentTime(stamps []*stamp) (latest time.Time) {
 }
 
 // report is the verdict on the token.
-func (s *stamp) report() TimestampReport {
-	r := TimestampReport{ID: s.ID, Kind: string(s.Kind), Time: formatOptional(s.Time), Constraints: []Constraint{}}
+func (s *stamp) report(session *Session) TimestampReport {
+	r := TimestampReport{ID: s.ID, Kind: string(s.Kind), Time: formatOptional(s.Time), Constraints: make([]Constraint, 0, len(s.blocks)+len(s.skipped)+1)}
 	for _, b := range s.blocks {
 		r.Constraints = append(r.Constraints, b.constraint())
 	}
@@ -176,8 +176,8 @@ func (s *stamp) report() TimestampReport {
 		r.Constraints = append(r.Constraints, s.past.constraint())
 	}
 	if s.signer != nil {
-		r.Authority = s.signer.Subject.String()
-		r.AuthorityName = s.signer.Subject.First(oidCommonName)
+		d := session.described(s.signer)
+		r.Authority, r.AuthorityName = d.subject, d.commonName
 	}
 	switch {
 	case s.passed:
