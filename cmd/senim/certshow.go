@@ -64,7 +64,11 @@ type shownFile struct {
 type shownCertificate struct {
 	Holder             shownHolder    `json:"holder"`
 	Roles              []named        `json:"roles"`
-	KeyStore           *shownKeyStore `json:"keyStore"` // null if the certificate does not say
+	Kind               string         `json:"kind"`                // individual, legal or system; "" if the certificate does not say
+	Purposes           []cert.Purpose `json:"purposes"`            // sign, authenticate
+	Treasury           bool           `json:"treasury"`            // for the treasury's system alone
+	Tolerated          []string       `json:"tolerated,omitempty"` // oddities that were read over
+	KeyStore           *shownKeyStore `json:"keyStore"`            // null if the certificate does not say
 	Policies           []named        `json:"policies"`
 	Key                shownKey       `json:"key"`
 	SignatureAlgorithm named          `json:"signatureAlgorithm"`
@@ -206,6 +210,7 @@ func show(c *cert.Certificate, names *trust.Store) shownCertificate {
 			Organization: h.Organization, Country: h.Country, Email: h.Email, System: h.UserID,
 		},
 		Roles: []named{}, Policies: []named{}, ExtendedKeyUsage: []string{},
+		Kind: string(h.Kind), Purposes: append([]cert.Purpose{}, h.Purposes...), Treasury: h.Treasury != nil, Tolerated: c.Tolerated.Names(),
 		Key:                shownKey{named: named{c.KeyAlgorithm.OID.String(), c.KeyAlgorithm.Name()}},
 		SignatureAlgorithm: named{c.SignatureAlgorithm.OID.String(), c.SignatureAlgorithm.Name()},
 		NotBefore:          c.NotBefore, NotAfter: c.NotAfter,

@@ -49,6 +49,7 @@ var sets = []set{
 	{"boringssl-crl", runBoringSSLCRL},
 	{"bettertls", runBetterTLS},
 	{ownTable, runRevocation},
+	{"nuc-rk", runNUC},
 	{"nuc-revocation", runNUCRevocation},
 	{"wycheproof", runWycheproof},
 	{"dss-crypto", runDSSCrypto},

@@ -23,6 +23,9 @@ type Holder struct {
 	Email        string
 	UserID       string // the OID of an information system
 	Roles        []Role
+	Kind         HolderKind
+	Purposes     []Purpose
+	Treasury     *Treasury // nil unless the certificate is one of the treasury's
 	KeyStore     KeyStore
 	Policies     []asn1.ObjectIdentifier
 }
@@ -49,9 +52,12 @@ func (c *Certificate) HolderBy(v Vocabulary) Holder {
 		UserID:       s.First(oidUserID),
 		Email:        s.First(oidEmailAddress),
 		Roles:        rolesOf(c.ExtKeyUsage, v),
+		Purposes:     c.Purposes(),
+		Treasury:     c.treasury(),
 		KeyStore:     c.KeyStore,
 		Policies:     c.Policies,
 	}
+	h.Kind = c.kindOf(h.Roles)
 	if h.Email == "" && len(c.Emails) > 0 {
 		h.Email = c.Emails[0]
 	}

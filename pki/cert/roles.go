@@ -16,6 +16,7 @@ var (
 	OIDRoleCEO          = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 4, 1, 2, 1}
 	OIDRoleCanSign      = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 4, 1, 2, 2}
 	OIDRoleEmployee     = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 4, 1, 2, 5}
+	OIDRoleTreasury     = asn1.ObjectIdentifier{1, 2, 398, 5, 19, 1, 2, 2, 1} // K2, and the arc of its policies
 	OIDRoleSystem       = asn1.ObjectIdentifier{1, 2, 398, 3, 3, 4, 1, 2, 6}
 
 	// Registered information systems of the state.
@@ -71,6 +72,7 @@ var roleNames = map[string]string{
 // policyNames names NUC RK's certificate policies.
 var policyNames = map[string]string{
 	"1.2.398.3.1.2":     "ROOT_CA",
+	"1.2.398.3.3.1.1":   "NUC_RK_REGULATIONS", // of the CAs until 2025
 	"1.2.398.3.3.2":     "NUC_RK",
 	"1.2.398.3.3.2.1":   "LEGAL_ENTITY_SIGNATURE",
 	"1.2.398.3.3.2.2":   "LEGAL_ENTITY_AUTHENTICATION",
@@ -82,6 +84,10 @@ var policyNames = map[string]string{
 	"1.2.398.3.3.2.6.3": "TSA_GOSTGT",
 	"1.2.398.3.3.2.6.4": "TSA_GOST_2015_512",
 	"2.5.29.32.0":       "ANY_POLICY",
+
+	"1.2.398.5.19.1.2.2.1.1": "TREASURY_REGULATIONS", // of the treasury's system K2
+	"1.2.398.5.19.1.2.2.1.2": "TREASURY_SIGNATURE",
+	"1.2.398.5.19.1.2.2.1.3": "TREASURY_AUTHENTICATION",
 }
 
 // PolicyName names a certificate policy, "" if it is not one of NUC RK's.
