@@ -2,10 +2,10 @@ package algo
 
 import (
 	"crypto"
-	_ "crypto/sha1" // the table's digests register themselves with crypto.Hash
-	_ "crypto/sha256"
-	_ "crypto/sha3"
-	_ "crypto/sha512"
+	"crypto/sha1"
+	"crypto/sha256"
+	_ "crypto/sha3" // registers itself with crypto.Hash, as the others do
+	"crypto/sha512"
 	"encoding/asn1"
 	"hash"
 	"strings"
@@ -102,6 +102,17 @@ func (d *Digest) Size() int {
 
 // Sum is the digest of b.
 func (d *Digest) Sum(b []byte) []byte {
+	switch d.Hash { // one allocation instead of two
+	case crypto.SHA1:
+		sum := sha1.Sum(b)
+		return sum[:]
+	case crypto.SHA256:
+		sum := sha256.Sum256(b)
+		return sum[:]
+	case crypto.SHA512:
+		sum := sha512.Sum512(b)
+		return sum[:]
+	}
 	h := d.New()
 	h.Write(b)
 	return h.Sum(nil)

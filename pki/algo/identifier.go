@@ -24,7 +24,7 @@ var null = []byte{0x05, 0x00}
 func ReadIdentifier(s *cryptobyte.String) (Identifier, bool) {
 	var id Identifier
 	var body cryptobyte.String
-	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&id.OID) {
+	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !readOID(&body, &id.OID) {
 		return Identifier{}, false
 	}
 	if body.Empty() {
@@ -35,8 +35,58 @@ func ReadIdentifier(s *cryptobyte.String) (Identifier, bool) {
 	if !body.ReadAnyASN1Element(&params, &tag) || !body.Empty() {
 		return Identifier{}, false
 	}
-	id.Parameters = bytes.Clone(params)
+	if id.Parameters = null; !bytes.Equal(params, null) {
+		id.Parameters = bytes.Clone(params)
+	}
 	return id, true
+}
+
+// readOID reads an object identifier off s; one of the table is not made anew.
+func readOID(s *cryptobyte.String, oid *asn1.ObjectIdentifier) bool {
+	rest := *s
+	var element cryptobyte.String
+	if rest.ReadASN1Element(&element, cbasn1.OBJECT_IDENTIFIER) {
+		if known, ok := byEncoding[string(element)]; ok {
+			*s, *oid = rest, known
+			return true
+		}
+	}
+	return s.ReadASN1ObjectIdentifier(oid)
+}
+
+// byEncoding are the identifiers of the table by their DER, and dotted their dotted
+// forms by where they begin.
+var byEncoding, dotted = indexEncodings()
+
+func indexEncodings() (map[string]asn1.ObjectIdentifier, map[*int]string) {
+	index, texts := make(map[string]asn1.ObjectIdentifier), make(map[*int]string)
+	add := func(oid asn1.ObjectIdentifier) {
+		var b cryptobyte.Builder
+		b.AddASN1ObjectIdentifier(oid)
+		index[string(b.BytesOrPanic())] = oid
+		texts[&oid[0]] = oid.String()
+	}
+	for _, d := range digests {
+		add(d.OID)
+	}
+	for _, s := range signatures {
+		add(s.OID)
+	}
+	for _, oid := range []asn1.ObjectIdentifier{oidRSA, oidPSS, oidECPublicKey, oidDSA} {
+		add(oid)
+	}
+	return index, texts
+}
+
+// Dotted is the identifier's OID as people write it, made beforehand for those of
+// the table.
+func (id Identifier) Dotted() string {
+	if len(id.OID) > 0 {
+		if known := dotted[&id.OID[0]]; known != "" {
+			return known
+		}
+	}
+	return id.OID.String()
 }
 
 // ParseIdentifier reads an AlgorithmIdentifier that is all of der.
@@ -71,7 +121,7 @@ func (id Identifier) emptyParameters() bool {
 }
 
 // Name is the name of the algorithm in this table, or the dotted OID.
-func (id Identifier) Name() string { return Name(id.OID) }
+func (id Identifier) Name() string { return NameOf(id.Dotted()) }
 
 // Name is the name under which the table knows a digest, signature or key
 // algorithm, supported or not, or else the dotted OID.

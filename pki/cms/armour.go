@@ -29,9 +29,8 @@ func ReadBytes(data []byte) (*Message, Input, error) {
 	case len(data) > l.Bytes/3*4+1024: // in base64, with its line ends
 		return nil, Input{}, fault.New(fault.InputTooBig, "", "%d bytes", len(data))
 	}
-	sum := sha256.Sum256(data)
 	m, err := parseArmoured(data, l)
-	return m, Input{Bytes: int64(len(data)), SHA256: sum[:]}, err
+	return m, Input{Bytes: int64(len(data)), SHA256: sha256.Sum256(data)}, err
 }
 
 // parseArmoured takes PEM or bare base64, as NCALayer hands a signature to a
@@ -141,7 +140,7 @@ func (x *streamed) readArmoured(ctx context.Context, in io.Reader, decode func(i
 	given := &counter{}
 	x.size, x.again = -1, nil
 	m, _, err := x.read(ctx, decoded{decode(io.TeeReader(in, io.MultiWriter(x.sum, given)))}, nil)
-	return m, Input{Bytes: given.n, SHA256: x.sum.Sum(nil)}, err
+	return m, Input{Bytes: given.n, SHA256: x.digest()}, err
 }
 
 // decoded says of base64 that is none what it means for a message.

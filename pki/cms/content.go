@@ -23,7 +23,7 @@ type Content struct {
 	held    bool // memory is all of it
 	size    int64
 	head    []byte // the first bytes, if it is not held
-	digests map[*algo.Digest][]byte
+	digests []digested
 
 	// pass runs the content through sinks; nil if it cannot be read (again).
 	pass func(context.Context, ...io.Writer) error
@@ -34,12 +34,22 @@ type Content struct {
 	offset int64 // of its OCTET STRING in the message, if it is part of one
 }
 
+// digested is one digest of content.
+type digested struct {
+	by  *algo.Digest
+	sum []byte
+}
+
 // ContentOf is content in memory.
 func ContentOf(b []byte) *Content { return &Content{memory: b, held: true, size: int64(len(b))} }
 
 // ContentDigests is content of which only digests are known.
 func ContentDigests(digests map[*algo.Digest][]byte) *Content {
-	return &Content{size: -1, digests: digests}
+	c := &Content{size: -1}
+	for by, sum := range digests {
+		c.digests = append(c.digests, digested{by, sum})
+	}
+	return c
 }
 
 // ContentFrom is content that is read when a digest of it is asked for. If r can
@@ -89,39 +99,43 @@ func (c *Content) Bytes() (b []byte, ok bool) { return c.memory, c.held }
 // Digest gives a digest of the content. Where it was not computed yet, the content
 // is read again; content_not_kept says that it cannot be.
 func (c *Content) Digest(ctx context.Context, d *algo.Digest) ([]byte, error) {
-	if sum := c.digests[d]; sum != nil {
+	if sum := c.known(d); sum != nil {
 		return sum, nil
 	}
 	if err := c.Compute(ctx, d); err != nil {
 		return nil, err
 	}
-	return c.digests[d], nil
+	return c.known(d), nil
+}
+
+func (c *Content) known(d *algo.Digest) []byte {
+	for _, k := range c.digests {
+		if k.by == d {
+			return k.sum
+		}
+	}
+	return nil
 }
 
 // Compute makes all digests that are not known yet in one pass.
 func (c *Content) Compute(ctx context.Context, wanted ...*algo.Digest) error {
-	if c.digests == nil {
-		c.digests = map[*algo.Digest][]byte{}
-	}
 	var h hashes
 	for _, d := range wanted {
-		if d != nil && c.digests[d] == nil {
+		switch {
+		case d == nil || c.known(d) != nil:
+		case c.held:
+			c.digests = append(c.digests, digested{d, d.Sum(c.memory)})
+		default:
 			h.add(d)
 		}
 	}
 	if len(h.digests) == 0 {
 		return nil
 	}
-	if c.held {
-		for _, d := range h.digests {
-			c.digests[d] = d.Sum(c.memory)
-		}
-		return nil
-	}
 	if err := c.WriteTo(ctx, h.writers()...); err != nil {
 		return err
 	}
-	h.sumInto(c.digests)
+	h.sumInto(c)
 	return nil
 }
 
@@ -224,9 +238,9 @@ func (h *hashes) writers() []io.Writer {
 	return out
 }
 
-func (h *hashes) sumInto(sums map[*algo.Digest][]byte) {
+func (h *hashes) sumInto(c *Content) {
 	for i, d := range h.digests {
-		sums[d] = h.states[i].Sum(nil)
+		c.digests = append(c.digests, digested{d, h.states[i].Sum(nil)})
 	}
 }
 

@@ -173,12 +173,17 @@ func (m *Message) readBody(body cryptobyte.String, l Limits) error {
 	if !body.ReadASN1Integer(&m.Version) || m.Version < 0 || m.Version > 5 {
 		return malformed("/version", "not a version of SignedData")
 	}
-	for _, read := range []func(*cryptobyte.String, Limits) error{
-		m.readDigestAlgorithms, m.readContent, m.readCertificates, m.readRevocation,
-	} {
-		if err := read(&body, l); err != nil {
-			return err
-		}
+	if err := m.readDigestAlgorithms(&body, l); err != nil {
+		return err
+	}
+	if err := m.readContent(&body); err != nil {
+		return err
+	}
+	if err := m.readCertificates(&body, l); err != nil {
+		return err
+	}
+	if err := m.readRevocation(&body, l); err != nil {
+		return err
 	}
 	m.head, m.rawSigners = whole[:len(whole)-len(body)], body
 	if err := m.readSigners(&body, l); err != nil {
@@ -210,7 +215,7 @@ func (m *Message) readDigestAlgorithms(body *cryptobyte.String, l Limits) error 
 
 // readContent reads EncapsulatedContentInfo (§5.2). Content that is not an
 // OCTET STRING is PKCS #7 1.5 (§5.2.1), which no signer here produces.
-func (m *Message) readContent(body *cryptobyte.String, _ Limits) error {
+func (m *Message) readContent(body *cryptobyte.String) error {
 	var encap, explicit cryptobyte.String
 	var present bool
 	m.rawContentInfo = *body
@@ -242,7 +247,11 @@ func (m *Message) readCertificates(body *cryptobyte.String, l Limits) error {
 	if !ok {
 		return malformed("/certificates", "not a [0] IMPLICIT SET")
 	}
+	if raw == nil {
+		return nil
+	}
 	m.rawCertificates = raw
+	m.CertificateChoices = make([][]byte, 0, min(count(set), l.Certificates))
 	for !set.Empty() {
 		if len(m.CertificateChoices) == l.Certificates {
 			return limit("/certificates", l.Certificates)

@@ -59,7 +59,7 @@ func (o Options) reporter(total int64) func(int64) {
 // Input says what was read.
 type Input struct {
 	Bytes  int64
-	SHA256 []byte // of the input as given
+	SHA256 [sha256.Size]byte // of the input as given
 }
 
 // Read reads a SignedData of any size, in DER or BER, or in PEM or base64 around
@@ -89,9 +89,8 @@ func read(ctx context.Context, r io.Reader, o Options, memoryMax int) (*Message,
 		if o.Progress != nil {
 			o.Progress(int64(len(head)), int64(len(head)))
 		}
-		sum := sha256.Sum256(head)
 		m, err := parseArmoured(head, o.limits())
-		return m, Input{Bytes: int64(len(head)), SHA256: sum[:]}, err
+		return m, Input{Bytes: int64(len(head)), SHA256: sha256.Sum256(head)}, err
 	}
 	x := &streamed{options: o, limits: o.limits(), size: size, sum: sha256.New()}
 	in := io.MultiReader(bytes.NewReader(head), r)
@@ -171,7 +170,7 @@ func (x *streamed) read(ctx context.Context, in io.Reader, raw io.Writer) (*Mess
 	if finished := x.scanner.finish(); err == nil {
 		err = finished
 	}
-	input := Input{Bytes: x.scanner.offset(), SHA256: x.sum.Sum(nil)}
+	input := Input{Bytes: x.scanner.offset(), SHA256: x.digest()}
 	if err != nil {
 		if x.content != nil {
 			_ = x.content.Close() // nothing of it is needed
@@ -179,12 +178,17 @@ func (x *streamed) read(ctx context.Context, in io.Reader, raw io.Writer) (*Mess
 		return nil, input, err
 	}
 	if m.streamed != nil {
-		m.streamed.digests = map[*algo.Digest][]byte{}
-		x.hashes.sumInto(m.streamed.digests)
+		x.hashes.sumInto(m.streamed)
 		m.streamed.passed()
 		x.rereadable(m.streamed)
 	}
 	return m, input, nil
+}
+
+// digest is that of the input as given.
+func (x *streamed) digest() (sum [sha256.Size]byte) {
+	x.sum.Sum(sum[:0])
+	return sum
 }
 
 func (x *streamed) message() (*Message, error) {

@@ -163,12 +163,17 @@ func readAttributes(info *cryptobyte.String, tag cbasn1.Tag, where place, field 
 	if !raw.ReadASN1(&set, tag) {
 		return nil, nil, malformed(where.at(field), "not a SET OF Attribute")
 	}
-	attributes := make([]Attribute, 0, min(count(set), l.Attributes))
+	n := min(count(set), l.Attributes)
+	attributes, values := make([]Attribute, 0, n), make([][]byte, n)
 	for !set.Empty() {
 		if len(attributes) == l.Attributes {
 			return nil, nil, limit(where.at(field), l.Attributes)
 		}
-		a, err := readAttribute(&set, func() string { return fmt.Sprintf("%s/%d", where.at(field), len(attributes)) }, l)
+		var first [][]byte // room for the one value that nearly every attribute has
+		if len(values) > 0 {
+			first, values = values[:0:1], values[1:]
+		}
+		a, err := readAttribute(&set, first, func() string { return fmt.Sprintf("%s/%d", where.at(field), len(attributes)) }, l)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -190,9 +195,10 @@ func count(set cryptobyte.String) int {
 	return n
 }
 
-func readAttribute(set *cryptobyte.String, where place, l Limits) (Attribute, error) {
+// readAttribute reads an attribute; into is where its values go.
+func readAttribute(set *cryptobyte.String, into [][]byte, where place, l Limits) (Attribute, error) {
 	var raw, body, values cryptobyte.String
-	var a Attribute
+	a := Attribute{Values: into}
 	not := func(what string) error { return malformed(where(), "not %s", what) }
 	if !set.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
 		return a, not("an Attribute")

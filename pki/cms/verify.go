@@ -156,7 +156,7 @@ func (s *Signer) CheckSubstitution(content []byte) error {
 		return nil
 	}
 	for !set.Empty() {
-		a, err := readAttribute(&set, func() string { return "" }, DefaultLimits)
+		a, err := readAttribute(&set, nil, func() string { return "" }, DefaultLimits)
 		if err != nil {
 			return nil
 		}

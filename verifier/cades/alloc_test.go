@@ -52,7 +52,7 @@ func remembering() func([]byte) (*cert.Certificate, error) {
 }
 
 // allocationsMax is reading's part of the 150 that a whole verdict may take.
-const allocationsMax = 80
+const allocationsMax = 60
 
 func TestSmallReadAllocatesLittle(t *testing.T) {
 	src := Source{Data: smallMessage(t), Parse: remembering()}

@@ -103,7 +103,6 @@ func (r *reader) hold(a *facts.Attribute, values [][]facts.Object) {
 // signedAttributes reads the content time-stamps and the policy, and finds
 // attributes that are there twice although they state one thing.
 func (r *reader) signedAttributes(c *carried) {
-	seen := make([]asn1.ObjectIdentifier, 0, len(c.signer.SignedAttributes))
 	for i, a := range c.signer.SignedAttributes {
 		switch {
 		case a.Type.Equal(cms.OIDContentTimestamp):
@@ -112,15 +111,14 @@ func (r *reader) signedAttributes(c *carried) {
 		case a.Type.Equal(cms.OIDSignaturePolicy) && len(a.Values) == 1:
 			r.policy(c.facts, a.Values[0])
 		}
-		for _, earlier := range seen {
-			if a.Type.Equal(earlier) {
+		for _, earlier := range c.signer.SignedAttributes[:i] {
+			if a.Type.Equal(earlier.Type) {
 				c.facts.Findings = append(c.facts.Findings, facts.Finding{
 					Code: fault.AttributeDuplicate, At: fmt.Sprintf("%s/signedAttrs/%d", c.facts.At, i), Detail: a.Type.String(),
 				})
 				break
 			}
 		}
-		seen = append(seen, a.Type)
 	}
 }
 

@@ -55,7 +55,7 @@ func newReader(ctx context.Context, src Source, m *cms.Message, input cms.Input,
 		ctx: ctx, parse: src.Parse, content: content, seen: &seen{ids: map[string]int{}},
 		facts: &facts.Facts{
 			Version:  facts.Version,
-			Document: facts.Document{Name: src.Name, Format: Format, Bytes: input.Bytes, SHA256: hex.EncodeToString(input.SHA256)},
+			Document: facts.Document{Name: src.Name, Format: Format, Bytes: input.Bytes, SHA256: hexadecimal(input.SHA256[:])},
 
 			Signatures: make([]facts.Signature, 0, len(m.Signers)), Certificates: make([]facts.Certificate, 0, len(m.Certificates)+len(src.Certificates)),
 			Revocations: []facts.Revocation{}, Gaps: []facts.Gap{}, Findings: []facts.Finding{},
@@ -64,6 +64,8 @@ func newReader(ctx context.Context, src Source, m *cms.Message, input cms.Input,
 	if r.parse == nil {
 		r.parse = cert.Parse
 	}
+	n := len(m.Certificates) + len(src.Certificates)
+	r.certificates, r.certificateIDs = make([]candidate, 0, n), make([]string, 0, n)
 	r.adopt(m, facts.FromMessage)
 	for _, c := range src.Certificates {
 		r.certificates = append(r.certificates, candidate{c, r.facts.AddCertificate(c.Raw, facts.FromGiven)})
@@ -151,15 +153,18 @@ func (r *reader) signature(s *cms.Signer, at, what string) facts.Signature {
 	return f
 }
 
+// hexadecimal is hex.EncodeToString with one allocation, for 32 bytes at most.
+func hexadecimal(b []byte) string {
+	var text [2 * sha256.Size]byte
+	return string(text[:hex.Encode(text[:], b)])
+}
+
 func signatureID(s *cms.Signer) string {
 	h := sha256.New()
 	h.Write(s.SignedAttributesAsSet())
 	h.Write(s.Signature)
 	var sum [sha256.Size]byte
-	var text [2 + sha256.Size]byte
-	copy(text[:], "S-")
-	hex.Encode(text[2:], h.Sum(sum[:0])[:sha256.Size/2])
-	return string(text[:])
+	return "S-" + hexadecimal(h.Sum(sum[:0])[:sha256.Size/2])
 }
 
 // distinct numbers what is the same bytes sent twice.
@@ -172,7 +177,7 @@ func (r *reader) distinct(id string) string {
 }
 
 func algorithm(id algo.Identifier) facts.Algorithm {
-	dotted := id.OID.String()
+	dotted := id.Dotted()
 	return facts.Algorithm{OID: dotted, Name: algo.NameOf(dotted), Parameters: id.Parameters}
 }
 
@@ -265,7 +270,7 @@ func (r *reader) candidates(f *facts.Signature, s *cms.Signer, references [][]cm
 	var first, second []named
 	for _, c := range r.certificates {
 		fact := facts.Candidate{Certificate: c.id, Named: s.Identifier.Names(c.Certificate)}
-		fact.Referenced, fact.IssuerSerialDiffer = referenced(c.Certificate, references)
+		fact.Referenced, fact.IssuerSerialDiffer = referenced(c, references)
 		known := func(n named) bool { return n.id == c.id }
 		switch {
 		case !fact.Referenced && !fact.Named, slices.ContainsFunc(first, known), slices.ContainsFunc(second, known):
@@ -289,14 +294,26 @@ func (r *reader) candidates(f *facts.Signature, s *cms.Signer, references [][]cm
 // referenced reports whether the first reference of every attribute has the
 // digest of the certificate, and whether one of them names another issuer and
 // serial number beside it.
-func referenced(c *cert.Certificate, lists [][]cms.CertificateReference) (matches, issuerSerialDiffer bool) {
+func referenced(c candidate, lists [][]cms.CertificateReference) (matches, issuerSerialDiffer bool) {
 	for _, list := range lists {
-		if ok, err := list[0].MatchesDigest(c); err != nil || !ok {
+		if !c.has(list[0]) {
 			return false, false
 		}
-		issuerSerialDiffer = issuerSerialDiffer || !list[0].MatchesIssuerSerial(c)
+		issuerSerialDiffer = issuerSerialDiffer || !list[0].MatchesIssuerSerial(c.Certificate)
 	}
 	return len(lists) > 0, issuerSerialDiffer
+}
+
+// has reports whether a reference's digest is the certificate's. Its ID is one
+// already, by the algorithm that nearly all references use.
+func (c candidate) has(r cms.CertificateReference) bool {
+	if r.DigestAlgorithm.OID.Equal(algo.SHA256.OID) && len(r.Hash) == sha256.Size {
+		var text [2 * sha256.Size]byte
+		hex.Encode(text[:], r.Hash)
+		return string(text[:]) == c.id
+	}
+	ok, err := r.MatchesDigest(c.Certificate)
+	return ok && err == nil
 }
 
 // policy reads the signature policy that the signer names.
