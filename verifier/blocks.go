@@ -27,8 +27,9 @@ func (j *judgement) checkFormat(s *facts.Signature) *block {
 // identify is identification of the signing certificate (§5.2.3). A protected
 // reference decides if there is one; else the certificate that the format's own
 // identifier names, and among several of one name the one whose key made the
-// value. Which of them may sign is not asked here.
-func (j *judgement) identify(s *facts.Signature) (*facts.Candidate, *block) {
+// value. Which of them may sign is not asked here. Without a reference nothing
+// protects the choice, and the policy says whether it may stand.
+func (j *judgement) identify(s *facts.Signature, use usage) (*facts.Candidate, *block) {
 	b := j.arena.block(blockIdentification)
 	if len(s.Candidates) == 0 {
 		b.doubt("signing_certificate_found", NoSigningCertificate, finding(fault.SignerCertificateMissing, "no certificate that the signature names was found"))
@@ -40,8 +41,11 @@ func (j *judgement) identify(s *facts.Signature) (*facts.Candidate, *block) {
 		return nil, b
 	}
 	b.pass("signing_certificate_found", chosen.Certificate)
-	if len(s.References) > 0 {
+	switch {
+	case len(s.References) > 0:
 		b.pass("reference_matches", "")
+	case s.ReferenceDefect == nil:
+		b.apply(j.referenceDemanded(use), "reference_present", NoSigningCertificate, finding(fault.SignerReferenceAbsent, ""))
 	}
 	if chosen.IssuerSerialDiffer {
 		b.apply(j.policy.Signature.IssuerSerial, "reference_issuer_serial_matches", NoSigningCertificate, finding(fault.SignerReferenceMismatch, "the reference's digest matches, its issuer and serial number do not"))
@@ -142,7 +146,7 @@ type acceptance struct {
 func (j *judgement) accept(s *facts.Signature, object facts.Object, signer *cert.Certificate, use usage, c moment, level string) acceptance {
 	a := acceptance{block: j.arena.block(blockAcceptance)}
 	a.constraints = make([]Constraint, 0, 6)
-	j.checkReference(a.block, s, use)
+	j.checkReference(a.block, s)
 	if use == forSigning {
 		j.checkAttributes(a.block, s, signer, level)
 	}
@@ -150,19 +154,22 @@ func (j *judgement) accept(s *facts.Signature, object facts.Object, signer *cert
 	return a
 }
 
-// checkReference holds the signing-certificate attribute against the policy.
-func (j *judgement) checkReference(b *block, s *facts.Signature, use usage) {
-	const name = "signing_certificate_reference"
-	demanded := j.policy.Signature.SigningCertificateReference
+// referenceDemanded is what the policy makes of a signature without the
+// signing-certificate attribute.
+func (j *judgement) referenceDemanded(use usage) Level {
 	if use == forTimestamping {
-		demanded = j.policy.Timestamps.SigningCertificateReference
+		return j.policy.Timestamps.SigningCertificateReference
 	}
+	return j.policy.Signature.SigningCertificateReference
+}
+
+// checkReference refuses a signing-certificate attribute that cannot be used.
+func (j *judgement) checkReference(b *block, s *facts.Signature) {
+	const name = "signing_certificate_reference"
 	switch {
 	case s.ReferenceDefect != nil:
 		b.doubt(name, SigConstraintsFailure, *s.ReferenceDefect)
-	case len(s.References) == 0:
-		b.apply(demanded, name, SigConstraintsFailure, finding(fault.SignerReferenceAbsent, ""))
-	default:
+	case len(s.References) > 0:
 		b.pass(name, "")
 	}
 }

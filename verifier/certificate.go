@@ -97,6 +97,9 @@ func (j *judgement) certify(leaf *cert.Certificate, use usage, at moment) certif
 	}
 	c.certificates = found.Certificates
 	c.constraints = make([]Constraint, 0, 8)
+	// A signer that is an anchor is trusted as it is: its own validity is no part
+	// of path validation (RFC 5280 §6.1.1 d).
+	outOfBounds = outOfBounds && len(found.Certificates) > 1
 	c.pass("prospective_certificate_chain", found.Certificates[len(found.Certificates)-1].Subject.First(oidCommonName))
 	j.judgePath(&c, use, at, outOfBounds, err)
 	j.checkSigner(c.block, leaf, use)

@@ -152,7 +152,7 @@ func (j *judgement) basic(s *facts.Signature, object facts.Object, use usage, c 
 	if !o.add(j.checkFormat(s)) {
 		return stop()
 	}
-	candidate, identification := j.identify(s)
+	candidate, identification := j.identify(s, use)
 	if candidate != nil {
 		if o.signer = j.byID[candidate.Certificate]; o.signer == nil { // facts from elsewhere may name rubbish
 			identification.doubt("signing_certificate_readable", NoSigningCertificate, finding(fault.CertificateUnreadable, candidate.Certificate))
