@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
@@ -236,6 +237,20 @@ func TestSearchIsBounded(t *testing.T) {
 	r.Intermediates = append(many, sub.Certificate) // the key identifier finds it
 	if _, err := Build(r); err != nil {
 		t.Errorf("the right one behind 10 000: %v", err)
+	}
+	// Look-alikes that issue themselves, signed with what nobody here can check:
+	// each may have issued each.
+	strange := issue(t, nil, "strange", 2, ca)
+	many = many[:0]
+	for i := range 2_000 {
+		c := *strange.Certificate
+		c.Raw, c.RawSPKI = fmt.Append(nil, "s", i), fmt.Append(nil, i)
+		c.SignatureAlgorithm = algo.Identifier{OID: asn1.ObjectIdentifier{1, 2, 3, 4}}
+		many = append(many, &c)
+	}
+	r = Request{Leaf: many[0], Intermediates: many[1:], Anchors: store(t, root), At: now}
+	if p, err := Build(r); !fault.Is(err, fault.PathSearchLimit) || len(p.Certificates) > lengthMax {
+		t.Errorf("look-alikes of a strange algorithm: %v", err)
 	}
 	levels := make([][]change, 101)
 	deep := line(t, levels...)
