@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"math/big"
 
 	"github.com/miekg/pkcs11"
@@ -96,6 +97,48 @@ func (t *Token) Certificate(ctx context.Context, label string) ([]byte, error) {
 		return nil
 	})
 	return der, err
+}
+
+// PutCertificate stores the key's certificate beside it. One of another key is
+// refused.
+func (k *Key) PutCertificate(ctx context.Context, der []byte) error {
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		return fault.Wrap(err, fault.Unreadable, "", "parse the certificate")
+	}
+	public, err := certifiedKey(parsed)
+	if err != nil {
+		return err
+	}
+	if !samePublicKey(public, k.public) {
+		return fault.New(fault.HSMCertificateMismatch, "", "the certificate is for another public key")
+	}
+	return k.token.PutCertificate(ctx, k.label, k.id, der)
+}
+
+// Certificate returns the DER of the certificate with the key's CKA_ID and public
+// key; of several, the one that is good longest. Cards label certificates in their
+// own way, which is why the label does not count.
+func (k *Key) Certificate(ctx context.Context) ([]byte, error) {
+	contents, err := k.token.Contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var best *x509.Certificate
+	for _, c := range contents.Certificates {
+		parsed, err := x509.ParseCertificate(c.DER)
+		if err != nil || len(k.id) > 0 && c.ID != hex.EncodeToString(k.id) {
+			continue
+		}
+		public, err := certifiedKey(parsed)
+		if err == nil && samePublicKey(public, k.public) && (best == nil || parsed.NotAfter.After(best.NotAfter)) {
+			best = parsed
+		}
+	}
+	if best == nil {
+		return nil, fault.New(fault.HSMKeyMissing, "", "the token holds no certificate of the key")
+	}
+	return best.Raw, nil
 }
 
 func (o objects) certificates(label string) ([]pkcs11.ObjectHandle, error) {

@@ -38,6 +38,7 @@ type library struct {
 	gate gate
 	// generation counts the restarts: no session and no handle outlives one.
 	generation atomic.Uint64
+	ready      atomic.Int64 // tokens in use that work
 	restarting sync.Mutex
 	restarted  time.Time // guarded by restarting
 

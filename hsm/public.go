@@ -61,10 +61,10 @@ func (o objects) publicKey(id []byte, label string) (crypto.PublicKey, error) {
 	if len(certificates) == 0 {
 		return nil, fault.New(fault.HSMKeyMissing, "", "the token holds neither the public key nor a certificate of this private key")
 	}
-	return o.certifiedKey(certificates[0])
+	return o.readCertifiedKey(certificates[0])
 }
 
-func (o objects) certifiedKey(certificate pkcs11.ObjectHandle) (crypto.PublicKey, error) {
+func (o objects) readCertifiedKey(certificate pkcs11.ObjectHandle) (crypto.PublicKey, error) {
 	values, err := o.values(certificate, pkcs11.CKA_VALUE)
 	if err != nil {
 		return nil, err
@@ -73,6 +73,12 @@ func (o objects) certifiedKey(certificate pkcs11.ObjectHandle) (crypto.PublicKey
 	if err != nil {
 		return nil, fault.Wrap(err, fault.HSMKeyUnsupported, "", "parse the key's certificate")
 	}
+	return certifiedKey(parsed)
+}
+
+// certifiedKey is the public key of a certificate, if it is of a kind that signs
+// here.
+func certifiedKey(parsed *x509.Certificate) (crypto.PublicKey, error) {
 	switch public := parsed.PublicKey.(type) {
 	case *rsa.PublicKey:
 		return public, checkRSA(public)

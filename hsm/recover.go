@@ -29,6 +29,7 @@ func (t *Token) lose(at age, cause error) {
 	t.epoch.Add(1)
 	t.become(Absent, cause)
 	t.settled = make(chan struct{})
+	t.lost = t.options.Now()
 	t.watching.Go(t.watch)
 }
 
@@ -43,13 +44,23 @@ func (t *Token) latch(cause error) {
 
 // become changes the state; mu is held.
 func (t *Token) become(s State, cause error) {
-	t.state.Store(uint32(s))
+	t.countReady(State(t.state.Swap(uint32(s))), s)
 	t.cause = cause
 	t.options.Metrics.state(t.label, s)
 	if s == Ready {
 		t.options.log().Info("token ready", "token", t.label)
 	} else {
 		t.options.log().Warn("token not ready", "token", t.label, "state", s.String(), "error", cause.Error())
+	}
+}
+
+// countReady keeps the module's count of tokens that work.
+func (t *Token) countReady(before, after State) {
+	switch {
+	case before != Ready && after == Ready:
+		t.lib.ready.Add(1)
+	case before == Ready && after != Ready:
+		t.lib.ready.Add(-1)
 	}
 }
 
@@ -88,10 +99,12 @@ func (t *Token) settle(err error) bool {
 
 // recover looks for the token by what stays the same when it moves, logs in,
 // finds the keys in use again and has each sign. If the module is in disorder it
-// is restarted.
+// is restarted; and also if it has not shown the token for long, unless others in
+// it work: some modules do not see a token that came back.
 func (t *Token) recover(ctx context.Context) error {
 	err := t.reach(ctx)
-	if meaningOf(err).action != restartModule {
+	unseen := fault.Is(err, fault.HSMUnavailable) && t.options.Now().Sub(t.lost) >= restartEvery && t.lib.ready.Load() == 0
+	if err == nil || meaningOf(err).action != restartModule && !unseen {
 		return err
 	}
 	if restart := t.lib.restart(); restart != nil {

@@ -358,6 +358,34 @@ func TestModuleIsRestartedAtMostEvery30Seconds(t *testing.T) {
 	}
 }
 
+// Some modules do not see a token that came back until they are restarted.
+func TestModuleIsRestartedForATokenItDoesNotSee(t *testing.T) {
+	s := newScript(t)
+	s.Pull(s.slot)
+	if err := s.key.Prove(t.Context()); !fault.Is(err, fault.HSMUnavailable) {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	restarted := false
+	s.Scripted.Refuse = func(function string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if function == "C_Initialize" {
+			restarted = true
+		}
+		if function == "C_OpenSession" && !restarted {
+			return pkcs11.Error(pkcs11.CKR_TOKEN_NOT_PRESENT)
+		}
+		return nil
+	}
+	s.PutBack(s.slot, 3)
+	s.clock.advance(31 * time.Second)
+	s.comesBack(t)
+	if n := s.Calls("C_Initialize"); n != 2 {
+		t.Errorf("C_Initialize was called %d times", n)
+	}
+}
+
 // A signature that this module always answers with an error must not take the
 // token out of use for the others.
 func TestDisorderOfOneOperationRestartsNothing(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -47,6 +48,7 @@ type Token struct {
 	mu      sync.Mutex
 	info    TokenInfo       // as last seen; the slot changes
 	cause   error           // why the token is not ready
+	lost    time.Time       // when it became absent; read by watch, which begins then
 	settled chan struct{}   // closed when the token is no longer absent
 	keys    map[string]*Key // in use, by CKA_ID and label: proven when the token comes back
 
@@ -68,6 +70,7 @@ func openToken(ctx context.Context, m *Module, info TokenInfo, pin PIN) (*Token,
 	t.stop, t.stopping = context.WithCancel(context.Background())
 	t.sessions = newPool(m.options.SessionsMax, info.sessionsMax)
 	m.lib.retain()
+	m.lib.ready.Add(1)
 	t.options.Metrics.state(t.label, Ready)
 	if err := t.do(ctx, shared, nil, func(*session) error { return nil }); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -115,7 +118,7 @@ func (t *Token) Close() error {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.state.Store(uint32(Closed))
+		t.countReady(State(t.state.Swap(uint32(Closed))), Closed)
 		t.cause = errClosed()
 		t.options.Metrics.state(t.label, Closed)
 	})

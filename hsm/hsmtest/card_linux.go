@@ -212,15 +212,30 @@ func (c *PIVCard) Pull(t testing.TB) {
 // WaitForToken waits until OpenSC sees a card and gives its URI.
 func (c *PIVCard) WaitForToken(t testing.TB) string {
 	t.Helper()
+	return c.waitFor(t, true)
+}
+
+// WaitForNone waits until OpenSC sees no card.
+func (c *PIVCard) WaitForNone(t testing.TB) {
+	t.Helper()
+	c.waitFor(t, false)
+}
+
+func (c *PIVCard) waitFor(t testing.TB, present bool) (uri string) {
+	t.Helper()
 	for deadline := time.Now().Add(cardWaitMax); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		tokens, err := c.Module.Tokens()
 		check(t, err)
+		uri = ""
 		for _, token := range tokens {
 			if token.Initialized {
-				return token.URI()
+				uri = token.URI()
 			}
 		}
+		if (uri != "") == present {
+			return uri
+		}
 	}
-	t.Fatalf("OpenSC sees no card in %s: %s", cardWaitMax, c.said.String())
+	t.Fatalf("for %s OpenSC sees a card: %v: %s", cardWaitMax, !present, c.said.String())
 	return ""
 }

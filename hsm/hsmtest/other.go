@@ -33,6 +33,9 @@ func (c *PIVCard) InsertAnother(testing.TB) {}
 // WaitForToken has no card to wait for.
 func (c *PIVCard) WaitForToken(testing.TB) string { return "" }
 
+// WaitForNone has no card to see go.
+func (c *PIVCard) WaitForNone(testing.TB) {}
+
 // Pull has no card to pull.
 func (c *PIVCard) Pull(testing.TB) {}
 
