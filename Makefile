@@ -51,6 +51,7 @@ bench: setup build ## measures against peers and the limits of this machine
 	@./bin/senim bench $(BENCHFLAGS)
 	$(GO) run ./pki/gost/bench/gostbench
 	$(GO) run -tags purego ./pki/gost/bench/gostbench
+	$(GO) test -run - -bench Verify -benchtime 60x ./verifier
 
 CONFORMANCE_DATA := ../shared/data
 

@@ -1,11 +1,19 @@
 package verifier_test
 
 import (
+	"bufio"
 	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -78,6 +86,112 @@ func BenchmarkVerifyRSA(b *testing.B) {
 	}
 	b.ReportAllocs()
 	compare(b, 200, func() { s.verify(b, &session) }, bare)
+}
+
+// BenchmarkVerifyAgainstOpenSSL is the same with CAs of RSA-4096, as NUC RK's are,
+// against CMS_verify in a loop with the root in its store.
+func BenchmarkVerifyAgainstOpenSSL(b *testing.B) {
+	s := nationalSample(b)
+	peer := startPeer(b, s.in.Data, s.in.Anchors.Anchors()[0].Certificate.Raw, "cms")
+	against(b, s, 200, func() float64 { return peer.rate(b, "cms") })
+}
+
+// BenchmarkVerifyGOST is a CAdES-T with GOST-512 throughout, path and revocation
+// information known, against the four bare verifications by gost-engine that it
+// consists of: signer, authority, and a CA above each.
+func BenchmarkVerifyGOST(b *testing.B) {
+	s := gostSample(b)
+	peer := startPeer(b, s.in.Data, s.in.Anchors.Anchors()[0].Certificate.Raw, "gost")
+	against(b, s, 50, func() float64 { return peer.rate(b, "gost") / 4 })
+}
+
+// nationalSample is smallSample under CAs of RSA-4096.
+func nationalSample(t testing.TB) *sample {
+	root := issue(nil, "Root 4096", rsaKey(4096), asCA)
+	ca := issue(root, "CA 4096", rsaKey(4096), asCA)
+	signer := issue(ca, "Signer 2048", rsaKey(2048), nil)
+	s := smallSample(t)
+	s.in.Data = signer.sign(t, string(make([]byte, 4<<10)), nil)
+	s.in.Anchors = store(t, root.cert)
+	s.in.OCSPs, s.in.CRLs = nil, [][]byte{root.crl(now.Add(-time.Hour)), ca.crl(now.Add(-time.Hour))}
+	return s
+}
+
+// gostSample is a CAdES-T of 4 KiB with GOST-512 throughout.
+func gostSample(t testing.TB) *sample {
+	e := estateOf("GOST-512")
+	old := func(p *party) *entity {
+		return &entity{key: p.key, cert: p.cert, issuer: &entity{cert: p.issuer.cert}}
+	}
+	message := old(e.signer).sign(t, string(make([]byte, 4<<10)), func(tm *cms.Template) { tm.SigningTime = day0 })
+	policy, err := verifier.PolicyByName("kz-qualified")
+	must(err)
+	s := &sample{policy: policy, at: whenValid}
+	s.in = verifier.Input{Name: "x.p7m", Data: withTimestamp(t, message, old(e.tsa), day0.Add(time.Minute)), Anchors: e.anchors}
+	at, next := whenValid.Add(-time.Hour), whenValid.Add(time.Hour)
+	s.in.OCSPs = [][]byte{e.responder.answerAbout(e.signer, at, next, standing{}), e.stampsResponder.answerAbout(e.tsa, at, next, standing{})}
+	s.in.CRLs = [][]byte{e.root.listOf(e.ca, at, next, standing{}, time.Time{})}
+	return s
+}
+
+// against measures a sample against a rate per CPU second, in alternating rounds.
+func against(b *testing.B, s *sample, perRound int, rate func() float64) {
+	var session verifier.Session
+	if r := s.verify(b, &session); r.Indication != verifier.TotalPassed {
+		b.Fatalf("%s %s %v", r.Indication, r.SubIndication, r.Signatures[0].Errors)
+	}
+	var ratios, rates []float64
+	for b.Loop() {
+		ours := float64(perRound) / clocked(perRound, func() { s.verify(b, &session) }).Seconds()
+		ratios, rates = append(ratios, ours/rate()), append(rates, ours)
+	}
+	b.ReportMetric(median(ratios), "x-reference")
+	b.ReportMetric(median(rates), "ours/s")
+}
+
+// peer is the running C program.
+type peer struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// startPeer compiles and starts it; without a compiler, OpenSSL's headers or the
+// engine there is nothing to measure against.
+func startPeer(b *testing.B, message, root []byte, needs string) *peer {
+	b.Helper()
+	folder := b.TempDir()
+	name := func(s string) string { return filepath.Join(folder, s) }
+	must(os.WriteFile(name("message"), message, 0o600))
+	must(os.WriteFile(name("root"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}), 0o600))
+	compile := exec.Command("gcc", "-O2", "-Wno-deprecated-declarations", "-o", name("peer"), "testdata/peer/peer.c", "-lcrypto")
+	if out, err := compile.CombinedOutput(); err != nil {
+		b.Skipf("no peer: %v\n%s", err, out)
+	}
+	command := exec.Command(name("peer"), name("message"), name("root"))
+	in, err := command.StdinPipe()
+	must(err)
+	out, err := command.StdoutPipe()
+	must(err)
+	must(command.Start())
+	b.Cleanup(func() { in.Close(); command.Wait() })
+	p := &peer{in, bufio.NewReader(out)}
+	ready, err := p.out.ReadString('\n')
+	must(err)
+	if !strings.Contains(ready, needs) {
+		b.Skipf("the peer cannot do %s: %s", needs, ready)
+	}
+	return p
+}
+
+// rate asks for operations per CPU second.
+func (p *peer) rate(b *testing.B, operation string) float64 {
+	_, err := fmt.Fprintf(p.in, "%s 30\n", operation)
+	must(err)
+	var done, seconds float64
+	if _, err := fmt.Fscan(p.out, &done, &seconds); err != nil {
+		b.Fatal(err)
+	}
+	return done / seconds
 }
 
 // compare runs both in alternating rounds and reports the median of their

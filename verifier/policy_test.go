@@ -202,4 +202,3 @@ timestamps: {required: fail, delay: {level: fail, max: 48h}}
 		t.Errorf("%s %s %v", r.Indication, r.SubIndication, r.Signatures[0].Errors)
 	}
 }
-
