@@ -3,9 +3,9 @@ package revocation
 import (
 	"bytes"
 	"encoding/binary"
-	"hash/maphash"
 	"math/big"
 	"math/bits"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -19,11 +19,10 @@ import (
 // the list alive, and may be shared.
 //
 // Entries lie in buckets by a hash of the serial number, one or two to a bucket
-// and in no order there. The hash has a seed of its own, so that nobody can choose
-// serial numbers that fall together.
+// and in no order there. The hash is drawn for each index, so that nobody can
+// choose serial numbers that fall together.
 type Index struct {
-	seed    maphash.Seed
-	mask    uint64
+	hash    serialHash
 	starts  []uint32 // of the buckets, in records
 	records []byte   // recordSize each
 
@@ -48,13 +47,10 @@ func NewIndex(l *List) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{seed: maphash.MakeSeed(), odd: make(map[string]Entry)}
-	buckets := 1
-	if count > 1 {
-		buckets = 1 << (bits.Len(uint(count)) - 1) // a power of two, at most count
-	}
-	x.mask = uint64(buckets - 1)
-	x.starts = make([]uint32, buckets+1)
+	x := &Index{odd: make(map[string]Entry)}
+	width := bits.Len(uint(count)) - 1 // a power of two of buckets, at most count
+	x.hash.draw(max(width, 0))
+	x.starts = make([]uint32, 1<<max(width, 0)+1)
 	records, places, err := x.read(l, count)
 	if err != nil {
 		return nil, err
@@ -107,12 +103,35 @@ func (x *Index) read(l *List, count int) (records []byte, places []uint32, err e
 		copy(record[serialSize-len(serial):], serial)
 		binary.BigEndian.PutUint32(record[serialSize:], uint32(seconds))
 		record[recordSize-1] = byte(e.Reason)
-		places = append(places, x.bucket(record[:serialSize]))
+		places = append(places, x.hash.of(record[:serialSize]))
 	}
 	return records, places, nil
 }
 
-func (x *Index) bucket(serial []byte) uint32 { return uint32(maphash.Bytes(x.seed, serial) & x.mask) }
+// serialHash is multiply-shift over vectors of 32-bit words, with random
+// factors: two serial numbers meet with the chance of two drawn at random,
+// whichever they are (Thorup, High Speed Hashing for Integers and Strings, §3.5).
+type serialHash struct {
+	factors [serialSize/4 + 1]uint64
+	shift   uint8
+}
+
+// draw chooses a hash of at most 32 bits.
+func (h *serialHash) draw(width int) {
+	for i := range h.factors {
+		h.factors[i] = rand.Uint64()
+	}
+	h.shift = uint8(64 - width)
+}
+
+func (h *serialHash) of(serial []byte) uint32 {
+	_ = serial[serialSize-1]
+	sum := h.factors[serialSize/4]
+	for i := range serialSize / 4 {
+		sum += h.factors[i] * uint64(binary.BigEndian.Uint32(serial[4*i:]))
+	}
+	return uint32(sum >> h.shift)
+}
 
 // distribute moves the records into their buckets.
 func (x *Index) distribute(records []byte, places []uint32) {
@@ -188,7 +207,7 @@ func (x *Index) Find(serial *big.Int) (Entry, bool) {
 
 // findRecord searches a bucket: of two entries the earlier revocation holds.
 func (x *Index) findRecord(key *[serialSize]byte) (e Entry, found bool) {
-	place := x.bucket(key[:])
+	place := x.hash.of(key[:])
 	bucket := x.records[int(x.starts[place])*recordSize : int(x.starts[place+1])*recordSize]
 	earliest := uint32(0)
 	for ; len(bucket) > 0; bucket = bucket[recordSize:] {

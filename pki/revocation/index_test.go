@@ -235,16 +235,9 @@ func TestIndexIsCompact(t *testing.T) {
 	runtime.KeepAlive(raw)
 }
 
-// load reads a list, checks its signature and indexes it.
+// load reads a list, checks its signature and indexes it, as a Store does.
 func load(t testing.TB, raw []byte) *Index {
-	l, err := ParseList(raw)
-	if err == nil {
-		err = l.verify(testWorld().ca.Certificate)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := NewIndex(l)
+	_, x, err := readHeld(raw, testWorld().ca.Certificate)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func (s *Store) replace(old *List, info Information) (Information, error) {
 			return info, err
 		}
 	}
-	return s.shelve(info, l, nil)
+	return s.shelve(info, l, indexOf(l), nil)
 }
 
 // isNewerThan refuses what cannot take the place of an older list: one of

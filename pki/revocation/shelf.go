@@ -79,36 +79,51 @@ func (c *listShelf) drop() {
 // read, or has run out, or is signed wrongly is given back as it came, for its
 // caller to say so.
 func (s *Store) hold(info Information, issuer *cert.Certificate) Information {
-	l, err := readHeld(info.Raw, issuer)
+	l, index, err := readHeld(info.Raw, issuer)
 	if err != nil {
 		return info
 	}
-	held, err := s.shelve(info, l, nil)
+	held, err := s.shelve(info, l, index, nil)
 	if err != nil {
 		return info
 	}
 	return held
 }
 
-// readHeld parses a list and verifies it if the issuer has signed it. A
-// signature that somebody else made is for those who know them.
-func readHeld(raw []byte, issuer *cert.Certificate) (*List, error) {
+// readHeld parses a list, indexes it, and verifies it if the issuer has signed it.
+// A signature that somebody else made is for those who know them. The index is nil
+// where there can be none. Hashing and indexing, which take equally long, go on
+// side by side.
+func readHeld(raw []byte, issuer *cert.Certificate) (*List, *Index, error) {
 	l, err := ParseList(raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if issuer != nil && l.Issuer.Equal(issuer.Subject) {
-		if err := l.verify(issuer); err != nil {
-			return nil, err
-		}
+	if issuer == nil || !l.Issuer.Equal(issuer.Subject) {
+		return l, indexOf(l), nil
 	}
-	return l, nil
+	indexed := make(chan *Index, 1)
+	go func() { indexed <- indexOf(l) }()
+	err = l.verify(issuer)
+	index := <-indexed
+	if err != nil {
+		return nil, nil, err
+	}
+	return l, index, nil
+}
+
+// indexOf is nil for a list that must be searched where it lies.
+func indexOf(l *List) *Index {
+	index, err := NewIndex(l)
+	if err != nil {
+		return nil
+	}
+	return index
 }
 
 // shelve puts a list that was read on the shelf, and its bytes away unless they
-// are stored already. A list that cannot be indexed is held whole, and searched
-// where it lies.
-func (s *Store) shelve(info Information, l *List, stored *document) (Information, error) {
+// are stored already. A list without index is held whole.
+func (s *Store) shelve(info Information, l *List, index *Index, stored *document) (Information, error) {
 	until := l.NextUpdate
 	if until.IsZero() {
 		until = info.Fetched.Add(listAgeDefault)
@@ -116,7 +131,7 @@ func (s *Store) shelve(info Information, l *List, stored *document) (Information
 	if now := s.now(); !now.Before(until) || l.ThisUpdate.After(now.Add(clockSkew)) {
 		return info, fault.New(fault.RevocationStale, "", "the CRL has run out, or is of the future")
 	}
-	if index, err := NewIndex(l); err == nil {
+	if index != nil {
 		if stored == nil {
 			stored = putAway(info.Raw, s.fileOf(info.Source), info.Fetched)
 		}
@@ -150,10 +165,10 @@ func (s *Store) restore(url string, issuer *cert.Certificate) (Information, bool
 		return Information{}, false // never kept, or not whole: it is fetched anew
 	}
 	info := Information{Kind: CRL, Raw: raw, Source: url, Fetched: fetched}
-	l, err := readHeld(raw, issuer)
+	l, index, err := readHeld(raw, issuer)
 	if err != nil {
 		return Information{}, false
 	}
-	info, err = s.shelve(info, l, stored)
+	info, err = s.shelve(info, l, index, stored)
 	return info, err == nil
 }
