@@ -92,11 +92,11 @@ func newHouse(t *testing.T, change ...func(*Config, *Dependencies, *access.Confi
 	}
 	receiptKey := jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "receipts-1", Algorithm: "RS256", Use: "sig"}
 	h := &house{t: t, pool: pool, rooms: &rooms{}, log: &bytes.Buffer{}, tokens: make(map[string]string), clients: access.NewClients(pool, fixedNow)}
-	many := access.Limits{CallerPerSecond: 1e6, CallerBurst: 1e6, OpenPerSecond: 1e6, OpenBurst: 1e6, MessagePerSecond: 1e6, MessageBurst: 1e6}
+	many := access.Limits{CallerPerSecond: 1e6, CallerBurst: 1e6, OpenPerSecond: 1e6, OpenBurst: 1e6, MessagePerSecond: 1e6, MessageBurst: 1e6, TimestampPerSecond: 1e6, TimestampBurst: 1e6}
 	ac := access.Config{Pool: pool, Now: fixedNow, Issuer: issuer, TokenKey: key, VerifySignIn: openEnvelope, Limits: many}
 	config := Config{Log: slog.New(slog.NewJSONHandler(&guarded{w: h.log}, nil)), Now: fixedNow}
 	d := Dependencies{
-		Dossier: h.rooms, Gateway: h.rooms, Verifier: h.rooms, Registry: prometheus.NewRegistry(),
+		Dossier: h.rooms, Gateway: h.rooms, Verifier: h.rooms, Stamps: h.rooms, Registry: prometheus.NewRegistry(),
 		Keys:   func() []jose.JSONWebKey { return []jose.JSONWebKey{receiptKey} },
 		Checks: map[string]func(context.Context) error{"database": pool.Ping},
 	}

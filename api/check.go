@@ -187,7 +187,7 @@ func readBody(g *gin.Context, most int64) ([]byte, error) {
 		return nil, fault.Wrap(err, fault.Cancelled, "", "read request body")
 	case err != nil:
 		return nil, fault.Wrap(err, fault.BodyTruncated, "", "read request body")
-	case b.Len() == 0:
+	case b.Len() == 0 && callOf(g).operation.body.Required:
 		return nil, fault.New(fault.InputEmpty, "", "the request has no body")
 	}
 	return b.Bytes(), nil

@@ -92,6 +92,20 @@ type Health struct {
 	Status string `json:"status"`
 }
 
+// IssuedTimestamp defines model for IssuedTimestamp.
+type IssuedTimestamp struct {
+	// AccuracyMs To either side
+	AccuracyMs float64 `json:"accuracy_ms"`
+	Policy     string  `json:"policy"`
+
+	// Serial In hexadecimal
+	Serial string    `json:"serial"`
+	Time   time.Time `json:"time"`
+
+	// Token The time-stamp token (CMS SignedData over TSTInfo, DER), in base64
+	Token []byte `json:"token"`
+}
+
 // KeySet defines model for KeySet.
 type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
@@ -272,6 +286,24 @@ type Timestamp struct {
 	Time      time.Time `json:"time"`
 }
 
+// TimestampRequest defines model for TimestampRequest.
+type TimestampRequest struct {
+	// Algorithm Of the digest: SHA-256, SHA-512, SHA3-256, Streebog-512, …
+	Algorithm string `json:"algorithm"`
+
+	// Certificates Whether the token carries the authority's certificates
+	Certificates *bool `json:"certificates,omitempty"`
+
+	// Digest Of the data, in base64
+	Digest []byte `json:"digest"`
+
+	// Nonce A number that the token shall repeat, in hexadecimal
+	Nonce *string `json:"nonce,omitempty"`
+
+	// Policy Object identifier; the authority's first policy if none is named
+	Policy *string `json:"policy,omitempty"`
+}
+
 // Token defines model for Token.
 type Token struct {
 	AccessToken string `json:"access_token"`
@@ -396,6 +428,9 @@ type IssueTokenFormdataRequestBody = TokenRequest
 // ReconcileJSONRequestBody defines body for Reconcile for application/json ContentType.
 type ReconcileJSONRequestBody = ReconcileRequest
 
+// CreateTimestampJSONRequestBody defines body for CreateTimestamp for application/json ContentType.
+type CreateTimestampJSONRequestBody = TimestampRequest
+
 // OpenTransactionJSONRequestBody defines body for OpenTransaction for application/json ContentType.
 type OpenTransactionJSONRequestBody = OpenTransaction
 
@@ -425,6 +460,12 @@ type ServerInterface interface {
 	// GetReadiness Whether the process can serve now
 	// (GET /readyz)
 	GetReadiness(c *gin.Context)
+	// Timestamp Time-stamp token (RFC 3161 §3.4 over HTTP, RFC 5816)
+	// (POST /tsa)
+	Timestamp(c *gin.Context)
+	// GetTimestampCertificates Certificates that verify the tokens, retired ones included
+	// (GET /tsa/certificates)
+	GetTimestampCertificates(c *gin.Context)
 	// CreateChallenge Text for a person to sign, to sign in
 	// (POST /v1/challenges)
 	CreateChallenge(c *gin.Context)
@@ -446,6 +487,9 @@ type ServerInterface interface {
 	// ImportStatement Import a statement file of the treasury
 	// (POST /v1/statements)
 	ImportStatement(c *gin.Context, params ImportStatementParams)
+	// CreateTimestamp Time-stamp token, in JSON
+	// (POST /v1/timestamps)
+	CreateTimestamp(c *gin.Context)
 	// OpenTransaction Open a transaction for a declarant
 	// (POST /v1/transactions)
 	OpenTransaction(c *gin.Context, params OpenTransactionParams)
@@ -575,6 +619,32 @@ func (siw *ServerInterfaceWrapper) GetReadiness(c *gin.Context) {
 	siw.Handler.GetReadiness(c)
 }
 
+// Timestamp operation middleware
+func (siw *ServerInterfaceWrapper) Timestamp(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.Timestamp(c)
+}
+
+// GetTimestampCertificates operation middleware
+func (siw *ServerInterfaceWrapper) GetTimestampCertificates(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetTimestampCertificates(c)
+}
+
 // CreateChallenge operation middleware
 func (siw *ServerInterfaceWrapper) CreateChallenge(c *gin.Context) {
 
@@ -702,6 +772,19 @@ func (siw *ServerInterfaceWrapper) ImportStatement(c *gin.Context) {
 	}
 
 	siw.Handler.ImportStatement(c, params)
+}
+
+// CreateTimestamp operation middleware
+func (siw *ServerInterfaceWrapper) CreateTimestamp(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateTimestamp(c)
 }
 
 // OpenTransaction operation middleware
@@ -945,6 +1028,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/metrics", wrapper.GetMetrics)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetDescription)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness)
+	router.POST(options.BaseURL+"/tsa", wrapper.Timestamp)
+	router.GET(options.BaseURL+"/tsa/certificates", wrapper.GetTimestampCertificates)
 	router.POST(options.BaseURL+"/v1/challenges", wrapper.CreateChallenge)
 	router.POST(options.BaseURL+"/v1/gateway/callbacks", wrapper.AcceptGatewayCallback)
 	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.IssueToken)
@@ -952,6 +1037,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/current", wrapper.EndSession)
 	router.POST(options.BaseURL+"/v1/statements", wrapper.ImportStatement)
+	router.POST(options.BaseURL+"/v1/timestamps", wrapper.CreateTimestamp)
 	router.POST(options.BaseURL+"/v1/transactions", wrapper.OpenTransaction)
 	router.GET(options.BaseURL+"/v1/transactions/:id", wrapper.GetTransaction)
 	router.POST(options.BaseURL+"/v1/transactions/:id/documents", wrapper.SubmitDocument)
@@ -1251,6 +1337,95 @@ func (response GetReadinessdefaultApplicationProblemPlusJSONResponse) VisitGetRe
 	return err
 }
 
+type TimestampRequestObject struct {
+	Body io.Reader
+}
+
+type TimestampResponseObject interface {
+	VisitTimestampResponse(w http.ResponseWriter) error
+}
+
+type Timestamp200ApplicationTimestampReplyResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response Timestamp200ApplicationTimestampReplyResponse) VisitTimestampResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/timestamp-reply")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type TimestampdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TimestampdefaultApplicationProblemPlusJSONResponse) VisitTimestampResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimestampCertificatesRequestObject struct {
+}
+
+type GetTimestampCertificatesResponseObject interface {
+	VisitGetTimestampCertificatesResponse(w http.ResponseWriter) error
+}
+
+type GetTimestampCertificates200ApplicationXPemFileResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetTimestampCertificates200ApplicationXPemFileResponse) VisitGetTimestampCertificatesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetTimestampCertificatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTimestampCertificatesdefaultApplicationProblemPlusJSONResponse) VisitGetTimestampCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateChallengeRequestObject struct {
 }
 
@@ -1520,6 +1695,45 @@ type ImportStatementdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ImportStatementdefaultApplicationProblemPlusJSONResponse) VisitImportStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTimestampRequestObject struct {
+	Body *CreateTimestampJSONRequestBody
+}
+
+type CreateTimestampResponseObject interface {
+	VisitCreateTimestampResponse(w http.ResponseWriter) error
+}
+
+type CreateTimestamp201JSONResponse IssuedTimestamp
+
+func (response CreateTimestamp201JSONResponse) VisitCreateTimestampResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTimestampdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTimestampdefaultApplicationProblemPlusJSONResponse) VisitCreateTimestampResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1801,6 +2015,12 @@ type StrictServerInterface interface {
 	// GetReadiness Whether the process can serve now
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// Timestamp Time-stamp token (RFC 3161 §3.4 over HTTP, RFC 5816)
+	// (POST /tsa)
+	Timestamp(ctx context.Context, request TimestampRequestObject) (TimestampResponseObject, error)
+	// GetTimestampCertificates Certificates that verify the tokens, retired ones included
+	// (GET /tsa/certificates)
+	GetTimestampCertificates(ctx context.Context, request GetTimestampCertificatesRequestObject) (GetTimestampCertificatesResponseObject, error)
 	// CreateChallenge Text for a person to sign, to sign in
 	// (POST /v1/challenges)
 	CreateChallenge(ctx context.Context, request CreateChallengeRequestObject) (CreateChallengeResponseObject, error)
@@ -1822,6 +2042,9 @@ type StrictServerInterface interface {
 	// ImportStatement Import a statement file of the treasury
 	// (POST /v1/statements)
 	ImportStatement(ctx context.Context, request ImportStatementRequestObject) (ImportStatementResponseObject, error)
+	// CreateTimestamp Time-stamp token, in JSON
+	// (POST /v1/timestamps)
+	CreateTimestamp(ctx context.Context, request CreateTimestampRequestObject) (CreateTimestampResponseObject, error)
 	// OpenTransaction Open a transaction for a declarant
 	// (POST /v1/transactions)
 	OpenTransaction(ctx context.Context, request OpenTransactionRequestObject) (OpenTransactionResponseObject, error)
@@ -2066,6 +2289,56 @@ func (sh *strictHandler) GetReadiness(ctx *gin.Context) {
 	}
 }
 
+// Timestamp operation middleware
+func (sh *strictHandler) Timestamp(ctx *gin.Context) {
+	var request TimestampRequestObject
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Timestamp(ctx, request.(TimestampRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Timestamp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TimestampResponseObject); ok {
+		if err := validResponse.VisitTimestampResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTimestampCertificates operation middleware
+func (sh *strictHandler) GetTimestampCertificates(ctx *gin.Context) {
+	var request GetTimestampCertificatesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimestampCertificates(ctx, request.(GetTimestampCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimestampCertificates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetTimestampCertificatesResponseObject); ok {
+		if err := validResponse.VisitGetTimestampCertificatesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // CreateChallenge operation middleware
 func (sh *strictHandler) CreateChallenge(ctx *gin.Context) {
 	var request CreateChallengeRequestObject
@@ -2264,6 +2537,48 @@ func (sh *strictHandler) ImportStatement(ctx *gin.Context, params ImportStatemen
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ImportStatementResponseObject); ok {
 		if err := validResponse.VisitImportStatementResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateTimestamp operation middleware
+func (sh *strictHandler) CreateTimestamp(ctx *gin.Context) {
+	var request CreateTimestampRequestObject
+
+	var body CreateTimestampJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTimestamp(ctx, request.(CreateTimestampRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTimestamp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateTimestampResponseObject); ok {
+		if err := validResponse.VisitCreateTimestampResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

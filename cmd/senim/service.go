@@ -82,13 +82,15 @@ type service struct {
 	dossier  *dossier.Service
 	access   *access.Service
 	keys     []jose.JSONWebKey
+	stamping *stamping // nil if no time-stamps are issued
+	metrics  *prometheus.Registry
 	api      *api.Server
 }
 
 // newService opens and wires everything; it serves nothing yet. The listener
 // is the caller's to choose and the service's to close.
 func newService(ctx context.Context, c *config.Config, listener net.Listener, now func() time.Time, log *slog.Logger) (*service, error) {
-	s := &service{config: c, now: now, log: log, listener: listener}
+	s := &service{config: c, now: now, log: log, listener: listener, metrics: prometheus.NewRegistry()}
 	for _, part := range []struct {
 		name string
 		make func(context.Context) error
@@ -100,6 +102,7 @@ func newService(ctx context.Context, c *config.Config, listener net.Listener, no
 		{"payments and jobs", s.makePayments},
 		{"dossier", s.makeDossier},
 		{"access", s.makeAccess},
+		{"time-stamping authority", s.makeTSA},
 		{"API", s.makeAPI},
 	} {
 		if err := part.make(ctx); err != nil {
@@ -119,6 +122,9 @@ func (s *service) run(ctx context.Context) error {
 	serving, stopUpkeep := context.WithCancel(ctx)
 	upkeep.Go(func() { algo.BuildTables(serving) })
 	upkeep.Go(func() { s.status.Run(serving) })
+	if s.stamping != nil {
+		upkeep.Go(func() { s.stamping.run(serving) })
+	}
 	defer upkeep.Wait()
 	defer stopUpkeep()
 	err := s.api.Run(ctx)
@@ -381,7 +387,8 @@ func (s *service) makeDossier(ctx context.Context) error {
 func (s *service) makeAccess(context.Context) (err error) {
 	s.access, err = access.New(access.Config{
 		Pool: s.pool, Now: s.now, Issuer: s.config.PublicURL, TokenKey: s.accessKey, VerifySignIn: s.verifySignIn,
-		Limits: access.Limits{CallerPerSecond: s.config.Limits.RequestsPerSecond, OpenPerSecond: s.config.Limits.OpenRequestsPerSecond},
+		Limits: access.Limits{CallerPerSecond: s.config.Limits.RequestsPerSecond, OpenPerSecond: s.config.Limits.OpenRequestsPerSecond,
+			TimestampPerSecond: s.config.Limits.TimestampsPerSecond},
 	})
 	return err
 }
@@ -415,19 +422,24 @@ func (s *service) makeAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.api, err = api.New(
-		api.Config{Listener: s.listener, TLS: transport, Log: s.log, Now: s.now},
-		api.Dependencies{
-			Access: s.access, Dossier: s.dossier, Gateway: s.payments, Registry: metrics,
-			Verifier: documents{anchors: s.anchors, status: s.status, now: s.now},
-			Keys: func() []jose.JSONWebKey { return s.keys },
-			Checks: map[string]func(context.Context) error{
-				"database": s.pool.Ping,
-				"token":    s.checkToken,
-			},
-		})
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d := api.Dependencies{
+		Access: s.access, Dossier: s.dossier, Gateway: s.payments, Registry: s.metrics,
+		Verifier: documents{anchors: s.anchors, status: s.status, now: s.now},
+		Keys:     func() []jose.JSONWebKey { return s.keys },
+		Checks: map[string]func(context.Context) error{
+			"database": s.pool.Ping,
+			"token":    s.checkToken,
+		},
+	}
+	if s.stamping != nil {
+		d.Stamps = s.stamping
+		d.Checks["clock"] = s.stamping.clock.Check
+		d.Checks["timestamps"] = func(context.Context) error {
+			return s.stamping.Check(s.now(), time.Duration(s.config.TSA.ExpiryDays)*24*time.Hour)
+		}
+	}
+	s.api, err = api.New(api.Config{Listener: s.listener, TLS: transport, Log: s.log, Now: s.now}, d)
 	return err
 }
 

@@ -44,6 +44,7 @@ const (
 	pinName      = "pin"
 	soPINName    = "so-pin"
 	serviceToken = "senim"
+	gostTSAName  = "tsa-gost.pem"
 
 	// revenueOfficeBIN is invented; its control digit is right.
 	revenueOfficeBIN = "971040990005"
@@ -245,9 +246,33 @@ func (s *surroundings) prepareToken(ctx context.Context, _ surroundingsConfig) e
 			return err
 		}
 	}
-	_, err = ensureCertificate(ctx, token, c.Token.Keys.Gateway, s.sandbox.IssueSingleWindow)
+	if _, err = ensureCertificate(ctx, token, c.Token.Keys.Gateway, s.sandbox.IssueSingleWindow); err != nil {
+		return err
+	}
 	s.config = c
-	return err
+	return s.prepareTimestamping(ctx, token)
+}
+
+// prepareTimestamping makes the keys of our time-stamping authority: in the
+// token, except that of GOST, which no token to be had keeps.
+func (s *surroundings) prepareTimestamping(ctx context.Context, token *hsm.Token) error {
+	for label, algorithm := range map[string]hsm.Algorithm{tsaLabelEC: hsm.P256, tsaLabelRSA: hsm.RSA2048} {
+		if _, err := ensureKey(ctx, token, label, algorithm); err != nil {
+			return err
+		}
+		if _, err := ensureCertificate(ctx, token, label, s.sandbox.IssueTimestamping); err != nil {
+			return err
+		}
+	}
+	file := s.private(gostTSAName)
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	identity, err := s.sandbox.GOSTTimestamping()
+	if err != nil {
+		return err
+	}
+	return writeFileAtomically(file, identity) // mode 0600, as os.CreateTemp makes it
 }
 
 // openToken opens the token of that label and initialises it first if it is
@@ -336,12 +361,13 @@ func hostOf(address string) string {
 func (s *surroundings) serviceConfig(library string) *config.Config {
 	u := s.sandbox.URLs()
 	c := &config.Config{
-		Profile:   config.Sandbox,
-		Database:  config.Database{DSN: s.cluster.DSN()},
-		Token:     config.Token{Module: library, URI: "pkcs11:token=" + serviceToken, PINFile: s.private(serviceToken + "." + pinName)},
+		Profile:  config.Sandbox,
+		Database: config.Database{DSN: s.cluster.DSN()},
+		Token:    config.Token{Module: library, URI: "pkcs11:token=" + serviceToken, PINFile: s.private(serviceToken + "." + pinName)},
 		// Revocations and faults of the stand-ins show at once.
 		Trust:     config.Trust{Anchors: []string{s.path(anchorsName)}, AllowedHosts: []string{hostOf(u.NCA.OCSP)}, OCSPAge: -1},
 		Timestamp: config.Timestamp{URL: u.NCA.TSP},
+		TSA:       sandboxTSA(u.Time, s.private(gostTSAName)),
 		SHEP:      config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},
 		Gateway:   config.Gateway{URL: u.PSHEP, SenderID: "senim", ServiceID: "PSHEP"},
 		Payments: config.Payments{Offices: []config.Office{
@@ -472,7 +498,7 @@ func reachableAddress(listening net.Addr) string {
 func (s *surroundings) urls(api string) urls {
 	u := s.sandbox.URLs()
 	return urls{
-		API: api, Docs: api + "/docs", JWKS: api + "/.well-known/jwks.json", TSA: u.NCA.TSP,
+		API: api, Docs: api + "/docs", JWKS: api + "/.well-known/jwks.json", TSA: api + "/tsa",
 		Sandbox: u, Database: s.cluster.DSN(), Anchors: s.path(anchorsName), Clients: s.private(clientsName),
 	}
 }

@@ -23,6 +23,11 @@ type Limits struct {
 	// signed messages.
 	MessagePerSecond float64 // 0 means 100
 	MessageBurst     int     // 0 means 200
+
+	// TimestampPerSecond bounds one remote address on operations that issue
+	// time-stamps.
+	TimestampPerSecond float64 // 0 means 50
+	TimestampBurst     int     // 0 means 200, or a second's worth if that is more
 }
 
 func (l Limits) withDefaults() Limits {
@@ -39,9 +44,11 @@ func (l Limits) withDefaults() Limits {
 	perSecond(&l.CallerPerSecond, 50)
 	perSecond(&l.OpenPerSecond, 20)
 	perSecond(&l.MessagePerSecond, 100)
+	perSecond(&l.TimestampPerSecond, 50)
 	burst(&l.CallerBurst, 100)
 	burst(&l.OpenBurst, 60)
 	burst(&l.MessageBurst, 200)
+	burst(&l.TimestampBurst, max(200, int(l.TimestampPerSecond)))
 	return l
 }
 
@@ -92,10 +99,14 @@ func (s *Service) AllowCaller(c Caller) (wait time.Duration, ok bool) {
 }
 
 // AllowAddress counts a request of a remote address at a door: a signed
-// message, an open operation, or (at Callers) a failed authentication.
+// message, a time-stamp, an open operation, or (at Callers) a failed
+// authentication.
 func (s *Service) AllowAddress(door Door, a netip.Addr) (wait time.Duration, ok bool) {
-	if door == SignedMessage {
+	switch door {
+	case SignedMessage:
 		return s.messages.take(network(a), s.now())
+	case Timestamps:
+		return s.stamps.take(network(a), s.now())
 	}
 	return s.strangers.take(network(a), s.now())
 }

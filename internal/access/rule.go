@@ -18,6 +18,9 @@ const (
 	// SignedMessage operations take a message that proves its sender by the
 	// signature inside; the room that reads it checks it.
 	SignedMessage
+	// Timestamps operations answer anybody, at a rate of their own per remote
+	// address.
+	Timestamps
 	// Callers must be known, have one of the roles and hold the scope.
 	Callers
 )
@@ -44,6 +47,10 @@ var rules = map[string]Rule{
 	"getDescription":   {Door: Open},
 
 	"acceptGatewayCallback": {Door: SignedMessage},
+
+	"timestamp":                {Door: Timestamps},
+	"createTimestamp":          {Door: Timestamps},
+	"getTimestampCertificates": {Door: Open},
 
 	"endSession": {Door: Callers, Roles: []Role{Trader}},
 
@@ -87,7 +94,7 @@ func ScopesOf(role Role) []Scope {
 // role_denied, scope_denied.
 func (r Rule) Admit(c Caller) error {
 	switch {
-	case r.Door == Open, r.Door == SignedMessage:
+	case r.Door == Open, r.Door == SignedMessage, r.Door == Timestamps:
 		return nil
 	case r.Door != Callers, !slices.Contains(r.Roles, c.Role):
 		return fault.New(fault.RoleDenied, "", "the role %s may not do this", c.Role)

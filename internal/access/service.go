@@ -57,6 +57,7 @@ type Service struct {
 	callers   *limiter[string]
 	strangers *limiter[netip.Prefix]
 	messages  *limiter[netip.Prefix]
+	stamps    *limiter[netip.Prefix]
 }
 
 // New makes the service. Errors: config_invalid.
@@ -83,6 +84,7 @@ func New(c Config) (*Service, error) {
 		callers:   newLimiter[string](l.CallerPerSecond, l.CallerBurst),
 		strangers: newLimiter[netip.Prefix](l.OpenPerSecond, l.OpenBurst),
 		messages:  newLimiter[netip.Prefix](l.MessagePerSecond, l.MessageBurst),
+		stamps:    newLimiter[netip.Prefix](l.TimestampPerSecond, l.TimestampBurst),
 	}, nil
 }
 

@@ -30,7 +30,7 @@ func (c *Config) Check() error {
 	k.must("token.uri", strings.HasPrefix(c.Token.URI, "pkcs11:"), "must be a pkcs11: URI (RFC 7512)")
 	k.must("token.uri", !strings.Contains(c.Token.URI, "pin-value"), "must not carry a PIN")
 	k.secretFile("token.pin_file", c.Token.PINFile)
-	k.must("token.keys", distinct(c.Token.Keys.Receipt, c.Token.Keys.Access, c.Token.Keys.Gateway), "one key, one purpose: the labels must differ")
+	k.must("token.keys", distinct(append(c.TSA.labels(), c.Token.Keys.Receipt, c.Token.Keys.Access, c.Token.Keys.Gateway)...), "one key, one purpose: the labels must differ")
 	k.must("trust.anchors", len(c.Trust.Anchors) > 0, "without an anchor no signature can be valid")
 	for _, path := range c.Trust.Anchors {
 		k.file("trust.anchors", path)
@@ -39,6 +39,7 @@ func (c *Config) Check() error {
 		"must be kz-qualified, etsi-basic or strict")
 	k.peer("timestamp.url", c.Timestamp.URL)
 	k.must("timestamp.timeout", c.Timestamp.Timeout > 0, "must be positive")
+	k.tsa(&c.TSA)
 	k.peer("shep.url", c.SHEP.URL)
 	k.must("shep.sender_id", c.SHEP.SenderID != "", "is missing")
 	k.must("shep.timeout", c.SHEP.Timeout > 0, "must be positive")
@@ -50,6 +51,7 @@ func (c *Config) Check() error {
 	k.must("payments.order_life", c.Payments.OrderLife > 0, "must be positive")
 	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
+	k.must("limits.timestamps_per_second", c.Limits.TimestampsPerSecond > 0, "must be positive")
 	return errors.Join(k.faults...)
 }
 

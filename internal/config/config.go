@@ -30,6 +30,7 @@ type Config struct {
 	Trust     Trust     `yaml:"trust"`
 	Signature Signature `yaml:"signature"`
 	Timestamp Timestamp `yaml:"timestamp"`
+	TSA       TSA       `yaml:"tsa"`
 	SHEP      SHEP      `yaml:"shep"`
 	Gateway   Gateway   `yaml:"gateway"`
 	Payments  Payments  `yaml:"payments"`
@@ -91,6 +92,40 @@ type Timestamp struct {
 	Timeout time.Duration `yaml:"timeout"` // 10s if zero
 }
 
+// TSA is our own time-stamping authority. Without policies there is none.
+type TSA struct {
+	Policies []TSAPolicy `yaml:"policies"` // the first is for requests that name none
+	Time     TSATime     `yaml:"time"`
+	// ExpiryDays is how many days before its last key ends the authority stops
+	// being ready (7 if zero).
+	ExpiryDays int `yaml:"expiry_days"`
+}
+
+// TSAPolicy is a policy that tokens are issued under.
+type TSAPolicy struct {
+	OID      string        `yaml:"oid"`
+	Accuracy time.Duration `yaml:"accuracy"` // 1s if zero
+	Digests  []string      `yaml:"digests"`  // accepted in requests; empty: SHA-2 and SHA-3 of 256 bits and more, and Streebog
+	Keys     []TSAKey      `yaml:"keys"`
+}
+
+// TSAKey is a time-stamping key: in the token, with its certificate beside it.
+type TSAKey struct {
+	Label string    `yaml:"label"`
+	From  time.Time `yaml:"from"`  // empty: since its certificate is valid
+	Until time.Time `yaml:"until"` // empty: as long as its certificate is valid
+	// File is a key outside any token, with its certificates, in PEM. senim up
+	// sets it, a file cannot.
+	File string `yaml:"-"`
+}
+
+// TSATime says what the clock is compared with.
+type TSATime struct {
+	Sources []string      `yaml:"sources"` // three NTP servers or more, host[:port]
+	Every   time.Duration `yaml:"every"`   // 16s if zero
+	Expiry  time.Duration `yaml:"expiry"`  // 48s if zero; longer than that without an answer, and nothing is stamped
+}
+
 // SHEP is the government gateway's synchronous channel with ГБД ЮЛ behind it.
 type SHEP struct {
 	URL         string        `yaml:"url"`
@@ -131,6 +166,7 @@ type Office struct {
 type Limits struct {
 	RequestsPerSecond     float64 `yaml:"requests_per_second"`      // per caller (50)
 	OpenRequestsPerSecond float64 `yaml:"open_requests_per_second"` // per address, routes without a caller (10)
+	TimestampsPerSecond   float64 `yaml:"timestamps_per_second"`    // per address (50)
 }
 
 // SetDefaults fills every field that has a default and is empty.
@@ -164,5 +200,26 @@ func (c *Config) SetDefaults() {
 	}
 	if c.Limits.OpenRequestsPerSecond == 0 {
 		c.Limits.OpenRequestsPerSecond = 10
+	}
+	if c.Limits.TimestampsPerSecond == 0 {
+		c.Limits.TimestampsPerSecond = 50
+	}
+	c.TSA.setDefaults()
+}
+
+func (t *TSA) setDefaults() {
+	if t.ExpiryDays == 0 {
+		t.ExpiryDays = 7
+	}
+	if t.Time.Every == 0 {
+		t.Time.Every = 16 * time.Second
+	}
+	if t.Time.Expiry == 0 {
+		t.Time.Expiry = 3 * t.Time.Every
+	}
+	for i := range t.Policies {
+		if t.Policies[i].Accuracy == 0 {
+			t.Policies[i].Accuracy = time.Second
+		}
 	}
 }

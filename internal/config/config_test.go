@@ -35,6 +35,9 @@ trust: {anchors: [DIR/anchors.pem], allowed_hosts: [ocsp.pki.gov.kz]}
 timestamp: {url: "http://tsp.pki.gov.kz/"}
 shep: {url: "http://shep.example/sync", sender_id: senim, register_bin: "971240001315"}
 gateway: {url: "http://pshep.example/", sender_id: senim, service_id: PSHEP}
+tsa:
+  policies: [{oid: 1.2.398.3.3.2.6.2, keys: [{label: tsa-2026, until: 2027-01-01T00:00:00Z}, {label: tsa-2027, from: 2026-12-01T00:00:00Z}]}]
+  time: {sources: [ntp1.example, ntp2.example:123, ntp3.example]}
 payments: {offices: [{code: "6009", bin: "971240001315", name: УГД}]}
 `
 
@@ -58,7 +61,8 @@ func TestLoadGood(t *testing.T) {
 		strings.Join(c.Trust.AllowedHosts, " ") != "a.example b.example:8080" || c.Limits.RequestsPerSecond != 7.5 {
 		t.Errorf("%+v", c)
 	}
-	if c.Signature.Policy != "kz-qualified" || c.SHEP.Timeout != 30*time.Second || c.Payments.BeneficiaryBIC != "KKMFKZ2A" {
+	if c.Signature.Policy != "kz-qualified" || c.SHEP.Timeout != 30*time.Second || c.Payments.BeneficiaryBIC != "KKMFKZ2A" ||
+		c.TSA.ExpiryDays != 7 || c.TSA.Time.Expiry != 48*time.Second || c.TSA.Policies[0].Accuracy != time.Second {
 		t.Errorf("defaults: %+v", c)
 	}
 }
@@ -84,6 +88,16 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "one key for two purposes", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, keys: {receipt: a, access: a, gateway: b}", code: fault.ConfigBad, key: "token.keys"},
 		{name: "no anchors", from: "anchors: [DIR/anchors.pem]", to: "anchors: []", code: fault.ConfigBad, key: "trust.anchors"},
 		{name: "timestamps from loopback", from: "http://tsp.pki.gov.kz/", to: "http://127.0.0.1:1/", code: fault.ConfigUnsafe, key: "timestamp.url"},
+		{name: "time from loopback", from: "ntp1.example", to: "localhost:123", code: fault.ConfigUnsafe, key: "tsa.time.sources"},
+		{name: "time from this machine", from: "ntp1.example", to: "'[::1]:123'", code: fault.ConfigUnsafe, key: "tsa.time.sources"},
+		{name: "two time sources", from: "ntp1.example, ", to: "", code: fault.ConfigBad, key: "tsa.time.sources"},
+		{name: "one time source thrice", from: "ntp1.example, ntp2.example:123", to: "ntp3.example, ntp3.example", code: fault.ConfigBad, key: "tsa.time.sources"},
+		{name: "an expiry too short", from: "time: {sources", to: "time: {every: 1m, expiry: 1m, sources", code: fault.ConfigBad, key: "tsa.time.expiry"},
+		{name: "no policy identifier", from: "oid: 1.2.398.3.3.2.6.2", to: "oid: TSP", code: fault.ConfigBad, key: "tsa.policies[0].oid"},
+		{name: "too rough", from: "oid: 1.2.398.3.3.2.6.2", to: "accuracy: 1m, oid: 1.2.398.3.3.2.6.2", code: fault.ConfigBad, key: "tsa.policies[0].accuracy"},
+		{name: "a timestamping key with another purpose", from: "tsa-2026", to: "senim-receipt", code: fault.ConfigBad, key: "token.keys"},
+		{name: "a timestamping key in a file", from: "label: tsa-2026", to: "file: key.pem", code: fault.ConfigBad, key: "file"},
+		{name: "a timestamping key that ends first", from: "from: 2026-12-01T00:00:00Z", to: "from: 2026-12-01T00:00:00Z, until: 2026-11-01T00:00:00Z", code: fault.ConfigBad, key: "tsa.policies[0].keys[1].until"},
 		{name: "gateway on loopback", from: "http://pshep.example/", to: "http://[::1]/", code: fault.ConfigUnsafe, key: "gateway.url"},
 		{name: "gateway on any address", from: "http://pshep.example/", to: "http://0.0.0.0/", code: fault.ConfigUnsafe, key: "gateway.url"},
 		{name: "password in a URL", from: "http://shep.example/sync", to: "http://u:p@shep.example/", code: fault.ConfigBad, key: "shep.url"},

@@ -15,6 +15,7 @@ var rooms = [][]Entry{
 	pkcs12Entries,
 	verifyEntries,
 	signEntries,
+	tsaEntries,
 	processEntries,
 	xmlEntries,
 	paymentsEntries,

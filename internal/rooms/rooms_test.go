@@ -25,7 +25,7 @@ var floors = [][]house{
 	3: {{"hsm", "internal/postgres", "internal/evidence", "internal/outbox", "internal/backup", "internal/shep"}},
 	4: {
 		{"verifier/facts", "verifier/cades", "verifier"},
-		{"signer/cades", "signer/tsa", "signer"},
+		{"signer/cades", "signer/tsa/clock", "signer/tsa/authority", "signer/tsa", "signer"},
 		{"registry/gbdul", "registry/authority", "registry"},
 		{
 			"payments/money", "payments/charge", "payments/order", "payments/ledger",

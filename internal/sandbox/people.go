@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ var (
 	SingleWindow   = nca.Holder{System: "ИС «Senim» (стенд)", Organization: "Оператор единого окна (стенд)", BIN: "150340990002"}
 	Gateway        = nca.Holder{System: "ШЭП (стенд)", Organization: "Оператор ШЭП (стенд)", BIN: "180140990000"}
 	EntityRegister = nca.Holder{System: "ГБД ЮЛ (стенд)", Organization: "Оператор ГБД ЮЛ (стенд)", BIN: "210640990007"}
+	Timestamps     = nca.Holder{System: "SENIM TIME-STAMPING AUTHORITY", Organization: "Оператор единого окна (стенд)"}
 	PaymentGateway = nca.Holder{System: "ПШЭП (стенд)", Organization: "Оператор ПШЭП (стенд)", BIN: "150340990012"}
 )
 
@@ -90,6 +92,27 @@ func (s *Sandbox) issuePerson(p Person, r nca.Request) (*nca.Issued, error) {
 // GOSTIdentity makes a software key of GOST for a person, with its certificate:
 // PEM with the key (PKCS#8), the certificate and its chain, as a key file has them.
 func (s *Sandbox) GOSTIdentity(p Person) ([]byte, error) {
+	return softwareGOST(func(public crypto.PublicKey) (*nca.Issued, error) {
+		return s.issuePerson(p, nca.Request{KeyStore: nca.PKCS12, PublicKey: public})
+	})
+}
+
+// IssueTimestamping certifies a time-stamping key of the service by its PKCS#10
+// request.
+func (s *Sandbox) IssueTimestamping(csr []byte) (*nca.Issued, error) {
+	return s.nca.Issue(nca.Request{Profile: nca.TimeStamping, Holder: Timestamps, CSR: csr})
+}
+
+// GOSTTimestamping makes a software key of GOST for the service's time-stamps:
+// PEM, as GOSTIdentity gives it. No token that can be had signs with GOST.
+func (s *Sandbox) GOSTTimestamping() ([]byte, error) {
+	return softwareGOST(func(public crypto.PublicKey) (*nca.Issued, error) {
+		return s.nca.Issue(nca.Request{Profile: nca.TimeStamping, Holder: Timestamps, PublicKey: public})
+	})
+}
+
+// softwareGOST makes a key, has it certified, and writes both.
+func softwareGOST(certify func(crypto.PublicKey) (*nca.Issued, error)) ([]byte, error) {
 	key, err := nca.GenerateGOSTKey()
 	if err != nil {
 		return nil, fmt.Errorf("make a key of GOST: %w", err)
@@ -98,7 +121,7 @@ func (s *Sandbox) GOSTIdentity(p Person) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	issued, err := s.issuePerson(p, nca.Request{KeyStore: nca.PKCS12, PublicKey: key.Public()})
+	issued, err := certify(key.Public())
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,11 @@ func (h Holder) subject(p Profile) ([]attribute, error) {
 	need := []string{}
 	switch row.form {
 	case serviceForm:
-		return []attribute{{oidCommonName, row.common}, {oidCountry, "KZ"}, {oidOrganization, Organization}}, nil
+		common, organization := row.common, Organization
+		if h.System != "" { // a service of somebody else's
+			common, organization = h.System, h.Organization
+		}
+		return []attribute{{oidCommonName, common}, {oidCountry, "KZ"}, {oidOrganization, organization}}, nil
 	case systemForm:
 		role := row.roles[len(row.roles)-1]
 		names = []attribute{{oidUserID, role.String()}, {oidCommonName, h.System}, {oidCountry, "KZ"}}

@@ -1,0 +1,73 @@
+package authority
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/pki/cert"
+)
+
+// Store keeps the records of issued tokens, and the certificates that verify
+// them, for ever: both tables are append-only.
+type Store struct{ pool *pgxpool.Pool }
+
+// NewStore returns the store in a migrated database.
+func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool} }
+
+// insertRecords is one statement, and so one transaction: when it returns, all
+// of them are on the disk, or none is there.
+const insertRecords = `
+	INSERT INTO tsa_tokens (recorded_at, serial, gen_time, policy, digest, imprint, certificate, token)
+	SELECT * FROM unnest($1::timestamptz[], $2::bytea[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $8::bytea[])`
+
+// Write makes records durable, all or none.
+func (s *Store) Write(ctx context.Context, records []Record) error {
+	n := len(records)
+	months, times := make([]time.Time, n), make([]time.Time, n)
+	policies, digests := make([]string, n), make([]string, n)
+	serials, imprints, certificates, tokens := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	for i := range records {
+		r := &records[i]
+		months[i], times[i], policies[i], digests[i] = monthOf(r.Time), r.Time, r.Policy, r.Digest
+		serials[i], imprints[i], certificates[i], tokens[i] = r.Serial[:], r.Imprint, r.Certificate[:], r.Token[:]
+	}
+	_, err := s.pool.Exec(ctx, insertRecords, months, serials, times, policies, digests, imprints, certificates, tokens)
+	if err != nil {
+		return fmt.Errorf("record the issued tokens: %w", postgres.Classify(err))
+	}
+	return nil
+}
+
+// Remember keeps certificates, before the first token is signed by their keys.
+// Those that are known stay as they are.
+func (s *Store) Remember(ctx context.Context, now time.Time, certificates []*cert.Certificate) error {
+	for _, c := range certificates {
+		fingerprint := sha256.Sum256(c.Raw)
+		_, err := s.pool.Exec(ctx, `
+			INSERT INTO tsa_certificates (fingerprint, der, first_used) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			fingerprint[:], c.Raw, now)
+		if err != nil {
+			return fmt.Errorf("keep the authority's certificate: %w", postgres.Classify(err))
+		}
+	}
+	return nil
+}
+
+// Certificates are all that were ever remembered, in DER, the oldest first.
+func (s *Store) Certificates(ctx context.Context) ([][]byte, error) {
+	rows, err := s.pool.Query(ctx, `SELECT der FROM tsa_certificates ORDER BY first_used, fingerprint`)
+	if err != nil {
+		return nil, fmt.Errorf("read the authority's certificates: %w", postgres.Classify(err))
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, fmt.Errorf("read the authority's certificates: %w", postgres.Classify(err))
+	}
+	return all, nil
+}
