@@ -23,7 +23,7 @@ type span struct{ from, to int }
 // else is covered: the content and its type by signed attributes, the signer's
 // certificate by its reference, the path by signatures up to the anchor, the
 // attributes and algorithms by the signature value.
-func unprotected(t *testing.T, message []byte) []span {
+func unprotected(t testing.TB, message []byte) []span {
 	t.Helper()
 	offset := func(rest cryptobyte.String) int { return len(message) - len(rest) }
 	s := cryptobyte.String(message)
