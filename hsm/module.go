@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,7 @@ func (l *library) choose(u URI) (TokenInfo, error) {
 			matching = append(matching, t)
 		}
 	}
+	slices.Sort(there)
 	list := "none"
 	if len(there) > 0 {
 		list = strings.Join(there, ", ")

@@ -14,6 +14,7 @@ func (p *program) commands() []*cobra.Command {
 		p.extendCommand(),
 		p.certCommand(),
 		p.trustCommand(),
+		p.tokenCommand(),
 		p.clientCommand(),
 		p.statementCommand(),
 		p.reconcileCommand(),

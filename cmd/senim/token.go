@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/senim-kz/senim/hsm"
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/gost"
+)
+
+// tokenFlags say which token is meant and how it is opened.
+type tokenFlags struct {
+	module, uri                    string
+	pinFile, pinEnv, pinCredential string
+	label, id                      string // of a key
+	json                           bool
+}
+
+func (p *program) tokenCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "token",
+		Short: "PKCS#11 tokens: list, initialise, make keys, request certificates, test",
+		Long: `Works with the tokens of a PKCS#11 module: --module, $SENIM_TOKEN_MODULE, or
+SoftHSM2. --token is an RFC 7512 URI that exactly one token matches. The PIN
+comes from --pin-file, --pin-env, --pin-credential, or is asked for at the
+terminal; it is tried once.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(p.tokenList(), p.tokenInit(), p.tokenGenkey(), p.tokenCSR(), p.tokenImportCert(), p.tokenTest())
+	return c
+}
+
+// command makes a subcommand with the flags that all have.
+func (f *tokenFlags) command(use, short string, args cobra.PositionalArgs, run func(ctx context.Context, args []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(c *cobra.Command, args []string) error {
+		return run(c.Context(), args)
+	}}
+	flags := c.Flags()
+	flags.StringVar(&f.module, "module", "", "PKCS#11 module (default $SENIM_TOKEN_MODULE, else SoftHSM2)")
+	flags.StringVar(&f.uri, "token", "", "RFC 7512 URI of the token")
+	flags.StringVar(&f.pinFile, "pin-file", "", "file with the PIN (its first line)")
+	flags.StringVar(&f.pinEnv, "pin-env", "", "environment variable with the PIN")
+	flags.StringVar(&f.pinCredential, "pin-credential", "", "systemd credential with the PIN")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object")
+	c.MarkFlagsMutuallyExclusive("pin-file", "pin-env", "pin-credential")
+	return c
+}
+
+// keyFlags adds the flags that name a key in the token.
+func (f *tokenFlags) keyFlags(c *cobra.Command) {
+	c.Flags().StringVar(&f.label, "label", "", "label of the key (CKA_LABEL)")
+	c.Flags().StringVar(&f.id, "id", "", "identifier of the key in hexadecimal (CKA_ID)")
+}
+
+func (f *tokenFlags) pin() hsm.PIN {
+	switch {
+	case f.pinFile != "":
+		return hsm.PINFile(f.pinFile)
+	case f.pinEnv != "":
+		return hsm.PINEnvironment(f.pinEnv)
+	case f.pinCredential != "":
+		return hsm.PINCredential(f.pinCredential)
+	}
+	return hsm.PINPrompt()
+}
+
+func (p *program) openModule(f *tokenFlags) (*hsm.Module, error) {
+	path := f.module
+	if path == "" {
+		path = environment(p.environ, "SENIM_TOKEN_MODULE")
+	}
+	if path == "" {
+		var err error
+		if path, err = hsm.SoftHSMLibrary(); err != nil {
+			return nil, err
+		}
+	}
+	return hsm.OpenModule(path, hsm.Options{Now: p.now})
+}
+
+// withToken opens the token for one piece of work.
+func (p *program) withToken(ctx context.Context, f *tokenFlags, work func(*hsm.Token) error) (err error) {
+	if f.uri == "" {
+		return &exitError{exitUsage, fault.New(fault.BadArgument, "--token", "which token? senim token list shows the URIs")}
+	}
+	module, err := p.openModule(f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, module.Close()) }()
+	token, err := module.Token(ctx, f.uri, f.pin())
+	if fault.Is(err, fault.HSMTokenURIInvalid) {
+		return &exitError{exitUsage, err}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, token.Close()) }()
+	return work(token)
+}
+
+// key finds the key that the flags name.
+func (f *tokenFlags) key(ctx context.Context, token *hsm.Token) (*hsm.Key, error) {
+	switch {
+	case f.id != "":
+		id, err := hex.DecodeString(f.id)
+		if err != nil {
+			return nil, &exitError{exitUsage, fault.New(fault.BadArgument, "--id", "not hexadecimal")}
+		}
+		return token.KeyByID(ctx, id)
+	case f.label != "":
+		return token.Key(ctx, f.label)
+	}
+	return nil, &exitError{exitUsage, fault.New(fault.BadArgument, "--label", "which key? --label or --id names it")}
+}
+
+// listedToken is a token of senim token list.
+type listedToken struct {
+	URI string `json:"uri"`
+	hsm.TokenInfo
+}
+
+// tokenList lists the tokens of the module, and what is in one if it is named.
+func (p *program) tokenList() *cobra.Command {
+	var f tokenFlags
+	return f.command("list", "List the tokens, or what is in one", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		if f.uri != "" {
+			return p.listContents(ctx, &f)
+		}
+		module, err := p.openModule(&f)
+		if err != nil {
+			return err
+		}
+		tokens, err := module.Tokens()
+		if err := errors.Join(err, module.Close()); err != nil {
+			return err
+		}
+		listed := []listedToken{}
+		for _, t := range tokens {
+			listed = append(listed, listedToken{t.URI(), t})
+		}
+		if f.json {
+			return p.printJSON(map[string]any{"module": module.Path(), "tokens": listed})
+		}
+		for _, t := range listed {
+			state := "blank"
+			if t.Initialized {
+				state = t.URI
+			}
+			fmt.Fprintf(p.stdout, "slot %d: %s\n", t.SlotID, state)
+		}
+		return nil
+	})
+}
+
+func (p *program) listContents(ctx context.Context, f *tokenFlags) error {
+	return p.withToken(ctx, f, func(token *hsm.Token) error {
+		contents, err := token.Contents(ctx)
+		if err != nil {
+			return err
+		}
+		if f.json {
+			return p.printJSON(struct {
+				Token listedToken `json:"token"`
+				hsm.Contents
+			}{listedToken{token.Info().URI(), token.Info()}, contents})
+		}
+		for _, k := range contents.Keys {
+			kind := k.Algorithm
+			if k.Problem != "" {
+				kind = "not usable: " + k.Problem
+			}
+			fmt.Fprintf(p.stdout, "key %s, id %s, %s%s\n", k.Label, k.ID, kind, marks(k))
+		}
+		for _, c := range contents.Certificates {
+			fmt.Fprintf(p.stdout, "certificate %s, id %s, %s, until %s\n", c.Label, c.ID, c.Subject, c.NotAfter.Format(time.DateOnly))
+		}
+		return nil
+	})
+}
+
+// marks of a key that an operator should know of.
+func marks(k hsm.KeyInfo) string {
+	var out strings.Builder
+	for _, row := range []struct {
+		set  bool
+		text string
+	}{
+		{k.AlwaysAuthenticate, "asks for the PIN each time"}, {k.Extractable, "EXTRACTABLE"}, {!k.Sensitive, "NOT SENSITIVE"}, {!k.Local, "not born in the token"},
+	} {
+		if row.set {
+			out.WriteString(", " + row.text)
+		}
+	}
+	return out.String()
+}
+
+// tokenInit initialises a blank token. A PIN file that does not exist is made,
+// with a random PIN.
+func (p *program) tokenInit() *cobra.Command {
+	var f tokenFlags
+	var label, soFile string
+	c := f.command("init", "Initialise a blank token", cobra.NoArgs, func(context.Context, []string) error {
+		if f.pinFile == "" || soFile == "" {
+			return &exitError{exitUsage, fault.New(fault.BadArgument, "--pin-file", "--pin-file and --so-pin-file say where the PINs are, or are to be written")}
+		}
+		module, err := p.openModule(&f)
+		if err != nil {
+			return err
+		}
+		uri, err := initToken(module, label, soFile, f.pinFile)
+		if err := errors.Join(err, module.Close()); err != nil {
+			return err
+		}
+		if f.json {
+			return p.printJSON(map[string]string{"uri": uri, "pin_file": f.pinFile, "so_pin_file": soFile})
+		}
+		fmt.Fprintln(p.stdout, uri)
+		return nil
+	})
+	c.Flags().StringVar(&label, "label", "", "label of the token")
+	c.Flags().StringVar(&soFile, "so-pin-file", "", "file with the security officer's PIN")
+	return c
+}
+
+func initToken(module *hsm.Module, label, soFile, userFile string) (uri string, err error) {
+	so, err := ensurePIN(soFile)
+	if err != nil {
+		return "", err
+	}
+	user, err := ensurePIN(userFile)
+	if err != nil {
+		return "", err
+	}
+	if err := module.InitToken(label, so, user); err != nil {
+		return "", err
+	}
+	tokens, err := module.Tokens()
+	if err != nil {
+		return "", err
+	}
+	for _, t := range tokens {
+		if t.Initialized && t.Label == label {
+			return t.URI(), nil
+		}
+	}
+	return "", fault.New(fault.HSMTokenNotFound, "", "the token is not there after it was initialised")
+}
+
+// tokenGenkey makes a key inside the token.
+func (p *program) tokenGenkey() *cobra.Command {
+	var f tokenFlags
+	var algorithm string
+	c := f.command("genkey", "Make a key inside the token and have it prove itself", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		id, err := hex.DecodeString(f.id)
+		if err != nil {
+			return &exitError{exitUsage, fault.New(fault.BadArgument, "--id", "not hexadecimal")}
+		}
+		return p.withToken(ctx, &f, func(token *hsm.Token) error {
+			key, err := token.Generate(ctx, hsm.KeySpec{Label: f.label, ID: id, Algorithm: hsm.Algorithm(algorithm)})
+			if err != nil {
+				return err
+			}
+			public, err := publicPEM(key.Public())
+			if err != nil {
+				return err
+			}
+			if f.json {
+				return p.printJSON(map[string]any{
+					"token": token.Info().URI(), "label": key.Label(), "id": hex.EncodeToString(key.ID()),
+					"algorithm": hsm.AlgorithmOf(key.Public()), "public_key": public, "proven": true,
+				})
+			}
+			fmt.Fprintf(p.stdout, "key %s, id %x, %s\n%s", key.Label(), key.ID(), hsm.AlgorithmOf(key.Public()), public)
+			return nil
+		})
+	})
+	f.keyFlags(c)
+	var names []string
+	for _, a := range hsm.Algorithms() {
+		names = append(names, string(a))
+	}
+	c.Flags().StringVar(&algorithm, "algorithm", string(hsm.P256), strings.Join(names, ", "))
+	return c
+}
+
+func publicPEM(public crypto.PublicKey) (string, error) {
+	if known, ok := public.(*gost.PublicKey); ok {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: known.Marshal()})), nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return "", fmt.Errorf("encode the public key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil
+}
+
+// writeOrPrint puts a text into a new file, or on stdout where none is named.
+func (p *program) writeOrPrint(path, text string) error {
+	if path == "" {
+		_, err := fmt.Fprint(p.stdout, text)
+		return err
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return fault.Wrap(err, fault.Unreadable, path, "write the file")
+	}
+	return nil
+}
