@@ -264,6 +264,45 @@ func TestParseKeepsWithinLimits(t *testing.T) {
 	}
 }
 
+// Floods are refused by the limit that bounds them, and quickly; one certificate
+// that is huge is none of the message's business.
+func TestFloods(t *testing.T) {
+	good := signed(t, "P-256", nil)
+	signer := parsed(t, good).Signers[0].Raw
+	many := bytes.Repeat(signer, 10_000)
+	huge := element(t, cbasn1.SEQUENCE, element(t, cbasn1.OCTET_STRING, make([]byte, 1<<20)))
+	for name, tt := range map[string]struct {
+		in   []byte
+		code fault.Code
+	}{
+		"10,000 signers":          {signedData(t, nil, many), fault.CMSLimit},
+		"10,000 certificates":     {signedData(t, bytes.Repeat(element(t, cbasn1.SEQUENCE), 10_000), signer), fault.CMSLimit},
+		"a certificate of 1 MiB":  {signedData(t, huge, signer), ""},
+		"a signer 100,000 deep":   {signedData(t, nil, bytes.Repeat([]byte{0x30, 0x80}, 100_000)), fault.EncodingTooDeep},
+		"no signer, as a bundle":  {signedData(t, huge, nil), ""},
+		"a signer without fields": {signedData(t, nil, element(t, cbasn1.SEQUENCE)), fault.CMSMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := cms.Parse(tt.in)
+			if tt.code == "" && err != nil {
+				t.Error(err)
+			}
+			if tt.code != "" {
+				wantCode(t, err, tt.code)
+			}
+		})
+	}
+}
+
+// signedData is a detached message with these certificates and signers.
+func signedData(t testing.TB, certificates, signers []byte) []byte {
+	t.Helper()
+	explicit := cbasn1.Tag(0).ContextSpecific().Constructed()
+	return element(t, cbasn1.SEQUENCE, mustOID(t, cms.OIDSignedData), element(t, explicit, element(t, cbasn1.SEQUENCE,
+		[]byte{2, 1, 1}, element(t, cbasn1.SET), element(t, cbasn1.SEQUENCE, mustOID(t, cms.OIDData)),
+		element(t, explicit, certificates), element(t, cbasn1.SET, signers))))
+}
+
 // A signer that sends its attributes in another order than it signed them in.
 func TestAttributesOutOfOrderHoldOverDER(t *testing.T) {
 	good := signed(t, "P-256", nil)
@@ -413,10 +452,10 @@ func inBER(t testing.TB, der []byte) []byte {
 	return slices.Concat([]byte{0x30, 0x80}, oid, []byte{0xa0, 0x80, 0x30, 0x80}, body, make([]byte, 6))
 }
 
-func element(t testing.TB, tag cbasn1.Tag, content []byte) []byte {
+func element(t testing.TB, tag cbasn1.Tag, parts ...[]byte) []byte {
 	t.Helper()
 	var b cryptobyte.Builder
-	b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(content) })
+	b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(bytes.Join(parts, nil)) })
 	der, err := b.Bytes()
 	if err != nil {
 		t.Fatal(err)

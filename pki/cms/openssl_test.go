@@ -2,13 +2,23 @@ package cms_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cms"
 )
 
@@ -99,6 +109,93 @@ func TestWeReadWhatOpenSSLSigns(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Several signers, added at once and afterwards, in every encoding that openssl
+// writes; each is read in both ways.
+func TestSeveralSignersOfOpenSSL(t *testing.T) {
+	sign := []string{"cms", "-sign", "-binary", "-in", "doc", "-nodetach", "-signer", "cert.pem", "-inkey", "key.pem"}
+	again := []string{"-signer", "other.pem", "-inkey", "other.key"}
+	for name, arguments := range map[string][]string{
+		"at once":         slices.Concat(sign, again, []string{"-outform", "DER"}),
+		"at once, BER":    slices.Concat(sign, again, []string{"-outform", "DER", "-stream"}),
+		"in PEM":          slices.Concat(sign, again, []string{"-outform", "PEM"}),
+		"one by its key":  slices.Concat(sign, again, []string{"-outform", "DER", "-keyid"}),
+		"resigned":        slices.Concat([]string{"cms", "-resign", "-in", "first", "-inform", "DER", "-outform", "DER"}, again),
+		"resigned by key": slices.Concat([]string{"cms", "-resign", "-in", "first", "-inform", "DER", "-outform", "DER", "-keyid"}, again),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := surroundings(t, "RSA-2048")
+			other := surroundings(t, "P-256")
+			for from, to := range map[string]string{"cert.pem": "other.pem", "key.pem": "other.key"} {
+				if err := os.Rename(filepath.Join(other, from), filepath.Join(dir, to)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			openssl(t, dir, slices.Concat(sign, []string{"-outform", "DER", "-out", "first"})...)
+			raw := openssl(t, dir, arguments...)
+			m, _, err := cms.ReadBytes(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(m.Signers) != 2 {
+				t.Fatalf("%d signers", len(m.Signers))
+			}
+			for _, s := range m.Signers {
+				c := certificate(t, "RSA-2048")
+				if !s.Identifier.Names(c) {
+					c = certificate(t, "P-256")
+				}
+				if !s.Identifier.Names(c) {
+					t.Error("the signer identifier names neither certificate")
+				}
+				if _, err := m.Verify(s, c.PublicKey, m.Content); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Ed25519 signs the message itself: the attributes, or the content if there are
+// none. OpenSSL signs the former only, so the latter is made here.
+func TestEd25519WithoutAttributes(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := []byte("goods declaration")
+	m := parsed(t, signed(t, "P-256", nil))
+	identifier := algo.Identifier{OID: asn1.ObjectIdentifier{1, 3, 101, 112}}
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(1)
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(m.Signers[0].Identifier.RawIssuer)
+			b.AddASN1BigInt(m.Signers[0].Identifier.Serial)
+		})
+		algo.SHA512.Identifier().AddTo(b)
+		identifier.AddTo(b)
+		b.AddASN1OctetString(ed25519.Sign(private, content))
+	})
+	s, err := cms.ParseSigner(b.BytesOrPanic(), "/signerInfos/0", cms.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*cms.Content{
+		"held": cms.ContentOf(content), "streamed": cms.ContentFrom(io.MultiReader(bytes.NewReader(content)), cms.Options{Spool: cms.DefaultSpool}),
+	} {
+		if form, err := s.VerifyOver(t.Context(), public, c); err != nil || form != cms.OverContent {
+			t.Errorf("%s: %s, %v", name, form, err)
+		}
+		_ = c.Close()
+	}
+	_, err = s.VerifyOver(t.Context(), public, cms.ContentOf(content[1:]))
+	wantCode(t, err, fault.SignatureInvalid)
+	_, err = s.VerifyOver(t.Context(), public, nil)
+	wantCode(t, err, fault.ContentMissing)
+	_, err = s.VerifyOver(t.Context(), public, cms.ContentDigests(map[*algo.Digest][]byte{algo.SHA512: algo.SHA512.Sum(content)}))
+	wantCode(t, err, fault.ContentNotKept)
 }
 
 func TestOpenSSLReadsWhatWeSign(t *testing.T) {

@@ -152,6 +152,7 @@ type streamed struct {
 	hashes  hashes
 	content *Content
 	ber     bool // something is not in DER for certain
+	hold    bool // the content goes into memory, and is not digested
 }
 
 // header is the identifier and length octets of an element in a stream.
@@ -283,10 +284,13 @@ func (x *streamed) eContent(at string, algorithms []byte) error {
 	if err != nil {
 		return err
 	}
+	x.content = &Content{}
+	if x.hold {
+		return x.heldContent(explicit, at)
+	}
 	for _, d := range append(declared(algorithms), x.options.Digests...) {
 		x.hashes.add(d)
 	}
-	x.content = &Content{}
 	head, length := &prefix{max: headBytes}, &counter{}
 	sinks := append(x.hashes.writers(), head, length)
 	if x.again == nil && x.options.Spool.Bytes > 0 {
@@ -304,6 +308,22 @@ func (x *streamed) eContent(at string, algorithms []byte) error {
 		return err
 	}
 	x.content.head, x.content.size, x.content.offset = head.b, length.n, from
+	return x.leave(explicit, at)
+}
+
+// heldContent is eContent for a message in memory.
+func (x *streamed) heldContent(explicit header, at string) error {
+	all := &prefix{max: x.limits.Bytes, b: []byte{}}
+	if err := x.scanner.divert(all); err != nil {
+		return err
+	}
+	if err := x.octets(at, 0); err != nil {
+		return err
+	}
+	if err := x.scanner.divert(); err != nil {
+		return err
+	}
+	x.content.memory, x.content.size = all.b, int64(len(all.b))
 	return x.leave(explicit, at)
 }
 

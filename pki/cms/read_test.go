@@ -16,12 +16,15 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 	"pgregory.net/rapid"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -370,3 +373,58 @@ func TestContent(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// FuzzRead holds reading as it comes to Parse: what one takes, the other takes and
+// reads the same. Only in how deep rubbish is looked into may they differ.
+func FuzzRead(f *testing.F) {
+	in := signed(f, bytes.Repeat([]byte("goods declaration "), 20), nil)
+	f.Add(in)
+	f.Add(toBER(f, in, 7))
+	f.Add(nestedOctets(f, in, 3))
+	f.Add(signed(f, nil, func(t *Template) { t.Detached = true }))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if len(in) == 0 || in[0] != 0x30 {
+			return // what may be armour is decoded by two decoders
+		}
+		want, parseErr := Parse(in)
+		got, _, err := read(t.Context(), io.MultiReader(bytes.NewReader(in)), Options{}, 0)
+		if (err == nil) != (parseErr == nil) {
+			t.Fatalf("Read: %v; Parse: %v", err, parseErr)
+		}
+		if err != nil {
+			return
+		}
+		agree(t, got, want)
+		if !want.Detached {
+			for _, d := range declared(algorithms(want)) {
+				if sum, err := got.EContent().Digest(t.Context(), d); err != nil || !bytes.Equal(sum, d.Sum(want.Content)) {
+					t.Errorf("%s: %v", d.Name, err)
+				}
+			}
+		}
+	})
+}
+
+// algorithms is the field digestAlgorithms.
+func algorithms(m *Message) []byte {
+	s := cryptobyte.String(fieldsBeforeContent(m.head))
+	s.SkipASN1(cbasn1.INTEGER)
+	return s
+}
+
+// A message in BER is the same in DER, and what is inside its parts keeps its bytes
+// whatever they are: a signature may be over them.
+func TestBERKeepsWhatIsSigned(t *testing.T) {
+	inPieces := []byte{0x30, 0x04, 0x24, 0x02, 0x04, 0x00} // an octet string in pieces, in a certificate, so to say
+	der := signed(t, []byte("goods declaration"), func(tm *Template) { tm.Chain = [][]byte{inPieces} })
+	m, err := Parse(toBER(t, der, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.BER || string(m.Content) != "goods declaration" || !bytes.Equal(m.Raw, der) {
+		t.Errorf("BER %v, content %q, in DER %x", m.BER, m.Content, m.Raw)
+	}
+	if !slices.ContainsFunc(m.Certificates, func(c []byte) bool { return bytes.Equal(c, inPieces) }) {
+		t.Errorf("certificates %x", m.Certificates)
+	}
+}

@@ -1,6 +1,7 @@
 package cms
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -54,7 +55,7 @@ func (s *scanner) fill() error {
 		s.start += int64(len(s.block))
 		s.current = 1 - s.current
 		if s.blocks[s.current] == nil {
-			s.blocks[s.current] = make([]byte, blockBytes)
+			s.blocks[s.current] = make([]byte, s.blockSize())
 		}
 		n, err := io.ReadFull(s.in, s.blocks[s.current])
 		s.block, s.next = s.blocks[s.current][:n], 0
@@ -71,6 +72,14 @@ func (s *scanner) fill() error {
 		}
 	}
 	return nil
+}
+
+// blockSize is less than a block for what is in memory and shorter.
+func (s *scanner) blockSize() int {
+	if r, ok := s.in.(*bytes.Reader); ok && s.start == 0 {
+		return max(1, min(r.Len(), blockBytes))
+	}
+	return blockBytes
 }
 
 // flush hands the block over to be digested, after the one before is done: a

@@ -233,16 +233,9 @@ func WriteAttached(w io.Writer, detached []byte, content io.Reader, size int64) 
 	case m.BER || !m.Detached || size < 0:
 		return fault.New(fault.BadArgument, "/", "not a detached message in DER, or content of no size")
 	}
-	first := m.head[:len(m.head)-len(m.rawContentInfo)-len(m.rawCertificates)-len(m.rawRevocation)]
-	before := slices.Concat(first, contentPrefix(marshalOID(m.ContentType), size))
+	before := append(slices.Clone(fieldsBeforeContent(m.head)), contentPrefix(marshalOID(m.ContentType), size)...)
 	after := slices.Concat(m.rawCertificates, m.rawRevocation, m.rawSigners)
-	for _, frame := range []struct {
-		tag  cbasn1.Tag
-		kind []byte
-	}{{cbasn1.SEQUENCE, nil}, {tagContent, nil}, {cbasn1.SEQUENCE, marshalOID(OIDSignedData)}} {
-		before = slices.Concat(frame.kind, before)
-		before = append(appendHeader(nil, byte(frame.tag), int64(len(before)+len(after))+size), before...)
-	}
+	before = append(contentInfoHeader(int64(len(before)+len(after))+size), before...)
 	if _, err := w.Write(before); err != nil {
 		return fault.Wrap(err, fault.Unreadable, "", "write the message")
 	}

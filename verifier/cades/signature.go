@@ -307,7 +307,7 @@ func referenced(c candidate, lists [][]cms.CertificateReference) (matches, issue
 // has reports whether a reference's digest is the certificate's. Its ID is one
 // already, by the algorithm that nearly all references use.
 func (c candidate) has(r cms.CertificateReference) bool {
-	if r.DigestAlgorithm.OID.Equal(algo.SHA256.OID) && len(r.Hash) == sha256.Size {
+	if d, err := algo.DigestByIdentifier(r.DigestAlgorithm); err == nil && d == algo.SHA256 && len(r.Hash) == sha256.Size {
 		var text [2 * sha256.Size]byte
 		hex.Encode(text[:], r.Hash)
 		return string(text[:]) == c.id
