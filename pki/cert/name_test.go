@@ -171,3 +171,25 @@ func TestEqualIsEqualityOfKeys(t *testing.T) {
 		}
 	})
 }
+
+// FuzzParseName reads names as they come: what is read prints, and is itself.
+func FuzzParseName(f *testing.F) {
+	f.Add([]byte{0x30, 0})
+	f.Add([]byte{0x30, 11, 0x31, 9, 0x30, 7, 6, 3, 0x55, 4, 3, 12, 0})
+	f.Add([]byte{0x30, 13, 0x31, 11, 0x30, 9, 6, 3, 0x55, 4, 3, 30, 2, 4, 0x10})
+	f.Fuzz(func(t *testing.T, der []byte) {
+		n, err := ParseName(der)
+		if err != nil {
+			return
+		}
+		again, err := ParseName(der)
+		if err != nil || !n.Equal(again) || n.Key() != again.Key() || !n.Within(Name{}) || !n.Within(n) {
+			t.Errorf("% x", der)
+		}
+		for _, r := range n.String() {
+			if r < 0x20 || r == 0x7f {
+				t.Errorf("it prints %q", n.String())
+			}
+		}
+	})
+}

@@ -16,8 +16,7 @@ import (
 // storeOnTerms trusts the root on terms written as in a trust folder.
 func storeOnTerms(t *testing.T, root *entity, terms string) *trust.Store {
 	t.Helper()
-	f := root.Fingerprint()
-	list, err := trust.ParseAuthorities(fmt.Appendf(nil, `{"authorities": [{"name": "x", "certificates": ["%s"], "terms": %s}]}`, hex.EncodeToString(f[:]), terms))
+	list, err := trust.ParseAuthorities(fmt.Appendf(nil, `{"authorities": [{"name": "x", "certificates": ["%s"], "terms": %s}]}`, hexFingerprint(root.Certificate), terms))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +25,11 @@ func storeOnTerms(t *testing.T, root *entity, terms string) *trust.Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func hexFingerprint(c *cert.Certificate) string {
+	f := c.Fingerprint()
+	return hex.EncodeToString(f[:])
 }
 
 // A path holds on the terms of its anchor: purposes and time, RFC 5914's path
