@@ -72,7 +72,10 @@ func (e *Evidence) outweighs(other *Evidence, at time.Time) bool {
 	case !e.ThisUpdate.Equal(other.ThisUpdate):
 		return e.ThisUpdate.After(other.ThisUpdate)
 	}
-	return severity[e.Status] > severity[other.Status]
+	if e.Status != other.Status {
+		return severity[e.Status] > severity[other.Status]
+	}
+	return e.RevokedAt.Before(other.RevokedAt)
 }
 
 // isUnknownByOCSP reports whether the newest OCSP answer is that the responder
