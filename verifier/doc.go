@@ -3,19 +3,17 @@
 // Collect reads a document into facts and gathers what judging them needs; Judge
 // makes a Report of facts, a policy, trust anchors and a time, and is pure. The
 // building blocks, indications and sub-indications are the standard's, word for
-// word: basic signature validation (§5.3), time-stamps (§5.4), and validation
-// with time (§5.5) as far as a signature time-stamp goes.
+// word: the validation of basic signatures (§5.3), of time-stamps (§5.4), with
+// time (§5.5), and with long-term and archival data (§5.6) with proofs of
+// existence, past certificate validation, validation time sliding and past
+// signature validation. Counter-signatures are validated as signatures of their
+// own. A policy (docs/policies.md) says what is demanded besides.
 //
-// What it does not do yet: the long-term process with past certificate
-// validation (§5.6), archive time-stamps, evidence records, counter-signatures,
-// content time-stamps, signature policies, and policies from files. Each is
-// named in the report where a signature carries it, and never counted for it.
+// What it does not do: process signature policies (the report says so where a
+// signature names one) and evidence records (named, never counted).
 //
-// Choices where the standard leaves one: a revocation that is only a hold is
-// TRY_LATER; revocation information from after the time that is judged counts
-// as well as fresh information, unless the certificate had expired by then, when
-// a CA need no longer say; a time-stamping authority must be valid and not
-// revoked at the validation time.
+// Choices where the standard leaves one, or where it cannot be followed by the
+// letter, stand in docs/design/signatures.md.
 //
 // The services above and cmd/senim call it. It never reaches the network but
 // through the Fetcher it is given.

@@ -120,7 +120,7 @@ func TestNoChangeOfAnArchivedFilePasses(t *testing.T) {
 		t.Fatal("the message itself does not pass")
 	}
 	free := e.unprotectedOfArchived(t, message)
-	step := 3
+	step := 7
 	if testing.Short() {
 		step = 29
 	}
