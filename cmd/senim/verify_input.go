@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -20,8 +21,8 @@ import (
 // standardInput is the FILE that stands for it.
 const standardInput = "-"
 
-// longRead is from what size on reading is worth a word on stderr.
-const longRead = 64 << 20
+// longGCPercent is how much the heap may grow while a long input passes.
+const longGCPercent = 25
 
 var readingText = text{"Файл оқылуда", "Файл читается", "Reading the file"}
 
@@ -42,24 +43,36 @@ func (c *checker) collect(ctx context.Context, file string, index int) (*facts.F
 			return nil, &exitError{exitBadInput, err}
 		}
 		defer content.Close()
-		in.ContentFrom, size = content, size+more
+		in.ContentFrom = content
+		if size < 0 || more < 0 {
+			size = -1
+		} else {
+			size += more
+		}
 	}
 	var found *facts.Facts
 	read := func(report func(string)) error {
+		var told int64
 		in.Progress = func(done, total int64) {
-			if total < 0 {
-				report(fmt.Sprintf("%d MiB", done>>20))
+			if done>>20 == told {
 				return
 			}
-			report(fmt.Sprintf("%d / %d MiB", done>>20, total>>20))
+			if told = done >> 20; total < 0 {
+				report(fmt.Sprintf("%d MiB", told))
+				return
+			}
+			report(fmt.Sprintf("%d / %d MiB", told, total>>20))
 		}
 		found, err = c.session.Collect(ctx, in)
 		return err
 	}
-	if size < longRead {
+	if size >= 0 && size < longInput {
 		err = read(func(string) {})
 	} else {
-		err = c.working(readingText, read)
+		// What passes makes little garbage: collecting it early keeps the whole
+		// within 64 MiB and costs nothing to speak of.
+		defer debug.SetGCPercent(debug.SetGCPercent(longGCPercent))
+		err = c.reading(size, read)
 	}
 	switch {
 	case fault.Is(err, fault.Cancelled):
@@ -70,10 +83,29 @@ func (c *checker) collect(ctx context.Context, file string, index int) (*facts.F
 	return found, nil
 }
 
-// open opens a file to be read as it is needed. A folder has no bytes.
+// pipeStep is after how many MiB of a pipe, whose length nobody knows, a word is
+// due.
+const pipeStep = 256
+
+// reading tells how far a long reading is: of a file, from time to time; of a
+// pipe, which may be short, with every step.
+func (c *checker) reading(size int64, read func(func(string)) error) error {
+	if size >= 0 {
+		return c.working(readingText, read)
+	}
+	passed := 0
+	return read(func(line string) {
+		if passed++; passed%pipeStep == 0 {
+			fmt.Fprintf(c.stderr, "%s … %s\n", readingText.in(c.language), line)
+		}
+	})
+}
+
+// open opens a file to be read as it is needed, and tells its size: -1 if nobody
+// knows it. A folder has no bytes.
 func (c *checker) open(path string) (io.ReadCloser, int64, error) {
 	if path == standardInput {
-		return io.NopCloser(c.stdin), 0, nil
+		return io.NopCloser(c.stdin), -1, nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -86,6 +118,9 @@ func (c *checker) open(path string) (io.ReadCloser, int64, error) {
 	if err != nil {
 		file.Close()
 		return nil, 0, fault.Wrap(err, fault.Unreadable, path, "open")
+	}
+	if !info.Mode().IsRegular() {
+		return file, -1, nil
 	}
 	return file, info.Size(), nil
 }
