@@ -64,6 +64,8 @@ var goodRequests = map[string]sent{
 	"createSession":            {method: "POST", path: "/v1/sessions", contentType: "application/pkcs7-mime", body: "x"},
 	"endSession":               {method: "DELETE", path: "/v1/sessions/current"},
 	"verifyDocuments":          {method: "POST", path: "/v1/verify", contentType: multipartType + "; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"document\"\r\n\r\nsigned\r\n--b--\r\n"},
+	"signDocuments":            {method: "POST", path: "/v1/sign", contentType: multipartType + "; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"document\"\r\n\r\nsigned\r\n--b--\r\n"},
+	"extendDocuments":          {method: "POST", path: "/v1/extend?level=T", contentType: multipartType + "; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"document\"\r\n\r\nsigned\r\n--b--\r\n"},
 	"timestamp":                {method: "POST", path: "/tsa", contentType: "application/timestamp-query", body: "x"},
 	"createTimestamp":          {method: "POST", path: "/v1/timestamps", contentType: jsonType, body: `{"algorithm":"SHA-256","digest":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}`},
 	"getTimestampCertificates": {method: "GET", path: "/tsa/certificates"},

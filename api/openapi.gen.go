@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"time"
@@ -19,6 +20,51 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 	"github.com/senim-kz/senim/internal/kz"
 )
+
+// Defines values for ExtendDocumentsParamsLevel.
+const (
+	ExtendDocumentsParamsLevelLT  ExtendDocumentsParamsLevel = "LT"
+	ExtendDocumentsParamsLevelLTA ExtendDocumentsParamsLevel = "LTA"
+	ExtendDocumentsParamsLevelT   ExtendDocumentsParamsLevel = "T"
+)
+
+// Valid indicates whether the value is a known member of the ExtendDocumentsParamsLevel enum.
+func (e ExtendDocumentsParamsLevel) Valid() bool {
+	switch e {
+	case ExtendDocumentsParamsLevelLT:
+		return true
+	case ExtendDocumentsParamsLevelLTA:
+		return true
+	case ExtendDocumentsParamsLevelT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SignDocumentsParamsLevel.
+const (
+	SignDocumentsParamsLevelB   SignDocumentsParamsLevel = "B"
+	SignDocumentsParamsLevelLT  SignDocumentsParamsLevel = "LT"
+	SignDocumentsParamsLevelLTA SignDocumentsParamsLevel = "LTA"
+	SignDocumentsParamsLevelT   SignDocumentsParamsLevel = "T"
+)
+
+// Valid indicates whether the value is a known member of the SignDocumentsParamsLevel enum.
+func (e SignDocumentsParamsLevel) Valid() bool {
+	switch e {
+	case SignDocumentsParamsLevelB:
+		return true
+	case SignDocumentsParamsLevelLT:
+		return true
+	case SignDocumentsParamsLevelLTA:
+		return true
+	case SignDocumentsParamsLevelT:
+		return true
+	default:
+		return false
+	}
+}
 
 // Authority defines model for Authority.
 type Authority struct {
@@ -352,6 +398,12 @@ type Transaction struct {
 	Totals Totals `json:"totals"`
 }
 
+// Upload defines model for Upload.
+type Upload struct {
+	Content  *[]openapi_types.File `json:"content,omitempty"`
+	Document []openapi_types.File  `json:"document"`
+}
+
 // Validation defines model for Validation.
 type Validation = json.RawMessage
 
@@ -379,6 +431,29 @@ type IdempotencyKey = string
 
 // TransactionID defines model for TransactionID.
 type TransactionID = openapi_types.UUID
+
+// ExtendDocumentsParams defines parameters for ExtendDocuments.
+type ExtendDocumentsParams struct {
+	Level ExtendDocumentsParamsLevel `form:"level" json:"level"`
+}
+
+// ExtendDocumentsParamsLevel defines parameters for ExtendDocuments.
+type ExtendDocumentsParamsLevel string
+
+// SignDocumentsParams defines parameters for SignDocuments.
+type SignDocumentsParams struct {
+	// Key The configured name of the key; the first if none is named
+	Key *string `form:"key,omitempty" json:"key,omitempty"`
+
+	// Level The baseline level; B if none is named
+	Level *SignDocumentsParamsLevel `form:"level,omitempty" json:"level,omitempty"`
+
+	// Detached Do not put the document into the signature
+	Detached *bool `form:"detached,omitempty" json:"detached,omitempty"`
+}
+
+// SignDocumentsParamsLevel defines parameters for SignDocuments.
+type SignDocumentsParamsLevel string
 
 // ImportStatementParams defines parameters for ImportStatement.
 type ImportStatementParams struct {
@@ -422,11 +497,17 @@ type VerifyDocumentsParams struct {
 	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
 }
 
+// ExtendDocumentsMultipartRequestBody defines body for ExtendDocuments for multipart/form-data ContentType.
+type ExtendDocumentsMultipartRequestBody = Upload
+
 // IssueTokenFormdataRequestBody defines body for IssueToken for application/x-www-form-urlencoded ContentType.
 type IssueTokenFormdataRequestBody = TokenRequest
 
 // ReconcileJSONRequestBody defines body for Reconcile for application/json ContentType.
 type ReconcileJSONRequestBody = ReconcileRequest
+
+// SignDocumentsMultipartRequestBody defines body for SignDocuments for multipart/form-data ContentType.
+type SignDocumentsMultipartRequestBody = Upload
 
 // CreateTimestampJSONRequestBody defines body for CreateTimestamp for application/json ContentType.
 type CreateTimestampJSONRequestBody = TimestampRequest
@@ -469,6 +550,9 @@ type ServerInterface interface {
 	// CreateChallenge Text for a person to sign, to sign in
 	// (POST /v1/challenges)
 	CreateChallenge(c *gin.Context)
+	// ExtendDocuments Raise the signatures of one document or several to T, LT or LTA, or renew LTA
+	// (POST /v1/extend)
+	ExtendDocuments(c *gin.Context, params ExtendDocumentsParams)
 	// AcceptGatewayCallback Payment notification of the payment gateway (ПШЭП)
 	// (POST /v1/gateway/callbacks)
 	AcceptGatewayCallback(c *gin.Context)
@@ -484,6 +568,9 @@ type ServerInterface interface {
 	// EndSession End the caller's session
 	// (DELETE /v1/sessions/current)
 	EndSession(c *gin.Context)
+	// SignDocuments Sign one document or several with a key of the service (CAdES)
+	// (POST /v1/sign)
+	SignDocuments(c *gin.Context, params SignDocumentsParams)
 	// ImportStatement Import a statement file of the treasury
 	// (POST /v1/statements)
 	ImportStatement(c *gin.Context, params ImportStatementParams)
@@ -658,6 +745,33 @@ func (siw *ServerInterfaceWrapper) CreateChallenge(c *gin.Context) {
 	siw.Handler.CreateChallenge(c)
 }
 
+// ExtendDocuments operation middleware
+func (siw *ServerInterfaceWrapper) ExtendDocuments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExtendDocumentsParams
+
+	// ------------- Required query parameter "level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "level", c.Request.URL.Query(), &params.Level, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter level: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExtendDocuments(c, params)
+}
+
 // AcceptGatewayCallback operation middleware
 func (siw *ServerInterfaceWrapper) AcceptGatewayCallback(c *gin.Context) {
 
@@ -721,6 +835,49 @@ func (siw *ServerInterfaceWrapper) EndSession(c *gin.Context) {
 	}
 
 	siw.Handler.EndSession(c)
+}
+
+// SignDocuments operation middleware
+func (siw *ServerInterfaceWrapper) SignDocuments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SignDocumentsParams
+
+	// ------------- Optional query parameter "key" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "key", c.Request.URL.Query(), &params.Key, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "level", c.Request.URL.Query(), &params.Level, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter level: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "detached" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "detached", c.Request.URL.Query(), &params.Detached, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter detached: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignDocuments(c, params)
 }
 
 // ImportStatement operation middleware
@@ -1031,11 +1188,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/tsa", wrapper.Timestamp)
 	router.GET(options.BaseURL+"/tsa/certificates", wrapper.GetTimestampCertificates)
 	router.POST(options.BaseURL+"/v1/challenges", wrapper.CreateChallenge)
+	router.POST(options.BaseURL+"/v1/extend", wrapper.ExtendDocuments)
 	router.POST(options.BaseURL+"/v1/gateway/callbacks", wrapper.AcceptGatewayCallback)
 	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.IssueToken)
 	router.POST(options.BaseURL+"/v1/reconciliations", wrapper.Reconcile)
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/current", wrapper.EndSession)
+	router.POST(options.BaseURL+"/v1/sign", wrapper.SignDocuments)
 	router.POST(options.BaseURL+"/v1/statements", wrapper.ImportStatement)
 	router.POST(options.BaseURL+"/v1/timestamps", wrapper.CreateTimestamp)
 	router.POST(options.BaseURL+"/v1/transactions", wrapper.OpenTransaction)
@@ -1464,6 +1623,64 @@ func (response CreateChallengedefaultApplicationProblemPlusJSONResponse) VisitCr
 	return err
 }
 
+type ExtendDocumentsRequestObject struct {
+	Params ExtendDocumentsParams
+	Body   *multipart.Reader
+}
+
+type ExtendDocumentsResponseObject interface {
+	VisitExtendDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ExtendDocuments200ApplicationCmsResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ExtendDocuments200ApplicationCmsResponse) VisitExtendDocumentsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/cms")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExtendDocuments200MultipartResponse func(writer *multipart.Writer) error
+
+func (response ExtendDocuments200MultipartResponse) VisitExtendDocumentsResponse(w http.ResponseWriter) error {
+	writer := multipart.NewWriter(w)
+
+	w.Header().Set("Content-Type", mime.FormatMediaType("multipart/mixed", map[string]string{"boundary": writer.Boundary()}))
+	w.WriteHeader(200)
+
+	defer writer.Close()
+	return response(writer)
+}
+
+type ExtendDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExtendDocumentsdefaultApplicationProblemPlusJSONResponse) VisitExtendDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AcceptGatewayCallbackRequestObject struct {
 	Body io.Reader
 }
@@ -1655,6 +1872,64 @@ type EndSessiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndSessiondefaultApplicationProblemPlusJSONResponse) VisitEndSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignDocumentsRequestObject struct {
+	Params SignDocumentsParams
+	Body   *multipart.Reader
+}
+
+type SignDocumentsResponseObject interface {
+	VisitSignDocumentsResponse(w http.ResponseWriter) error
+}
+
+type SignDocuments200ApplicationCmsResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response SignDocuments200ApplicationCmsResponse) VisitSignDocumentsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/cms")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type SignDocuments200MultipartResponse func(writer *multipart.Writer) error
+
+func (response SignDocuments200MultipartResponse) VisitSignDocumentsResponse(w http.ResponseWriter) error {
+	writer := multipart.NewWriter(w)
+
+	w.Header().Set("Content-Type", mime.FormatMediaType("multipart/mixed", map[string]string{"boundary": writer.Boundary()}))
+	w.WriteHeader(200)
+
+	defer writer.Close()
+	return response(writer)
+}
+
+type SignDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignDocumentsdefaultApplicationProblemPlusJSONResponse) VisitSignDocumentsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2024,6 +2299,9 @@ type StrictServerInterface interface {
 	// CreateChallenge Text for a person to sign, to sign in
 	// (POST /v1/challenges)
 	CreateChallenge(ctx context.Context, request CreateChallengeRequestObject) (CreateChallengeResponseObject, error)
+	// ExtendDocuments Raise the signatures of one document or several to T, LT or LTA, or renew LTA
+	// (POST /v1/extend)
+	ExtendDocuments(ctx context.Context, request ExtendDocumentsRequestObject) (ExtendDocumentsResponseObject, error)
 	// AcceptGatewayCallback Payment notification of the payment gateway (ПШЭП)
 	// (POST /v1/gateway/callbacks)
 	AcceptGatewayCallback(ctx context.Context, request AcceptGatewayCallbackRequestObject) (AcceptGatewayCallbackResponseObject, error)
@@ -2039,6 +2317,9 @@ type StrictServerInterface interface {
 	// EndSession End the caller's session
 	// (DELETE /v1/sessions/current)
 	EndSession(ctx context.Context, request EndSessionRequestObject) (EndSessionResponseObject, error)
+	// SignDocuments Sign one document or several with a key of the service (CAdES)
+	// (POST /v1/sign)
+	SignDocuments(ctx context.Context, request SignDocumentsRequestObject) (SignDocumentsResponseObject, error)
 	// ImportStatement Import a statement file of the treasury
 	// (POST /v1/statements)
 	ImportStatement(ctx context.Context, request ImportStatementRequestObject) (ImportStatementResponseObject, error)
@@ -2363,6 +2644,39 @@ func (sh *strictHandler) CreateChallenge(ctx *gin.Context) {
 	}
 }
 
+// ExtendDocuments operation middleware
+func (sh *strictHandler) ExtendDocuments(ctx *gin.Context, params ExtendDocumentsParams) {
+	var request ExtendDocumentsRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request.MultipartReader(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExtendDocuments(ctx, request.(ExtendDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExtendDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ExtendDocumentsResponseObject); ok {
+		if err := validResponse.VisitExtendDocumentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // AcceptGatewayCallback operation middleware
 func (sh *strictHandler) AcceptGatewayCallback(ctx *gin.Context) {
 	var request AcceptGatewayCallbackRequestObject
@@ -2509,6 +2823,39 @@ func (sh *strictHandler) EndSession(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(EndSessionResponseObject); ok {
 		if err := validResponse.VisitEndSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignDocuments operation middleware
+func (sh *strictHandler) SignDocuments(ctx *gin.Context, params SignDocumentsParams) {
+	var request SignDocumentsRequestObject
+
+	request.Params = params
+
+	if reader, err := ctx.Request.MultipartReader(); err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignDocuments(ctx, request.(SignDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignDocumentsResponseObject); ok {
+		if err := validResponse.VisitSignDocumentsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -46,6 +46,7 @@ type Dependencies struct {
 	Dossier  Dossier
 	Gateway  Gateway
 	Verifier Verifier
+	Sealer   Sealer
 	Stamps   Stamps                                     // nil: no time-stamps are issued
 	Keys     func() []jose.JSONWebKey                   // public keys of receipts, retired ones included
 	Checks   map[string]func(ctx context.Context) error // what must answer for the service to be ready

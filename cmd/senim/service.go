@@ -422,11 +422,15 @@ func (s *service) makeAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	seals, err := s.openSeals(ctx)
+	if err != nil {
+		return err
+	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d := api.Dependencies{
 		Access: s.access, Dossier: s.dossier, Gateway: s.payments, Registry: s.metrics,
-		Verifier: documents{anchors: s.anchors, status: s.status, now: s.now},
-		Keys:     func() []jose.JSONWebKey { return s.keys },
+		Verifier: documents{anchors: s.anchors, status: s.status, now: s.now}, Sealer: seals,
+		Keys: func() []jose.JSONWebKey { return s.keys },
 		Checks: map[string]func(context.Context) error{
 			"database": s.pool.Ping,
 			"token":    s.checkToken,

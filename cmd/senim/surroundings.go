@@ -44,6 +44,7 @@ const (
 	pinName      = "pin"
 	soPINName    = "so-pin"
 	serviceToken = "senim"
+	sealLabel    = "senim-seal"
 	gostTSAName  = "tsa-gost.pem"
 
 	// revenueOfficeBIN is invented; its control digit is right.
@@ -240,14 +241,16 @@ func (s *surroundings) prepareToken(ctx context.Context, _ surroundingsConfig) e
 	defer token.Close()
 	c := s.serviceConfig(library)
 	for label, algorithm := range map[string]hsm.Algorithm{
-		c.Token.Keys.Receipt: hsm.P256, c.Token.Keys.Access: hsm.P256, c.Token.Keys.Gateway: hsm.RSA2048,
+		c.Token.Keys.Receipt: hsm.P256, c.Token.Keys.Access: hsm.P256, c.Token.Keys.Gateway: hsm.RSA2048, sealLabel: hsm.RSA2048,
 	} {
 		if _, err := ensureKey(ctx, token, label, algorithm); err != nil {
 			return err
 		}
 	}
-	if _, err = ensureCertificate(ctx, token, c.Token.Keys.Gateway, s.sandbox.IssueSingleWindow); err != nil {
-		return err
+	for _, label := range []string{c.Token.Keys.Gateway, sealLabel} {
+		if _, err = ensureCertificate(ctx, token, label, s.sandbox.IssueSingleWindow); err != nil {
+			return err
+		}
 	}
 	s.config = c
 	return s.prepareTimestamping(ctx, token)
@@ -366,6 +369,7 @@ func (s *surroundings) serviceConfig(library string) *config.Config {
 		Token:    config.Token{Module: library, URI: "pkcs11:token=" + serviceToken, PINFile: s.private(serviceToken + "." + pinName)},
 		// Revocations and faults of the stand-ins show at once.
 		Trust:     config.Trust{Anchors: []string{s.path(anchorsName)}, AllowedHosts: []string{hostOf(u.NCA.OCSP)}, OCSPAge: -1},
+		Signature: config.Signature{Seals: []config.Seal{{Name: "seal", Label: sealLabel}}},
 		Timestamp: config.Timestamp{URL: u.NCA.TSP},
 		TSA:       sandboxTSA(u.Time, s.private(gostTSAName)),
 		SHEP:      config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},

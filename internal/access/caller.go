@@ -33,6 +33,7 @@ type Scope string
 // The scopes.
 const (
 	SignaturesRead       Scope = "signatures.read"
+	SignaturesWrite      Scope = "signatures.write"
 	TransactionsRead     Scope = "transactions.read"
 	TransactionsWrite    Scope = "transactions.write"
 	DocumentsWrite       Scope = "documents.write"

@@ -55,6 +55,8 @@ var rules = map[string]Rule{
 	"endSession": {Door: Callers, Roles: []Role{Trader}},
 
 	"verifyDocuments": {Door: Callers, Scope: SignaturesRead, Roles: Roles()},
+	"signDocuments":   {Door: Callers, Scope: SignaturesWrite, Roles: []Role{SingleWindow}},
+	"extendDocuments": {Door: Callers, Scope: SignaturesWrite, Roles: []Role{SingleWindow, Ministry, Trader}},
 
 	"openTransaction": {Door: Callers, Scope: TransactionsWrite, Roles: []Role{SingleWindow, Trader}},
 	"getTransaction":  {Door: Callers, Scope: TransactionsRead, Roles: Roles()},

@@ -63,7 +63,7 @@ func TestRuleOfGivesACopy(t *testing.T) {
 func TestScopesOf(t *testing.T) {
 	for role, want := range map[Role][]Scope{
 		Auditor:            {MetricsRead, SignaturesRead, TransactionsRead},
-		Trader:             {DocumentsWrite, OrdersWrite, SignaturesRead, TransactionsRead, TransactionsWrite},
+		Trader:             {DocumentsWrite, OrdersWrite, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite},
 		TreasuryController: {ReconciliationsWrite, SignaturesRead, TransactionsRead},
 		"intruder":         nil,
 	} {

@@ -30,7 +30,11 @@ func (c *Config) Check() error {
 	k.must("token.uri", strings.HasPrefix(c.Token.URI, "pkcs11:"), "must be a pkcs11: URI (RFC 7512)")
 	k.must("token.uri", !strings.Contains(c.Token.URI, "pin-value"), "must not carry a PIN")
 	k.secretFile("token.pin_file", c.Token.PINFile)
-	k.must("token.keys", distinct(append(c.TSA.labels(), c.Token.Keys.Receipt, c.Token.Keys.Access, c.Token.Keys.Gateway)...), "one key, one purpose: the labels must differ")
+	k.must("token.keys", distinct(append(append(c.TSA.labels(), c.Signature.labels()...), c.Token.Keys.Receipt, c.Token.Keys.Access, c.Token.Keys.Gateway)...), "one key, one purpose: the labels must differ")
+	k.must("signature.seals", distinct(c.Signature.names()...), "the names must differ")
+	for _, seal := range c.Signature.Seals {
+		k.must("signature.seals", seal.Name != "" && len(seal.Name) <= sealNameMax && seal.Label != "", "each has a name of at most 64 bytes and a label")
+	}
 	k.must("trust.anchors", len(c.Trust.Anchors) > 0, "without an anchor no signature can be valid")
 	for _, path := range c.Trust.Anchors {
 		k.file("trust.anchors", path)
@@ -53,6 +57,23 @@ func (c *Config) Check() error {
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
 	k.must("limits.timestamps_per_second", c.Limits.TimestampsPerSecond > 0, "must be positive")
 	return errors.Join(k.faults...)
+}
+
+// sealNameMax is what the API takes.
+const sealNameMax = 64
+
+func (s Signature) labels() (labels []string) {
+	for _, seal := range s.Seals {
+		labels = append(labels, seal.Label)
+	}
+	return labels
+}
+
+func (s Signature) names() (names []string) {
+	for _, seal := range s.Seals {
+		names = append(names, seal.Name)
+	}
+	return names
 }
 
 var revenueOffice = regexp.MustCompile(`^[0-9]{4}([0-9]{2})?$`)

@@ -81,9 +81,19 @@ type Trust struct {
 	OCSPAge time.Duration `yaml:"ocsp_age"`
 }
 
-// Signature is the policy that documents are judged by.
+// Signature is the policy that documents are judged by, and what they are signed
+// with.
 type Signature struct {
 	Policy string `yaml:"policy"` // "kz-qualified" if empty
+	// Seals are the keys that documents are signed with on request; none, and
+	// nothing is.
+	Seals []Seal `yaml:"seals"`
+}
+
+// Seal is a key of the token, with its certificate beside it.
+type Seal struct {
+	Name  string `yaml:"name"` // by which callers ask for it
+	Label string `yaml:"label"`
 }
 
 // Timestamp is the timestamp authority that is asked (RFC 3161).
