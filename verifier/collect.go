@@ -127,10 +127,15 @@ func (s *Session) newGatherer(f *facts.Facts, in Input) *gatherer {
 	return g
 }
 
-// gather asks about the paths of every signer and of every time-stamp.
+// gather asks about the paths of every signer, of every counter-signer and of
+// every time-stamp.
 func (g *gatherer) gather(ctx context.Context) error {
-	for i := range g.facts.Signatures {
-		s := &g.facts.Signatures[i]
+	return g.ofSignatures(ctx, g.facts.Signatures, 0)
+}
+
+func (g *gatherer) ofSignatures(ctx context.Context, list []facts.Signature, depth int) error {
+	for i := range list {
+		s := &list[i]
 		if err := g.ofSignature(ctx, s); err != nil {
 			return err
 		}
@@ -141,6 +146,12 @@ func (g *gatherer) gather(ctx context.Context) error {
 			if err := g.ofSignature(ctx, t.Token); err != nil {
 				return err
 			}
+		}
+		if depth == countersMax {
+			continue
+		}
+		if err := g.ofSignatures(ctx, s.CounterSignatures, depth+1); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -125,7 +125,8 @@ func judgeEngine(folder string, row map[string]string) (outcome, error) {
 	archival := strings.HasPrefix(row["validation_level"], "ARCHIVAL_DATA")
 	found, anchors, at, err := engineFacts(data, archival)
 	if err != nil {
-		return o, err
+		o.got, o.reason, o.detail = "not judged", fault.FactsUnreadable, err.Error()
+		return o, nil
 	}
 	if row["validation_time"] == "other" { // not said: not before what was known then
 		at = data.latest(at)

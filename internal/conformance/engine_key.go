@@ -58,6 +58,9 @@ func engineKeyOf(algorithm string, bits, number int) (*engineKey, error) {
 func makeEngineKey(algorithm string, bits int) (*engineKey, error) {
 	switch algorithm {
 	case "RSA", "RSASSA-PSS":
+		if bits < engineRSAMin || bits > engineRSAMax {
+			return foreignEngineKey(), nil
+		}
 		return makeEngineRSA(bits)
 	case "DSA":
 		return makeEngineDSA(bits)
@@ -105,6 +108,13 @@ func subjectPublicKeyInfo(oid asn1.ObjectIdentifier, key []byte, parameters func
 	})
 	return b.BytesOrPanic()
 }
+
+// Lengths of RSA keys that are made: shorter ones hold no signature, longer ones
+// are not computed with.
+const (
+	engineRSAMin = 1000
+	engineRSAMax = 8192
+)
 
 // enginePrimeBits is the length of the primes of an RSA key here: short ones are
 // found quickly. Nothing but a test trusts such keys.

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha1"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
@@ -145,11 +146,11 @@ func (p *enginePKI) certificateFrom(c *diagCert, issuer string) ([]byte, error) 
 	id := engineAlgorithm(key, signed)
 	from, err := engineTime(c.NotBefore)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("notBefore of %s: %w", c.ID, err)
 	}
 	until, err := engineTime(c.NotAfter)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("notAfter of %s: %w", c.ID, err)
 	}
 	issuerName := p.nameOf(issuer)
 	if issuer == "" {
