@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -192,16 +191,9 @@ func cryptoPolicy(name string) (*trust.CryptoPolicy, error) {
 }
 
 func parseOID(s string) (asn1.ObjectIdentifier, error) {
-	var oid asn1.ObjectIdentifier
-	for part := range strings.SplitSeq(strings.TrimSpace(s), ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 0 {
-			return nil, fault.New(fault.BadArgument, "--policies", "%q is not an object identifier", s)
-		}
-		oid = append(oid, n)
-	}
-	if len(oid) < 2 {
-		return nil, fault.New(fault.BadArgument, "--policies", "%q is not an object identifier", s)
+	oid, err := cert.ParseOID(strings.TrimSpace(s))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "--policies", "read a policy")
 	}
 	return oid, nil
 }

@@ -119,7 +119,7 @@ func judgeBoringSSLChain(file string, row map[string]string) error {
 		return policy.CheckPath(p.Certificates, r.At)
 	}
 	for _, s := range strings.FieldsFunc(row["initial_policy_set"], func(c rune) bool { return c == ',' || c == ' ' }) {
-		oid, err := parseOID(s)
+		oid, err := cert.ParseOID(s)
 		if err != nil {
 			return err
 		}

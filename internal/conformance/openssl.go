@@ -287,7 +287,7 @@ func readOIDs(s cryptobyte.String) (out []asn1.ObjectIdentifier) {
 }
 
 func mustOID(s string) asn1.ObjectIdentifier {
-	oid, err := parseOID(s)
+	oid, err := cert.ParseOID(s)
 	if err != nil {
 		panic(err) // a constant of this package
 	}

@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/asn1"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
@@ -76,7 +75,7 @@ func (tt pkitsTest) judge(folder string) (*path.Path, error) {
 		Explicit: tt.Settings.Explicit, InhibitMapping: tt.Settings.InhibitMapping, InhibitAny: tt.Settings.InhibitAny,
 	}}
 	for _, s := range tt.Settings.Initial {
-		oid, err := parseOID(s)
+		oid, err := cert.ParseOID(s)
 		if err != nil {
 			return nil, err
 		}
@@ -100,18 +99,6 @@ func (tt pkitsTest) judge(folder string) (*path.Path, error) {
 	}
 	p, _, err := path.BuildUnrevoked(context.Background(), r, checker, revocation.Rules{At: at})
 	return p, err
-}
-
-func parseOID(s string) (asn1.ObjectIdentifier, error) {
-	var oid asn1.ObjectIdentifier
-	for part := range strings.SplitSeq(s, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not an object identifier", s)
-		}
-		oid = append(oid, n)
-	}
-	return oid, nil
 }
 
 func dotted(oids []asn1.ObjectIdentifier) string {
