@@ -12,6 +12,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -80,15 +81,15 @@ func wantedOfCMS(expected string) string {
 	return ""
 }
 
-// judgeCMS makes sure that every signature of a message breaks no rule and
-// holds.
+// judgeCMS makes sure that every signature of a message breaks no rule, the
+// verdict on it or a warning, and holds.
 func judgeCMS(in verifier.Input) error {
 	found, err := verifier.Collect(context.Background(), in)
 	if err != nil {
 		return err
 	}
 	for _, s := range found.Signatures {
-		for _, d := range s.Defects {
+		for _, d := range slices.Concat(s.Defects, s.Findings) {
 			return fault.New(d.Code, s.At+d.At, "%s", d.Detail)
 		}
 		if word := cryptographicWord(s); word != valid {
