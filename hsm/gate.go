@@ -2,7 +2,7 @@ package hsm
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -10,27 +10,29 @@ import (
 
 // gate is passed by every use of a module, and shut for the moment of its
 // restart: C_Finalize under a call that runs is undefined (PKCS#11 v2.40 §5.4).
-// The zero gate is open.
+// While it is open, passing costs two additions and no lock.
 type gate struct {
-	mu      sync.Mutex
-	inside  int
-	shut    chan struct{} // closed when the gate opens again; nil while it is open
-	emptied chan struct{} // closed when the last one leaves a gate that is shut
+	inside atomic.Int64
+	shut   atomic.Pointer[closure] // nil while the gate is open
+}
+
+// closure is one time that the gate is shut.
+type closure struct {
+	over chan struct{} // closed when the gate opens again
+	left chan struct{} // told when somebody was the last to leave
 }
 
 // enter passes the gate, or waits until it opens.
 func (g *gate) enter(ctx context.Context) error {
 	for {
-		g.mu.Lock()
-		if g.shut == nil {
-			g.inside++
-			g.mu.Unlock()
+		g.inside.Add(1)
+		c := g.shut.Load()
+		if c == nil {
 			return nil
 		}
-		shut := g.shut
-		g.mu.Unlock()
+		g.leave()
 		select {
-		case <-shut:
+		case <-c.over:
 		case <-ctx.Done():
 			return waitFailed(ctx.Err(), "wait for the module's restart")
 		}
@@ -38,12 +40,14 @@ func (g *gate) enter(ctx context.Context) error {
 }
 
 func (g *gate) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.inside--
-	if g.inside == 0 && g.emptied != nil {
-		close(g.emptied)
-		g.emptied = nil
+	if g.inside.Add(-1) > 0 {
+		return
+	}
+	if c := g.shut.Load(); c != nil {
+		select {
+		case c.left <- struct{}{}:
+		default: // it is told already
+		}
 	}
 }
 
@@ -51,29 +55,19 @@ func (g *gate) leave() {
 // somebody stays longer than the wait, the gate is open again and close fails.
 // One goroutine at a time closes.
 func (g *gate) close(wait time.Duration) error {
-	g.mu.Lock()
-	g.shut = make(chan struct{})
-	if g.inside == 0 {
-		g.mu.Unlock()
-		return nil
-	}
-	emptied := make(chan struct{})
-	g.emptied = emptied
-	g.mu.Unlock()
+	c := &closure{over: make(chan struct{}), left: make(chan struct{}, 1)}
+	g.shut.Store(c)
 	patience := time.NewTimer(wait)
 	defer patience.Stop()
-	select {
-	case <-emptied:
-		return nil
-	case <-patience.C:
-		g.open()
-		return fault.New(fault.HSMUnavailable, "", "a call into the module has not returned for %s", wait)
+	for g.inside.Load() > 0 {
+		select {
+		case <-c.left:
+		case <-patience.C:
+			g.open()
+			return fault.New(fault.HSMUnavailable, "", "a call into the module has not returned for %s", wait)
+		}
 	}
+	return nil
 }
 
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	close(g.shut)
-	g.shut, g.emptied = nil, nil
-}
+func (g *gate) open() { close(g.shut.Swap(nil).over) }

@@ -74,8 +74,8 @@ func (g *Group) Public() crypto.PublicKey { return g.members[0].key.Public() }
 
 // Sign is Key.Sign by the first member that does it.
 func (g *Group) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), signWaitMax)
-	defer cancel()
+	ctx := &lazyTimeout{Context: context.Background(), limit: signWaitMax}
+	defer ctx.cancel()
 	return g.SignContext(ctx, digest, opts)
 }
 

@@ -126,8 +126,8 @@ func (k *Key) Token() *Token { return k.token }
 // function either. The token makes its own random numbers; the reader is not
 // used.
 func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), signWaitMax)
-	defer cancel()
+	ctx := &lazyTimeout{Context: context.Background(), limit: signWaitMax}
+	defer ctx.cancel()
 	return k.SignContext(ctx, digest, opts)
 }
 

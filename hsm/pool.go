@@ -3,8 +3,8 @@ package hsm
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -30,16 +30,24 @@ const (
 	alone hold = true
 )
 
-// pool bounds the calls into a token by permits and keeps the idle sessions.
+// pool bounds the calls into a token by permits and keeps the idle sessions. Who
+// has to wait is served in turn.
 type pool struct {
-	permits chan struct{}
-	alone   chan struct{} // held by who collects all permits
+	size    int
 	closing chan struct{}
-	opened  atomic.Int64 // sessions, idle or lent out
 
-	mu       sync.Mutex
-	idle     []*session // last in, first out: the others may rest and be forgotten
-	returned chan struct{}
+	mu      sync.Mutex
+	free    int             // permits
+	idle    []*session      // last in, first out: the others may rest and be forgotten
+	opened  int             // sessions, idle or lent out
+	waiting []*waiter       // for permits, first come first
+	short   []chan struct{} // who found no session left at the token
+}
+
+// waiter wants a number of permits; granted is closed when it has them.
+type waiter struct {
+	permits int
+	granted chan struct{}
 }
 
 // newPool leaves one session of the token's own limit free: it is for writing.
@@ -51,10 +59,14 @@ func newPool(configured int, sessionsMax uint) *pool {
 	if sessionsMax > 0 {
 		size = max(1, min(size, sessionsMax-1))
 	}
-	return &pool{
-		permits: make(chan struct{}, size), alone: make(chan struct{}, 1), closing: make(chan struct{}),
-		returned: make(chan struct{}, size),
+	return &pool{size: int(size), free: int(size), closing: make(chan struct{})}
+}
+
+func (p *pool) permits(h hold) int {
+	if h == alone {
+		return p.size
 	}
+	return 1
 }
 
 // acquire waits for a permit, or for all of them.
@@ -65,51 +77,55 @@ func (p *pool) acquire(ctx context.Context, h hold) error {
 	if p.closed() {
 		return errClosed()
 	}
-	if h == shared {
-		return p.take(ctx, p.permits)
-	}
-	if err := p.take(ctx, p.alone); err != nil {
-		return err
-	}
-	for taken := range cap(p.permits) {
-		if err := p.take(ctx, p.permits); err != nil {
-			p.put(taken)
-			<-p.alone
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *pool) take(ctx context.Context, from chan struct{}) error {
-	select {
-	case from <- struct{}{}:
+	n := p.permits(h)
+	p.mu.Lock()
+	if len(p.waiting) == 0 && p.free >= n {
+		p.free -= n
+		p.mu.Unlock()
 		return nil
-	default:
 	}
+	w := &waiter{permits: n, granted: make(chan struct{})}
+	p.waiting = append(p.waiting, w)
+	p.mu.Unlock()
 	select {
-	case from <- struct{}{}:
+	case <-w.granted:
 		return nil
 	case <-ctx.Done():
+		p.giveUp(w)
 		return waitFailed(ctx.Err(), "wait for a session")
 	case <-p.closing:
+		p.giveUp(w)
 		return errClosed()
 	}
 }
 
-func (p *pool) put(permits int) {
-	for range permits {
-		<-p.permits
+// giveUp takes a waiter out of the queue. If its permits came at the same moment,
+// they go on to the next.
+func (p *pool) giveUp(w *waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.waiting, w); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	} else {
+		p.free += w.permits
+	}
+	p.grant()
+}
+
+// grant serves those at the head of the queue; mu is held.
+func (p *pool) grant() {
+	for len(p.waiting) > 0 && p.free >= p.waiting[0].permits {
+		p.free -= p.waiting[0].permits
+		close(p.waiting[0].granted)
+		p.waiting = p.waiting[1:]
 	}
 }
 
 func (p *pool) release(h hold) {
-	if h == shared {
-		<-p.permits
-		return
-	}
-	p.put(cap(p.permits))
-	<-p.alone
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free += p.permits(h)
+	p.grant()
 }
 
 func (p *pool) closed() bool {
@@ -121,14 +137,29 @@ func (p *pool) closed() bool {
 	}
 }
 
+// opens counts sessions opened, or closed where n is negative.
+func (p *pool) opens(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opened += n
+	if n < 0 {
+		p.tellShort()
+	}
+}
+
+// tellShort lets one who found no session left try again; mu is held.
+func (p *pool) tellShort() {
+	if len(p.short) > 0 {
+		close(p.short[0])
+		p.short = p.short[1:]
+	}
+}
+
 func (p *pool) push(s *session) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.idle = append(p.idle, s)
-	p.mu.Unlock()
-	select {
-	case p.returned <- struct{}{}:
-	default:
-	}
+	p.tellShort()
 }
 
 func (p *pool) pop() *session {
@@ -146,15 +177,23 @@ func (p *pool) pop() *session {
 // wait is for a token that has fewer sessions left than the pool has permits: it
 // returns true when one of ours came back, and false if none will.
 func (p *pool) wait(ctx context.Context) bool {
-	if p.opened.Load() == 0 {
-		return false
+	p.mu.Lock()
+	if len(p.idle) > 0 || p.opened == 0 {
+		defer p.mu.Unlock()
+		return p.opened > 0
 	}
+	returned := make(chan struct{})
+	p.short = append(p.short, returned)
+	p.mu.Unlock()
 	select {
-	case <-p.returned:
+	case <-returned:
 		return true
 	case <-ctx.Done():
 	case <-p.closing:
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.short = slices.DeleteFunc(p.short, func(c chan struct{}) bool { return c == returned })
 	return false
 }
 
@@ -171,17 +210,18 @@ func (p *pool) takeIdle() []*session {
 // closes all. It is called once.
 func (p *pool) close(discard func(pkcs11.SessionHandle) error) error {
 	close(p.closing)
+	p.mu.Lock()
+	w := &waiter{permits: p.size, granted: make(chan struct{})}
+	p.waiting = append(p.waiting, w)
+	p.grant()
+	p.mu.Unlock()
 	deadline := time.NewTimer(closeWaitMax)
 	defer deadline.Stop()
 	var errs []error
-	for range cap(p.permits) {
-		select {
-		case p.permits <- struct{}{}:
-			continue
-		case <-deadline.C:
-			errs = append(errs, fault.New(fault.HSMBusy, "", "a call into the module has not returned for %s", closeWaitMax))
-		}
-		break
+	select {
+	case <-w.granted:
+	case <-deadline.C:
+		errs = append(errs, fault.New(fault.HSMBusy, "", "a call into the module has not returned for %s", closeWaitMax))
 	}
 	for _, s := range p.takeIdle() {
 		errs = append(errs, discard(s.handle))
@@ -197,4 +237,33 @@ func waitFailed(cause error, act string) error {
 		return fault.Wrap(cause, fault.Cancelled, "", "%s", act)
 	}
 	return fault.Wrap(cause, fault.HSMBusy, "", "%s", act)
+}
+
+// lazyTimeout is a context that ends some time after somebody first waits for
+// its end. A signature that need not wait costs no timer.
+type lazyTimeout struct {
+	context.Context
+	limit time.Duration
+	begin sync.Once
+	timed context.Context
+	stop  context.CancelFunc
+}
+
+func (l *lazyTimeout) Done() <-chan struct{} {
+	l.begin.Do(func() { l.timed, l.stop = context.WithTimeout(l.Context, l.limit) })
+	return l.timed.Done()
+}
+
+func (l *lazyTimeout) Err() error {
+	if l.timed == nil {
+		return l.Context.Err()
+	}
+	return l.timed.Err()
+}
+
+// cancel frees the timer. The context is one goroutine's.
+func (l *lazyTimeout) cancel() {
+	if l.stop != nil {
+		l.stop()
+	}
 }

@@ -129,7 +129,7 @@ func TestSoftwareTokensAreKnown(t *testing.T) {
 
 func TestPoolSize(t *testing.T) {
 	for sessionsMax, want := range map[uint]int{0: poolSessionsMax, 1: 1, 2: 1, 3: 2, 16: poolSessionsMax} {
-		if got := cap(newPool(0, sessionsMax).permits); got != want {
+		if got := newPool(0, sessionsMax).size; got != want {
 			t.Errorf("a token with %d sessions: pool of %d", sessionsMax, got)
 		}
 	}

@@ -609,7 +609,7 @@ func TestPulledWhileManySign(t *testing.T) {
 			}
 		})
 	}
-	for n := range uint(20) {
+	for n := range uint(5) {
 		s.Pull(s.slot)
 		before := s.Calls("C_GetSlotList")
 		for s.Calls("C_GetSlotList") < before+2 && ctx.Err() == nil {

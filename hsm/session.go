@@ -52,7 +52,7 @@ func (t *Token) giveBack(s *session, err error) {
 // drop closes a session. What the token answers changes nothing: the call that
 // broke the session reports the failure.
 func (t *Token) drop(s *session) {
-	t.sessions.opened.Add(-1)
+	t.sessions.opens(-1)
 	if s.age.generation == t.lib.generation.Load() {
 		_ = t.discard(s.handle)
 	}
@@ -77,7 +77,7 @@ func (t *Token) openSession(now age) (*session, error) {
 	if err := t.logIn(handle); err != nil {
 		return nil, errors.Join(err, t.discard(handle))
 	}
-	t.sessions.opened.Add(1)
+	t.sessions.opens(1)
 	return &session{handle: handle, age: now}, nil
 }
 
