@@ -256,8 +256,8 @@ func contains(set [][]byte, element []byte) bool {
 }
 
 // announce adds a digest algorithm to those that a reader on one pass must use.
-func (m *Message) announce(d *algo.Digest) error {
-	raw, err := marshal(func(b *cryptobyte.Builder) { d.Identifier().AddTo(b) })
+func (m *Message) announce(d *algo.Digest, as algo.Identifier) error {
+	raw, err := marshal(func(b *cryptobyte.Builder) { as.AddTo(b) })
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "", "write a digest algorithm")
 	}

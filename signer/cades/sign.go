@@ -158,7 +158,7 @@ func (m *Message) sign(ctx context.Context, document *content, who Identity, o O
 	if err != nil {
 		return err
 	}
-	if err := m.announce(s.digest); err != nil {
+	if err := m.announce(s.digest, digestIdentifier(who.Key.Public(), s.digest)); err != nil {
 		return err
 	}
 	m.carry(who)
@@ -231,7 +231,7 @@ func (s *signing) signerInfo(ctx context.Context, contentType, contentDigest, st
 			b.AddBytes(c.RawIssuer)
 			b.AddASN1BigInt(c.Serial)
 		})
-		s.digest.Identifier().AddTo(b)
+		digestIdentifier(s.who.Key.Public(), s.digest).AddTo(b)
 		b.AddBytes(implicit)
 		s.algorithm.Identifier().AddTo(b)
 		b.AddASN1OctetString(value)
