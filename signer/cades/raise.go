@@ -210,7 +210,11 @@ func (g *gathering) evidence(ctx context.Context, p *path.Path, e *revocation.Ev
 // information adds a CRL or an OCSP answer, once.
 func (g *gathering) information(info revocation.Information) error {
 	if info.Kind == revocation.CRL {
-		g.added.CRLs += addOnce(&g.m.revocation, info.Raw)
+		raw, err := info.Bytes() // a long one may lie in a file
+		if err != nil {
+			return err
+		}
+		g.added.CRLs += addOnce(&g.m.revocation, raw)
 		return nil
 	}
 	raw, err := writeOCSP(info.Raw)
