@@ -21,7 +21,8 @@ import (
 
 // signedWithGOST signs with a software key of GOST that the sandbox gives to
 // whoever asks, and has the message judged by `senim verify`, which asks the
-// sandbox's OCSP, and taken by the service; until the certificate is on hold.
+// sandbox's OCSP and gets the certificate between the signer's and the root from
+// where that says, and taken by the service; until the certificate is on hold.
 func (w *world) signedWithGOST(t *testing.T) {
 	var text []byte
 	ask := request{method: http.MethodPost, path: w.around.sandbox.URLs().Control.NCA + "people/" + string(sandbox.Head) + "/gost"}
@@ -38,7 +39,7 @@ func (w *world) signedWithGOST(t *testing.T) {
 		p := &program{stdout: &out, stderr: &errs, language: fault.English, now: time.Now, environ: []string{
 			"SENIM_TRUST=" + t.TempDir(), "SENIM_TRUST_ALLOWED_HOSTS=" + hostOf(w.around.sandbox.URLs().NCA.OCSP),
 		}}
-		if code := p.run(t.Context(), []string{"verify", "--json", "--anchors", w.around.path(anchorsName), file}); code != exit {
+		if code := p.run(t.Context(), []string{"verify", "--json", "--anchors", w.around.path(anchorsName, "root_gost.pem"), file}); code != exit {
 			t.Fatalf("exit %d, want %d: %s%s", code, exit, out.String(), errs.String())
 		}
 		check(t, json.Unmarshal(out.Bytes(), &report))
