@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/senim-kz/senim/hsm"
 )
 
 // benchRow is one comparison of `senim bench`.
@@ -30,6 +32,14 @@ var benchRows = []benchRow{
 	{
 		"submit-alone", "the same by 1 caller, who waits for each receipt",
 		0.35, submitWith(1),
+	},
+	{
+		"hsm-p256", "hsm.Key.Sign, P-256 in SoftHSM, 8 callers, against a bare loop of C_SignInit and C_Sign, 8 sessions",
+		0.95, signWith(hsm.P256, 64),
+	},
+	{
+		"hsm-rsa2048", "the same with RSA-2048",
+		0.95, signWith(hsm.RSA2048, 4),
 	},
 }
 
