@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"io"
 	"runtime"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -197,7 +199,9 @@ func TestLargeContentIsNotHeld(t *testing.T) {
 }
 
 // BenchmarkLarge reads 2 GiB and holds it against the bare digest of the same
-// bytes, taken turn about: x-bare is how much of the bare speed is reached.
+// bytes, taken turn about: x-bare is how much of the bare speed is reached by the
+// clock on the wall, x-bare-cpu by the time of all processors, where reading beside
+// the digest wins nothing. Both are medians.
 func BenchmarkLarge(b *testing.B) {
 	p := newPattern(2 << 30)
 	detached := newIdentity(b, "Signer", 1).sign(b, func(tm *cms.Template) { tm.Content, tm.ContentDigest = nil, p.digest(b) })
@@ -209,25 +213,36 @@ func BenchmarkLarge(b *testing.B) {
 		{"attached", func() Source { return Source{Document: p.around(b, detached)} }},
 	} {
 		b.Run(way.name, func(b *testing.B) {
-			var ours, bare time.Duration
+			var wall, cpu []float64
 			var used int64
 			for b.Loop() {
-				from := time.Now()
-				p.digest(b)
-				bare += time.Since(from)
+				bareWall, bareCPU := clocked(func() { p.digest(b) })
 				h, src := newHeap(), way.src()
 				src.Progress = h.progress
-				from = time.Now()
-				f := read(b, src)
-				ours += time.Since(from)
+				oursWall, oursCPU := clocked(func() {
+					if f := read(b, src); !f.Signatures[0].Covers[0].Intact {
+						b.Fatal("not intact")
+					}
+				})
+				wall, cpu = append(wall, bareWall.Seconds()/oursWall.Seconds()), append(cpu, bareCPU.Seconds()/oursCPU.Seconds())
 				used = max(used, h.used())
-				if !f.Signatures[0].Covers[0].Intact {
-					b.Fatal("not intact")
-				}
 			}
-			b.ReportMetric(bare.Seconds()/ours.Seconds(), "x-bare")
+			slices.Sort(wall)
+			slices.Sort(cpu)
+			b.ReportMetric(wall[len(wall)/2], "x-bare")
+			b.ReportMetric(cpu[len(cpu)/2], "x-bare-cpu")
 			b.ReportMetric(float64(used)/(1<<20), "MiB-held")
-			b.ReportMetric(float64(p.size)*float64(b.N)/ours.Seconds()/1e6, "MB/s")
 		})
 	}
+}
+
+// clocked takes the time of f, by the clock and by the processors.
+func clocked(f func()) (wall, cpu time.Duration) {
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	from := time.Now()
+	f()
+	wall = time.Since(from)
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	return wall, time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
 }
