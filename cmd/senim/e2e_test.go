@@ -36,6 +36,7 @@ func TestEndToEnd(t *testing.T) {
 	w := newWorld(t)
 	t.Run("the demo's transaction", w.flow)
 	t.Run("signed by openssl", w.signedByOpenSSL)
+	t.Run("signed over HTTP", w.signsOverHTTP)
 	t.Run("signed with GOST", w.signedWithGOST)
 	t.Run("bad bodies", w.badBodies)
 	t.Run("hostile documents", w.hostileDocuments)
