@@ -25,8 +25,12 @@ type answer struct {
 	asOf      string          // for the report
 }
 
+// newAnswer keeps of evidence what the process asks for, and not the bytes: a
+// session remembers answers, and a CRL of NUC RK has 21 MiB.
 func newAnswer(e *revocation.Evidence, id string, about *cert.Certificate) *answer {
-	a := &answer{Evidence: e, id: id, asOf: about.SerialHex() + ": as of " + formatTime(e.ThisUpdate)}
+	kept := *e
+	kept.Information, kept.With = revocation.Information{Kind: e.Kind}, nil
+	a := &answer{Evidence: &kept, id: id, asOf: about.SerialHex() + ": as of " + formatTime(e.ThisUpdate)}
 	if row, err := algo.SignatureByIdentifier(e.Algorithm, nil); err == nil {
 		a.algorithm = row
 	}
