@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -83,9 +84,9 @@ func (n *nucSet) list(name string, e nucEntry) ([]outcome, error) {
 	if e.Kind != "crl" {
 		return nil, nil
 	}
-	issuer, err := n.issuer(e.IssuerFile)
-	if issuer == nil || err != nil {
-		return nil, err
+	issuer := n.issuer(e.IssuerFile, nil)
+	if issuer == nil {
+		return nil, nil
 	}
 	der, err := os.ReadFile(filepath.Join(n.folder, name))
 	if err != nil {
@@ -115,19 +116,19 @@ func (n *nucSet) keyByLists(name string, e nucEntry) ([]outcome, error) {
 	if e.Kind != "p12" {
 		return nil, nil
 	}
-	issuer, err := n.issuer(e.IssuerFile)
-	if issuer == nil || err != nil {
-		return nil, err
-	}
 	c, err := n.key(name, e)
 	if err != nil {
-		return nil, err
+		return []outcome{saying(name, wordGood, wordUnknown, err)}, nil
+	}
+	issuer := n.issuer(e.IssuerFile, c)
+	if issuer == nil {
+		return nil, nil
 	}
 	s := revocation.Subject{Certificate: c, Issuer: issuer}
 	var out []outcome
 	for _, file := range slices.Sorted(maps.Keys(n.entries)) {
 		l := n.entries[file]
-		if by, err := n.issuer(l.IssuerFile); l.Kind != "crl" || err != nil || by == nil || !by.Subject.Equal(issuer.Subject) {
+		if by := n.issuer(l.IssuerFile, nil); l.Kind != "crl" || by == nil || !bytes.Equal(by.RawSPKI, issuer.RawSPKI) {
 			continue
 		}
 		info, err := n.information(revocation.CRL, file)
@@ -165,9 +166,9 @@ func (n *nucSet) answer(name string, e nucEntry) ([]outcome, error) {
 	if e.Kind != "ocsp" {
 		return nil, nil
 	}
-	issuer, err := n.issuer(e.Responder.IssuerFile)
-	if issuer == nil || err != nil {
-		return nil, err
+	issuer := n.issuer(e.Responder.IssuerFile, nil)
+	if issuer == nil {
+		return nil, nil
 	}
 	serial, ok := new(big.Int).SetString(e.Serial, 16)
 	if !ok {
@@ -192,7 +193,7 @@ func (n *nucSet) answer(name string, e nucEntry) ([]outcome, error) {
 	earliest, listed := since, want == wordRevoked || want == wordHold
 	for _, file := range slices.Sorted(maps.Keys(n.entries)) {
 		l := n.entries[file]
-		if by, err := n.issuer(l.IssuerFile); l.Kind != "crl" || err != nil || by == nil || !by.Subject.Equal(issuer.Subject) {
+		if by := n.issuer(l.IssuerFile, nil); l.Kind != "crl" || by == nil || !bytes.Equal(by.RawSPKI, issuer.RawSPKI) {
 			continue
 		}
 		given, err := n.information(revocation.CRL, file)
@@ -263,32 +264,41 @@ func (n *nucSet) key(name string, e nucEntry) (*cert.Certificate, error) {
 	return nil, fmt.Errorf("no certificate with the serial number %s", e.Serial)
 }
 
-// issuer finds a CA's certificate by the name of its file, wherever that is; nil
-// where the entry names none.
-func (n *nucSet) issuer(text json.RawMessage) (*cert.Certificate, error) {
+// issuer finds a CA's certificate by the name of its file, wherever that is: of
+// several the one that signed the certificate, where it is given. It is nil where
+// the entry names none that is there.
+func (n *nucSet) issuer(text json.RawMessage, of *cert.Certificate) *cert.Certificate {
 	var name string
-	var list []string
-	if json.Unmarshal(text, &name) != nil && json.Unmarshal(text, &list) == nil && len(list) > 0 {
-		name = list[0]
+	var names []string
+	if json.Unmarshal(text, &name) == nil {
+		names = []string{name}
+	} else if json.Unmarshal(text, &names) != nil {
+		return nil
 	}
-	if name == "" {
-		return nil, nil
+	for _, name := range names {
+		if c := n.authority(name); c != nil && (of == nil || of.VerifySignedBy(c) == nil) {
+			return c
+		}
 	}
-	if c := n.issuers[name]; c != nil {
-		return c, nil
+	return nil
+}
+
+// authority reads a CA's certificate once.
+func (n *nucSet) authority(name string) *cert.Certificate {
+	if c, known := n.issuers[name]; known {
+		return c
 	}
-	for file := range n.entries {
+	n.issuers[name] = nil
+	for _, file := range slices.Sorted(maps.Keys(n.entries)) {
 		if filepath.Base(file) != name {
 			continue
 		}
-		certs, err := readCertificates(filepath.Join(n.folder, file))
-		if err != nil {
-			return nil, err
+		if certs, err := readCertificates(filepath.Join(n.folder, file)); err == nil && len(certs) > 0 {
+			n.issuers[name] = certs[0]
+			break
 		}
-		n.issuers[name] = certs[0]
-		return certs[0], nil
 	}
-	return nil, fmt.Errorf("no file %s", name)
+	return n.issuers[name]
 }
 
 // nucTime reads a UTCTime or GeneralizedTime as the list writes it.
