@@ -41,6 +41,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("bad bodies", w.badBodies)
 	t.Run("hostile documents", w.hostileDocuments)
 	t.Run("hostile messages", w.hostileMessages)
+	t.Run("uploads", w.uploads)
 	t.Run("bad JSON", w.badJSON)
 	t.Run("no such transaction", w.noSuchTransaction)
 	t.Run("repeats", w.repeats)
