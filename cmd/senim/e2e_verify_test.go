@@ -13,8 +13,8 @@ import (
 	"github.com/senim-kz/senim/verifier"
 )
 
-// upload is a request to validate documents: parts are names and contents.
-func (w *world) upload(t *testing.T, accept string, parts ...[2]any) call {
+// documentsOf is a request to validate documents: parts are names and contents.
+func (w *world) documentsOf(t *testing.T, accept string, parts ...[2]any) call {
 	t.Helper()
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)
@@ -31,18 +31,18 @@ func (w *world) upload(t *testing.T, accept string, parts ...[2]any) call {
 // uploads are documents to validate, good, hostile and several.
 func (w *world) uploads(t *testing.T) {
 	good := w.signedBy(t, sandbox.Head, w.declaration)
-	report := answered[verifier.Report](t, w.do(t, w.upload(t, "application/json", [2]any{"document", good})), http.StatusOK)
+	report := answered[verifier.Report](t, w.do(t, w.documentsOf(t, "application/json", [2]any{"document", good})), http.StatusOK)
 	if report.Indication != verifier.TotalPassed || report.Signatures[0].Signer.IIN == "" || len(report.Objects) < 3 {
 		t.Errorf("%+v", report)
 	}
 	for accept, words := range map[string]string{"text/plain": "(TOTAL-PASSED).", "application/xml": "urn:etsi:019102:mainindication:total-passed"} {
-		if r := w.do(t, w.upload(t, accept, [2]any{"document", good})); r.status != http.StatusOK || !strings.Contains(string(r.body), words) {
+		if r := w.do(t, w.documentsOf(t, accept, [2]any{"document", good})); r.status != http.StatusOK || !strings.Contains(string(r.body), words) {
 			t.Errorf("%s: %d %s", accept, r.status, r.body)
 		}
 	}
 	// What is no signature does not keep the others from their verdicts, and a
 	// document beside another's content is not its own.
-	several := w.do(t, w.upload(t, "*/*", [2]any{"document", good}, [2]any{"document", []byte("none")}, [2]any{"document", good}, [2]any{"content", []byte("another")}))
+	several := w.do(t, w.documentsOf(t, "*/*", [2]any{"document", good}, [2]any{"document", []byte("none")}, [2]any{"document", good}, [2]any{"content", []byte("another")}))
 	var results struct {
 		Indication verifier.Indication
 		Results    []struct {
@@ -57,7 +57,7 @@ func (w *world) uploads(t *testing.T) {
 	}
 	for name, h := range newTrader(t).hostileFiles(t) {
 		t.Run(name, func(t *testing.T) {
-			r := w.do(t, w.upload(t, "application/json", [2]any{"document", h.document}))
+			r := w.do(t, w.documentsOf(t, "application/json", [2]any{"document", h.document}))
 			if h.indication == "" {
 				p, err := r.problem()
 				check(t, err)
