@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 type decades struct {
 	t       *testing.T
 	dir     string
+	mu      sync.Mutex
 	now     time.Time
 	servers map[string]*httptest.Server
 	hosts   []string
@@ -44,7 +46,7 @@ func (d *decades) open(name string) *nca.Authority {
 	}
 	a, err := nca.Open(nca.Config{
 		Dir: filepath.Join(d.dir, name), BaseURL: d.servers[name].URL, Bits: 2048,
-		Now: func() time.Time { return d.now },
+		Now: d.tick,
 	})
 	check(d.t, err)
 	d.authorities[name] = a
@@ -52,11 +54,20 @@ func (d *decades) open(name string) *nca.Authority {
 	return a
 }
 
+// tick is the clock: a second passes whenever somebody looks at it, so that nothing
+// holds because all of it happened at once.
+func (d *decades) tick() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.now = d.now.Add(time.Second)
+	return d.now
+}
+
 // senim runs a command at the time of the clock.
 func (d *decades) senim(arguments ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	p := &program{
-		stdout: &out, stderr: &errs, language: fault.English, now: func() time.Time { return d.now },
+		stdout: &out, stderr: &errs, language: fault.English, now: d.tick,
 		environ: []string{"SENIM_TRUST=" + filepath.Join(d.dir, "anchors"), "SENIM_TRUST_ALLOWED_HOSTS=" + strings.Join(d.hosts, ",")},
 	}
 	code = p.run(context.Background(), arguments)
