@@ -310,6 +310,9 @@ func (v *certVerdict) write(p *program) error {
 	}
 	for _, s := range v.Revocation {
 		fmt.Fprintf(&b, "%s %s %s %s\n", s.Serial, s.Status, s.Kind, s.Source)
+		for _, attempt := range s.Attempts {
+			fmt.Fprintf(&b, "  in vain: %s\n", attempt)
+		}
 	}
 	_, err := fmt.Fprint(p.stdout, b.String())
 	return err
