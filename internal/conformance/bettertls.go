@@ -20,7 +20,7 @@ import (
 // betterTLSProgram exports the suite; it comes through the Go module proxy.
 const betterTLSProgram = "github.com/Netflix/bettertls/test-suites/cmd/bettertls@v0.0.0-20250909192348-e1e99e353074"
 
-const exportTimeout = 10 * time.Minute
+const exportTimeout = 30 * time.Minute // a minute, or ten on a machine that is busy
 
 type betterTLSSuite struct {
 	TrustRoot string

@@ -119,8 +119,8 @@ func (l *List) parseTBS(element cryptobyte.String) error {
 		}
 	}
 	l.head = whole[:len(whole)-len(tbs)]
-	if tbs.PeekASN1Tag(cbasn1.SEQUENCE) && !tbs.ReadASN1(&l.entries, cbasn1.SEQUENCE) {
-		return crlUnreadable("revokedCertificates are malformed")
+	if tbs.PeekASN1Tag(cbasn1.SEQUENCE) && (!tbs.ReadASN1(&l.entries, cbasn1.SEQUENCE) || l.entries.Empty()) {
+		return crlUnreadable("revokedCertificates are malformed, or empty (RFC 5280 §5.1.2.6)")
 	}
 	l.tail = tbs
 	return l.parseExtensions(&tbs)
@@ -226,14 +226,16 @@ func (l *List) find(issuer cert.Name, serial *big.Int) (Entry, bool, error) {
 // next reads an entry: the content of its serial number, what it says, and the
 // issuer of the certificate if it names one.
 func (l *List) next(entries *cryptobyte.String, count int) (serial []byte, e Entry, named *cert.Name, err error) {
-	if serial, e, ok := quickEntry(entries); ok {
-		return serial, e, nil, nil
+	if l.version == 1 { // entries of version 1 have no extensions, which readEntry sees to
+		if serial, e, ok := quickEntry(entries); ok {
+			return serial, e, nil, nil
+		}
 	}
 	var body, number cryptobyte.String
 	if !entries.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1(&number, cbasn1.INTEGER) || !isMinimal(number) {
 		return nil, e, nil, crlUnreadable("entry %d is malformed", count)
 	}
-	if e, named, err = readEntry(&body); err != nil {
+	if e, named, err = readEntry(&body, l.version == 1); err != nil {
 		return nil, e, nil, err
 	}
 	if named != nil && (l.point == nil || !l.point.indirect) {
@@ -244,7 +246,7 @@ func (l *List) next(entries *cryptobyte.String, count int) (serial []byte, e Ent
 
 // readEntry reads what follows the serial number; issuer is set if the entry
 // names the certificate's issuer.
-func readEntry(body *cryptobyte.String) (e Entry, issuer *cert.Name, err error) {
+func readEntry(body *cryptobyte.String, extensible bool) (e Entry, issuer *cert.Name, err error) {
 	var ok bool
 	if e.RevokedAt, ok = cert.ReadTime(body); !ok {
 		return e, nil, crlUnreadable("revocationDate is malformed")
@@ -253,8 +255,8 @@ func readEntry(body *cryptobyte.String) (e Entry, issuer *cert.Name, err error) 
 		return e, nil, nil
 	}
 	var list cryptobyte.String
-	if !body.ReadASN1(&list, cbasn1.SEQUENCE) || !body.Empty() {
-		return e, nil, crlUnreadable("an entry's extensions are malformed")
+	if !extensible || !body.ReadASN1(&list, cbasn1.SEQUENCE) || !body.Empty() {
+		return e, nil, crlUnreadable("an entry's extensions are malformed, or in a list of version 1")
 	}
 	extensions, err := cert.ReadExtensions(list)
 	if err != nil {

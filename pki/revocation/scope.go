@@ -24,7 +24,7 @@ type issuingPoint struct {
 func readIssuingPoint(value []byte) (*issuingPoint, bool) {
 	s := cryptobyte.String(value)
 	var body cryptobyte.String
-	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !s.Empty() {
+	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !s.Empty() || body.Empty() { // RFC 5280 §5.2.5: never an empty one
 		return nil, false
 	}
 	p := &issuingPoint{}
@@ -89,7 +89,7 @@ func (l *List) covers(point cert.DistributionPoint, c *cert.Certificate) (cert.R
 	}
 	p := l.point
 	switch {
-	case p.onlyAttribute, p.onlyUsers && c.IsCA, p.onlyCAs && !c.IsCA:
+	case p.onlyAttribute, p.onlyUsers && mayBeCA(c), p.onlyCAs && !c.IsCA:
 		return 0, fault.New(fault.CRLOutOfScope, "", "the list is about another sort of certificates")
 	case !p.name.IsZero() && !samePoint(p.name, l.Issuer, point, issuer):
 		return 0, fault.New(fault.CRLOutOfScope, "", "the list is of another distribution point")
@@ -98,6 +98,10 @@ func (l *List) covers(point cert.DistributionPoint, c *cert.Certificate) (cert.R
 	}
 	return reasons, nil
 }
+
+// mayBeCA reports whether a certificate is that of a CA, or of a version that
+// cannot say.
+func mayBeCA(c *cert.Certificate) bool { return c.IsCA || c.Version < 3 }
 
 // samePoint reports whether the list's point and the certificate's have a name
 // in common. A certificate's point without a name goes by its CRL issuers.
