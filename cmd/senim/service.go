@@ -164,7 +164,11 @@ func (s *service) openTrust(context.Context) (err error) {
 }
 
 func (s *service) openToken(ctx context.Context) error {
-	module, err := hsm.OpenModule(s.config.Token.Module, hsm.Options{Now: s.now, Log: s.log})
+	metrics, err := hsm.NewMetrics(s.metrics)
+	if err != nil {
+		return err
+	}
+	module, err := hsm.OpenModule(s.config.Token.Module, hsm.Options{Now: s.now, Log: s.log, Metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -434,6 +438,8 @@ func (s *service) makeAPI(ctx context.Context) error {
 		Checks: map[string]func(context.Context) error{
 			"database": s.pool.Ping,
 			"token":    s.checkToken,
+
+			"certificates": s.checkCertificates,
 		},
 	}
 	if s.stamping != nil {
@@ -445,6 +451,15 @@ func (s *service) makeAPI(ctx context.Context) error {
 	}
 	s.api, err = api.New(api.Config{Listener: s.listener, TLS: transport, Log: s.log, Now: s.now}, d)
 	return err
+}
+
+// checkCertificates fails while there is still time to get new ones.
+func (s *service) checkCertificates(ctx context.Context) error {
+	contents, err := s.token.Contents(ctx)
+	if err != nil {
+		return err
+	}
+	return contents.CheckExpiry(s.now(), s.config.Token.CertificateMargin)
 }
 
 // checkToken proves that the receipt key still signs.

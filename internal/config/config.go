@@ -60,6 +60,9 @@ type Token struct {
 	URI     string    `yaml:"uri"`      // RFC 7512: which token
 	PINFile string    `yaml:"pin_file"` // a file with the user PIN
 	Keys    TokenKeys `yaml:"keys"`
+	// CertificateMargin is how long a certificate in the token must be good yet
+	// for the service to be ready; 168h if zero.
+	CertificateMargin time.Duration `yaml:"certificate_margin"`
 }
 
 // TokenKeys are the labels of the service's keys; one purpose each.
@@ -196,6 +199,9 @@ func (c *Config) SetDefaults() {
 	def(&c.Token.Keys.Receipt, "senim-receipt")
 	def(&c.Token.Keys.Access, "senim-access")
 	def(&c.Token.Keys.Gateway, "senim-gateway")
+	if c.Token.CertificateMargin == 0 {
+		c.Token.CertificateMargin = 7 * 24 * time.Hour
+	}
 	if c.Timestamp.Timeout == 0 {
 		c.Timestamp.Timeout = 10 * time.Second
 	}

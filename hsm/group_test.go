@@ -1,0 +1,252 @@
+package hsm_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/pkcs11"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/senim-kz/senim/hsm"
+	"github.com/senim-kz/senim/hsm/hsmtest"
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// team is one key in several scripted tokens.
+type team struct {
+	members []*script
+	group   *hsm.Group
+	clock   *clock
+}
+
+func newTeam(t *testing.T, size int, order hsm.Order, metrics *hsm.Metrics) *team {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	w := &team{clock: &clock{now: time.Unix(1_800_000_000, 0)}}
+	var keys []*hsm.Key
+	for range size {
+		s := newScript(t)
+		s.AddKey(s.slot, "shared", private)
+		key, err := s.token.Key(t.Context(), "shared")
+		check(t, err)
+		w.members, keys = append(w.members, s), append(keys, key)
+	}
+	w.group, err = hsm.NewGroup(hsm.GroupOptions{Name: "receipts", Order: order, Now: w.clock.Now, Metrics: metrics}, keys...)
+	check(t, err)
+	return w
+}
+
+func (w *team) sign(t *testing.T) error {
+	t.Helper()
+	digest := sha256.Sum256([]byte("receipt"))
+	signature, err := w.group.Sign(nil, digest[:], crypto.SHA256)
+	if err == nil && !ecdsa.VerifyASN1(w.group.Public().(*ecdsa.PublicKey), digest[:], signature) {
+		t.Error("the signature does not verify")
+	}
+	return err
+}
+
+// signed is how many signatures each member has been asked for.
+func (w *team) signed() (each []int) {
+	for _, m := range w.members {
+		each = append(each, m.Calls("C_SignInit"))
+	}
+	return each
+}
+
+// breaks has a member's signatures fail until mend.
+func breaks(s *script) (mend func()) {
+	var mu sync.Mutex
+	broken := true
+	s.Refuse = func(function string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if broken && function == "C_SignInit" {
+			return pkcs11.Error(pkcs11.CKR_DEVICE_MEMORY)
+		}
+		return nil
+	}
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		broken = false
+	}
+}
+
+func TestGroupInOrder(t *testing.T) {
+	w := newTeam(t, 2, hsm.InOrder, nil)
+	for range 4 {
+		check(t, w.sign(t))
+	}
+	if got := w.signed(); got[0] != 4 || got[1] != 0 {
+		t.Errorf("signatures asked for: %v", got)
+	}
+	mend := breaks(w.members[0])
+	for range 5 {
+		check(t, w.sign(t))
+	}
+	// Three failures open the breaker: the first member is left alone then.
+	if got := w.signed(); got[0] != 4+3 || got[1] != 5 {
+		t.Errorf("with the first broken: %v", got)
+	}
+	check(t, w.group.Ready())
+	// After a while one call tries, and fails over as before.
+	w.clock.advance(11 * time.Second)
+	for range 3 {
+		check(t, w.sign(t))
+	}
+	if got := w.signed(); got[0] != 4+3+1 {
+		t.Errorf("half open: %v", got)
+	}
+	// The check of health closes it.
+	mend()
+	w.group.CheckHealth(t.Context())
+	before := w.signed()
+	check(t, w.sign(t))
+	if got := w.signed(); got[0] != before[0]+1 || got[1] != before[1] {
+		t.Errorf("mended: %v after %v", got, before)
+	}
+}
+
+func TestGroupRoundRobin(t *testing.T) {
+	w := newTeam(t, 3, hsm.RoundRobin, nil)
+	for range 30 {
+		check(t, w.sign(t))
+	}
+	for i, n := range w.signed() {
+		if n != 10 {
+			t.Errorf("member %d signed %d of 30", i, n)
+		}
+	}
+}
+
+func TestGroupOfWhichNoneWorks(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	metrics, err := hsm.NewMetrics(registry)
+	check(t, err)
+	w := newTeam(t, 2, hsm.InOrder, metrics)
+	var mends []func()
+	for _, m := range w.members {
+		mends = append(mends, breaks(m))
+	}
+	w.group.CheckHealth(t.Context())
+	if err := w.group.Ready(); !fault.Is(err, fault.HSMUnavailable) {
+		t.Errorf("ready: %v", err)
+	}
+	before := w.signed()
+	if err := w.sign(t); !fault.Is(err, fault.HSMUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if got := w.signed(); got[0] != before[0] || got[1] != before[1] {
+		t.Error("members with an open breaker were asked")
+	}
+	for _, mend := range mends {
+		mend()
+	}
+	w.group.CheckHealth(t.Context())
+	check(t, w.group.Ready())
+	check(t, w.sign(t))
+}
+
+// What the caller did wrong no member is asked twice, and no breaker counts.
+func TestGroupAndAWrongCall(t *testing.T) {
+	w := newTeam(t, 2, hsm.InOrder, nil)
+	for range 5 {
+		if _, err := w.group.Sign(nil, []byte("short"), crypto.SHA256); !fault.Is(err, fault.BadArgument) {
+			t.Errorf("got %v", err)
+		}
+	}
+	check(t, w.sign(t))
+	if got := w.signed(); got[0] != 1 || got[1] != 0 {
+		t.Errorf("signatures asked for: %v", got)
+	}
+}
+
+func TestGroupOfDifferentKeys(t *testing.T) {
+	one, two := newScript(t), newScript(t)
+	_, err := hsm.NewGroup(hsm.GroupOptions{Now: time.Now}, one.key, two.key)
+	if !fault.Is(err, fault.HSMKeyUnsafe) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := hsm.NewGroup(hsm.GroupOptions{Now: time.Now}); !fault.Is(err, fault.BadArgument) {
+		t.Errorf("no key: %v", err)
+	}
+}
+
+// Two SoftHSM tokens hold a copy of one key.
+func TestGroupOfSoftHSMTokens(t *testing.T) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	var keys []*hsm.Key
+	for range 2 {
+		key, err := hsmtest.SoftHSM(t).Token.Import(t.Context(), "shared", []byte{1}, private)
+		check(t, err)
+		keys = append(keys, key)
+	}
+	group, err := hsm.NewGroup(hsm.GroupOptions{Now: time.Now}, keys...)
+	check(t, err)
+	check(t, keys[0].Token().Close())
+	digest := sha256.Sum256([]byte("receipt"))
+	signature, err := group.Sign(nil, digest[:], crypto.SHA256)
+	if err != nil || !ecdsa.VerifyASN1(&private.PublicKey, digest[:], signature) {
+		t.Errorf("with one token of two: %v", err)
+	}
+}
+
+func TestImportIsForSoftwareTokensOnly(t *testing.T) {
+	s := newScript(t) // shows itself as no software token
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	if _, err := s.token.Import(t.Context(), "x", []byte{1}, private); !fault.Is(err, fault.HSMRefused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	metrics, err := hsm.NewMetrics(registry)
+	check(t, err)
+	s := newScript(t, func(o *hsm.Options) { o.Metrics = metrics })
+	s.Script("C_Sign", pkcs11.CKR_SESSION_CLOSED)
+	check(t, s.key.Prove(t.Context()))
+	s.Pull(s.slot)
+	_ = s.key.Prove(t.Context()) // fails, and is counted
+	families, err := registry.Gather()
+	check(t, err)
+	var text strings.Builder
+	for _, family := range families {
+		text.WriteString(family.String() + "\n")
+	}
+	for _, want := range []string{
+		`value:"CKR_SESSION_CLOSED"`, `value:"absent"`, "senim_hsm_sign_seconds", "senim_hsm_wait_seconds", `value:"service"`, `value:"seal"`,
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %s in\n%s", want, text.String())
+		}
+	}
+}
+
+func TestCertificateThatExpires(t *testing.T) {
+	end := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	c := hsm.Contents{Certificates: []hsm.CertificateInfo{
+		{Label: "replaced", ID: "01", NotAfter: end.AddDate(-1, 0, 0)},
+		{Label: "seal", ID: "01", NotAfter: end},
+		{Label: "unreadable", ID: "02", Problem: "no certificate"},
+	}}
+	week := 7 * 24 * time.Hour
+	for at, code := range map[time.Time]fault.Code{
+		end.Add(-week - time.Second): "", end.Add(-week): fault.HSMCertificateExpiring, end: fault.HSMCertificateExpiring,
+	} {
+		if err := c.CheckExpiry(at, week); fault.CodeOf(err) != code {
+			t.Errorf("at %s: %v", at, err)
+		}
+	}
+}
