@@ -1,7 +1,6 @@
 package ades
 
 import (
-	"bytes"
 	"encoding/asn1"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -17,13 +16,6 @@ import (
 type Reference struct {
 	Algorithm algo.Identifier
 	Hash      []byte
-}
-
-// Names reports whether the reference is to these bytes. An algorithm that the
-// table lacks names nothing.
-func (r Reference) Names(raw []byte) bool {
-	digest, err := algo.DigestByIdentifier(r.Algorithm)
-	return err == nil && bytes.Equal(digest.Sum(raw), r.Hash)
 }
 
 // ReadCertificateReferences reads CompleteCertificateRefs, a SEQUENCE OF

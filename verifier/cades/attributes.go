@@ -6,6 +6,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/ades"
+	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cms"
 	"github.com/senim-kz/senim/verifier/facts"
 )
@@ -15,6 +16,10 @@ const (
 	counterSignaturesMax = 64
 	// nestingMax bounds counter-signatures of counter-signatures.
 	nestingMax = 3
+	// objectsMax bounds the certificates and revocation values that the attributes
+	// of one document carry, the same one again counted again: a path and its
+	// evidence for every signer and time-stamp need some hundreds.
+	objectsMax = 4096
 )
 
 // carried is what the attributes of one signer were read into, so that archive
@@ -152,6 +157,9 @@ func ids(objects []facts.Object) []string {
 // certificateValues takes over certificates that an attribute carries.
 func (r *reader) certificateValues(value []byte, origin string) ([]facts.Object, error) {
 	list, err := ades.ReadCertificateValues(value)
+	if err == nil {
+		err = r.seen.carry(len(list))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +177,9 @@ func (r *reader) certificateValues(value []byte, origin string) ([]facts.Object,
 // revocationValues takes over CRLs and OCSP answers that an attribute carries.
 func (r *reader) revocationValues(value []byte, origin string) ([]facts.Object, error) {
 	values, err := ades.ReadRevocationValues(value)
+	if err == nil {
+		err = r.seen.carry(len(values.CRLs) + len(values.OCSPs))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -224,11 +235,11 @@ func (r *reader) inspectCounter(f *facts.Signature, s *cms.Signer) {
 // completeReferences reads what the complete references name, and which of it is
 // here.
 func (r *reader) completeReferences(c *carried) {
-	var list []facts.CompleteReference
+	here := byDigest{facts: r.facts, known: map[digestKey]string{}, done: map[digestKey]bool{}}
 	add := func(kind facts.ObjectKind, references []ades.Reference) {
 		for _, reference := range references {
-			list = append(list, facts.CompleteReference{
-				Kind: kind, Algorithm: reference.Algorithm.Name(), Hash: reference.Hash, Object: r.named(kind, reference),
+			c.facts.CompleteReferences = append(c.facts.CompleteReferences, facts.CompleteReference{
+				Kind: kind, Algorithm: reference.Algorithm.Name(), Hash: reference.Hash, Object: here.find(kind, reference),
 			})
 		}
 	}
@@ -251,23 +262,50 @@ func (r *reader) completeReferences(c *carried) {
 			}
 		}
 	}
-	c.facts.CompleteReferences = list
 }
 
-// named finds what a reference is to.
-func (r *reader) named(kind facts.ObjectKind, reference ades.Reference) string {
-	if kind == facts.CertificateObject {
-		for _, c := range r.facts.Certificates {
-			if reference.Names(c.Raw) {
-				return c.ID
-			}
-		}
+// byDigest finds objects by their digests. Each object is digested once by each
+// algorithm, however many references there are.
+type byDigest struct {
+	facts *facts.Facts
+	known map[digestKey]string
+	done  map[digestKey]bool // kinds and algorithms, without a hash
+}
+
+type digestKey struct {
+	kind facts.ObjectKind
+	by   *algo.Digest
+	hash string
+}
+
+// find gives the ID of what a reference is to; "" if that is not here, or if the
+// algorithm is not known.
+func (b byDigest) find(kind facts.ObjectKind, reference ades.Reference) string {
+	digest, err := algo.DigestByIdentifier(reference.Algorithm)
+	if err != nil {
 		return ""
 	}
-	for _, v := range r.facts.Revocations {
-		if reference.Names(v.Raw) {
-			return v.ID
+	if all := (digestKey{kind: kind, by: digest}); !b.done[all] {
+		b.done[all] = true
+		b.digest(kind, digest)
+	}
+	return b.known[digestKey{kind, digest, string(reference.Hash)}]
+}
+
+func (b byDigest) digest(kind facts.ObjectKind, digest *algo.Digest) {
+	if kind == facts.CertificateObject {
+		for _, c := range b.facts.Certificates {
+			b.known[digestKey{kind, digest, string(digest.Sum(c.Raw))}] = c.ID
+		}
+		return
+	}
+	for _, v := range b.facts.Revocations {
+		b.known[digestKey{kind, digest, string(digest.Sum(v.Raw))}] = v.ID
+		if v.Kind != facts.OCSP {
+			continue
+		}
+		if basic, err := ades.BasicOCSPResponse(v.Raw); err == nil { // which the references are to
+			b.known[digestKey{kind, digest, string(digest.Sum(basic))}] = v.ID
 		}
 	}
-	return ""
 }

@@ -436,6 +436,7 @@ func TestOddPartsSpoilNothing(t *testing.T) {
 		"a message-digest that is unsigned": {cms.OIDMessageDigest, [][]byte{{4, 0}}, fault.AttributeNotSigned},
 		"a content-time-stamp, unsigned":    {cms.OIDContentTimestamp, [][]byte{good}, fault.AttributeNotSigned},
 		"a flood of tokens":                 {cms.OIDSignatureTimestamp, flood(timestampsMax + 1), fault.CMSLimit},
+		"a flood of certificates":           {cms.OIDCertificateValues, certificateFlood(t), fault.CMSLimit},
 		"a flood of counter-signatures":     {cms.OIDCounterSignature, flood(counterSignaturesMax + 1), fault.CMSLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -457,6 +458,17 @@ func TestOddPartsSpoilNothing(t *testing.T) {
 func parsedSigner(t testing.TB, message []byte) *cms.Signer {
 	_, s := parsed(t, message)
 	return s
+}
+
+// certificateFlood are more certificates than are taken, in attributes that each hold
+// as many as they may.
+func certificateFlood(t testing.TB) [][]byte {
+	t.Helper()
+	value, err := ades.MarshalCertificateValues(flood(1024))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return [][]byte{value, value, value, value, value}
 }
 
 func flood(n int) [][]byte {

@@ -48,6 +48,16 @@ type candidate struct {
 type seen struct {
 	ids                           map[string]int
 	timestamps, counterSignatures int
+	rereads                       int // of content that is not held
+	objects                       int // in attributes
+}
+
+// carry counts objects of an attribute.
+func (s *seen) carry(n int) error {
+	if s.objects += n; s.objects > objectsMax {
+		return fault.New(fault.CMSLimit, "", "more than %d certificates and revocation values in attributes", objectsMax)
+	}
+	return nil
 }
 
 func newReader(ctx context.Context, src Source, m *cms.Message, input cms.Input, content *cms.Content) *reader {

@@ -21,6 +21,10 @@ import (
 // time-stamp for every few years.
 const timestampsMax = 64
 
+// rereadsMax bounds how often content that is not held is read again, once for each
+// archive-time-stamp-v2: the form is obsolete, and one reading may be gigabytes.
+const rereadsMax = 4
+
 // kinds are the unsigned attributes whose values are tokens.
 var kinds = []struct {
 	oid  asn1.ObjectIdentifier
@@ -350,6 +354,12 @@ func (r *reader) archiveV2(c *carried, t *token, digest *algo.Digest) []facts.Ob
 		if r.content == nil {
 			t.facts.ImprintCode = fault.ContentMissing
 			return nil
+		}
+		if _, held := r.content.Bytes(); !held {
+			if r.seen.rereads++; r.seen.rereads > rereadsMax {
+				t.facts.ImprintCode = fault.CMSLimit
+				return nil
+			}
 		}
 		if err := r.content.WriteTo(r.ctx, h); err != nil {
 			t.facts.ImprintCode = r.give(err)
