@@ -52,6 +52,8 @@ import (
 const (
 	// peerSkew is how far the clocks of NUC RK and ours may differ.
 	peerSkew = 2 * time.Minute
+	// listPatience is how much longer than a time-stamp a CRL may take.
+	listPatience = 3
 	// stopTimeout bounds the drain of jobs when the service stops.
 	stopTimeout = 20 * time.Second
 )
@@ -234,8 +236,9 @@ func (s *service) openPeers(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	// NUC RK's CRL has 21 MB.
 	s.outside, err = fetch.New(fetch.Config{
-		AllowedHosts: s.config.Trust.AllowedHosts, AllowLoopback: loopback, AllowPrivate: private, Timeout: s.config.Timestamp.Timeout,
+		AllowedHosts: s.config.Trust.AllowedHosts, AllowLoopback: loopback, AllowPrivate: private, Timeout: listPatience * s.config.Timestamp.Timeout,
 	})
 	if err != nil {
 		return err
@@ -253,6 +256,7 @@ func (s *service) openRevocation() error {
 	}
 	s.status = revocation.NewStore(revocation.StoreConfig{
 		Fetcher: s.outside, Now: s.now, Folder: folder, AnswerAge: s.config.Trust.OCSPAge,
+		AskTimeout: s.config.Timestamp.Timeout,
 	})
 	return nil
 }

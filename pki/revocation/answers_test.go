@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"sync"
@@ -194,5 +195,14 @@ func TestPeerDownNextSource(t *testing.T) {
 		if err := result.Verdict(rules); !fault.Is(err, tt.want) || len(result.Attempts) != 1 || !fault.Is(result.Attempts[0].Err, tt.cause) {
 			t.Errorf("%s: %v, %+v", name, err, result.Attempts)
 		}
+	}
+}
+
+// A responder that does not answer in time is down; its caller is not.
+func TestAskTimeout(t *testing.T) {
+	f := &counting{start: make(chan struct{})}
+	s := NewStore(StoreConfig{Fetcher: f, Now: func() time.Time { return now }, AskTimeout: time.Nanosecond})
+	if _, err := s.Ask(t.Context(), "http://ocsp", leafSubject(), rules); !errors.Is(err, context.DeadlineExceeded) || t.Context().Err() != nil {
+		t.Error(err)
 	}
 }

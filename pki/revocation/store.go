@@ -29,6 +29,9 @@ type StoreConfig struct {
 	// is due, as those of NUC RK: newer information is there all the time then (RFC
 	// 6960 §2.4). Zero means AnswerAgeDefault, less than that asks each time.
 	AnswerAge time.Duration
+	// AskTimeout bounds an exchange with a responder, whose answers are short; zero
+	// leaves it to the Fetcher, which must leave time for a CRL of 21 MB.
+	AskTimeout time.Duration
 }
 
 // Limits of a Store.
@@ -63,6 +66,7 @@ type Store struct {
 	random    io.Reader
 	folder    string
 	answerAge time.Duration
+	patience  time.Duration // with a responder
 
 	answers answerCache
 	asking  flights[answerKey, Information]
@@ -72,7 +76,7 @@ type Store struct {
 
 // NewStore makes a store; its folder must exist.
 func NewStore(c StoreConfig) *Store {
-	s := &Store{fetcher: c.Fetcher, now: c.Now, random: c.Random, folder: c.Folder, answerAge: c.AnswerAge}
+	s := &Store{fetcher: c.Fetcher, now: c.Now, random: c.Random, folder: c.Folder, answerAge: c.AnswerAge, patience: c.AskTimeout}
 	if s.random == nil {
 		s.random = rand.Reader
 	}
@@ -150,6 +154,11 @@ func (s *Store) ask(ctx context.Context, url string, about Subject) (Information
 	request, err := Request(about, nonce)
 	if err != nil {
 		return Information{}, err
+	}
+	if s.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.patience)
+		defer cancel()
 	}
 	raw, err := s.fetcher.Fetch(ctx, url, contentTypeRequest, request, responseSizeMax)
 	if err != nil {
