@@ -318,17 +318,29 @@ func runOpenSSLOCSP(o options) ([]outcome, error) {
 		if list := blocks(raw); len(list) > 0 {
 			raw = list[0].Bytes
 		}
-		issuers, err := readCertificates(filepath.Join(folder, "openssl", row["trusted"]))
+		trusted, err := readCertificates(filepath.Join(folder, "openssl", row["trusted"]))
 		if err != nil {
 			return nil, err
 		}
-		err = judgeOpenSSLAnswer(raw, issuers[0])
+		others := trusted
+		if row["other_certs"] != "" {
+			if others, err = readCertificates(filepath.Join(folder, "openssl", row["other_certs"])); err != nil {
+				return nil, err
+			}
+		}
+		at, err := time.Parse(time.RFC3339, row["at_time"])
+		if err != nil {
+			return nil, err
+		}
+		err = judgeOpenSSLAnswer(raw, trusted, others, at)
 		out = append(out, judged(row["id"], want, err, row["group"]))
 	}
 	return out, nil
 }
 
-func judgeOpenSSLAnswer(raw []byte, issuer *cert.Certificate) error {
+// judgeOpenSSLAnswer takes each certificate for the issuer that the answer is
+// about, and finds its path to one that is trusted.
+func judgeOpenSSLAnswer(raw []byte, trusted, others []*cert.Certificate, at time.Time) error {
 	r, err := revocation.ParseResponse(raw)
 	if err != nil {
 		return err
@@ -337,12 +349,28 @@ func judgeOpenSSLAnswer(raw []byte, issuer *cert.Certificate) error {
 	if len(serials) == 0 {
 		return fault.New(fault.OCSPOtherCertificate, "", "no answer")
 	}
-	s := revocation.Subject{
-		Certificate: &cert.Certificate{Serial: serials[0], RawIssuer: issuer.RawSubject, Issuer: issuer.Subject},
-		Issuer:      issuer,
+	anchors, err := trust.New(trusted...)
+	if err != nil {
+		return err
 	}
-	_, err = revocation.Check(revocation.Information{Kind: revocation.OCSP, Raw: raw}, s, revocation.Rules{At: r.ProducedAt})
-	return err
+	var reason error
+	for _, issuer := range slices.Concat(trusted, others) {
+		s := revocation.Subject{
+			Certificate: &cert.Certificate{Serial: serials[0], RawIssuer: issuer.RawSubject, Issuer: issuer.Subject},
+			Issuer:      issuer,
+		}
+		_, err := revocation.Check(revocation.Information{Kind: revocation.OCSP, Raw: raw}, s, revocation.Rules{At: r.ProducedAt})
+		if err == nil {
+			_, err = path.Build(path.Request{Leaf: issuer, Intermediates: others, Anchors: anchors, At: at})
+		}
+		if err == nil {
+			return nil
+		}
+		if reason == nil || fault.Is(reason, fault.OCSPOtherCertificate) {
+			reason = err
+		}
+	}
+	return reason
 }
 
 // checkRollover gives a CRL together with the issuer's other certificate, which
