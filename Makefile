@@ -29,6 +29,7 @@ demo: setup build ## runs one transaction from signature to reconciled payment
 
 .PHONY: test
 test: setup lint ## runs every test, and those of packages with goroutines with -race
+	@./scripts/setup.sh test
 	$(GO) test ./...
 	@echo "without assembly:"
 	$(GO) test -tags purego ./pki/gost/... ./pki/algo/...

@@ -4,6 +4,7 @@
 # needs no rights, when all of it is there. Never changes what is installed.
 #
 #   setup.sh          to build, run and test
+#   setup.sh test     the stand-ins of hardware tokens as well, if they can be had
 #   setup.sh bench    the peers of the benchmarks as well
 set -eu
 
@@ -27,6 +28,22 @@ missing_packages() {
 	[ "$for_what" = bench ] || return 0
 	[ -e /usr/include/openssl/evp.h ] || printf 'libssl-dev\n'
 	has_engine || printf 'libengine-gost-openssl\n'
+}
+
+# What some tests want and the others do without: they are skipped.
+optional_packages() {
+	[ "$for_what" = test ] || return 0
+	has pcscd || printf 'pcscd\n'
+	[ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || printf 'vsmartcard-vpcd\n'
+	has_opensc_module || printf 'opensc-pkcs11\n'
+	has pkcsslotd || printf 'opencryptoki\n'
+}
+
+has_opensc_module() {
+	for found in /usr/lib/*/opensc-pkcs11.so /usr/lib64/opensc-pkcs11.so; do
+		[ -e "$found" ] && return 0
+	done
+	return 1
 }
 
 has_engine() {
@@ -107,5 +124,11 @@ if [ -n "$packages" ]; then
 	install $packages
 	packages=$(missing_packages)
 	[ -z "$packages" ] || fail "still missing after the installation:" $packages
+fi
+optional=$(optional_packages)
+if [ -n "$optional" ]; then
+	# In a shell of its own, which may fail.
+	# shellcheck disable=SC2086 # one word a package
+	(install $optional) || say "the tests that need these are skipped:" $optional
 fi
 check_go

@@ -46,7 +46,7 @@ var (
 	// import it: to everything else it is a peer behind HTTP and PKCS#11.
 	sandbox = []string{"internal/sandbox", "internal/sandbox/..."}
 	// support helps tests, and is imported by nothing else.
-	support = []string{"internal/postgres/postgrestest", "hsm/hsmtest", "internal/shep/sheptest"}
+	support = []string{"internal/postgres/postgrestest", "hsm/hsmtest", "hsm/hsmtest/pivcard", "internal/shep/sheptest"}
 	// testsOnly hold tests and no code.
 	testsOnly = []string{"internal/rooms", "scripts"}
 )
