@@ -76,10 +76,11 @@ var enginePolicies = []struct {
 	{"NoRevoc", func(p *verifier.Policy) {
 		p.Revocation.Freshness = verifier.Freshness{Level: verifier.Fail, MaxAge: time.Nanosecond}
 	}},
+	{"TL", func(p *verifier.Policy) { p.Revocation = verifier.RevocationRules{} }},
 }
 
 // engineOthers are policies for what is not a signature by EN 319 122-1.
-var engineOthers = []string{"TL", "QWAC", "Certificate"}
+var engineOthers = []string{"QWAC", "Certificate"}
 
 // runEngine judges the facts that DSS recorded.
 func runEngine(o options) ([]outcome, error) {
@@ -122,6 +123,7 @@ func judgeEngine(folder string, row map[string]string) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
+	data.fullScope = strings.HasPrefix(row["policy"], "TL")
 	archival := strings.HasPrefix(row["validation_level"], "ARCHIVAL_DATA")
 	found, anchors, at, err := engineFacts(data, archival)
 	if err != nil {
@@ -322,6 +324,10 @@ func (m *engineMapper) defects(s *diagSignature) []facts.Finding {
 		defect = "more than one signer in a PDF signature"
 	case wrong(s.Revision.Dictionary.Consistent), wrong(s.Revision.Dictionary.ByteRange.Valid):
 		defect = "a PDF signature that does not cover the file"
+	case m.data.fullScope && slices.ContainsFunc(s.Scopes, func(d diagScope) bool { return d.Scope != "FULL" }):
+		defect = "a signature over a part"
+	case len(s.Revision.PageDifferences) > 0:
+		defect = "a PDF with pages added after the signature"
 	default:
 		return nil
 	}
@@ -342,11 +348,15 @@ func (m *engineMapper) timestamp(t *diagTimestamp) facts.Timestamp {
 	token.ID = "token " + t.ID
 	token.Covers = []facts.Covered{{Name: "content", Found: true, Intact: true}}
 	f := facts.Timestamp{ID: t.ID, Kind: engineKinds[t.Type], Raw: []byte(t.ID), ImprintName: "SHA-256", Token: &token}
-	if d := engineDigest(t.Matcher.Digest); d != nil {
-		f.ImprintName = d.Name
+	found, intact := len(t.Matchers) > 0, true
+	for _, m := range t.Matchers {
+		found, intact = found && m.Found, intact && m.Intact
+		if d := engineDigest(m.Digest); d != nil && m.Type == "MESSAGE_IMPRINT" {
+			f.ImprintName = d.Name
+		}
 	}
-	if t.Matcher.Found {
-		f.ImprintComputed, f.ImprintIntact = []byte{1}, t.Matcher.Intact
+	if found {
+		f.ImprintComputed, f.ImprintIntact = []byte{1}, intact
 	}
 	if at, err := engineTime(t.Time); err == nil {
 		f.Time = &at

@@ -97,6 +97,9 @@ func (p *enginePKI) revocation(r *diagRevocation, about []engineStatus) (facts.R
 		nextUpdate = time.Time{}
 	}
 	if r.Type == "CRL" {
+		if signer != issuer && p.leadsToAnchor(signer) { // as a responder
+			signer, id = issuer, engineAlgorithm(p.keys[issuer], r.Signed)
+		}
 		raw, err := p.crl(r, about, signer, issuer, id, thisUpdate, nextUpdate)
 		return facts.Revocation{Kind: facts.CRL, Raw: raw}, err
 	}

@@ -13,6 +13,8 @@ type diagnosticData struct {
 	Revocations  []diagRevocation `xml:"UsedRevocations>Revocation"`
 	Timestamps   []diagTimestamp  `xml:"UsedTimestamps>Timestamp"`
 	Records      []diagRecord     `xml:"EvidenceRecords>EvidenceRecord"`
+
+	fullScope bool // the row's policy demands that signatures cover all
 }
 
 type diagRecord struct {
@@ -67,6 +69,7 @@ type diagRevision struct {
 			Valid *bool `xml:"valid,attr"`
 		} `xml:"SignatureByteRange"`
 	} `xml:"PDFSignatureDictionary"`
+	PageDifferences []struct{} `xml:"ModificationDetection>PageDifference"`
 }
 
 type diagToken struct {
@@ -86,17 +89,22 @@ type diagSignature struct {
 	Format     string        `xml:"SignatureFormat"`
 	Matchers   []diagMatcher `xml:"DigestMatchers>DigestMatcher"`
 	Timestamps []diagRef     `xml:"FoundTimestamps>FoundTimestamp"`
+	Scopes     []diagScope   `xml:"SignatureScopes>SignatureScope"`
 	Records    []struct {
 		ID string `xml:"EvidenceRecord,attr"`
 	} `xml:"FoundEvidenceRecords>FoundEvidenceRecord"`
 }
 
+type diagScope struct {
+	Scope string `xml:"Scope"`
+}
+
 type diagTimestamp struct {
 	diagToken
-	Type    string      `xml:"Type,attr"`
-	Time    string      `xml:"ProductionTime"`
-	Matcher diagMatcher `xml:"DigestMatcher"`
-	Covers  []diagRef   `xml:"TimestampedObjects>TimestampedObject"`
+	Type     string        `xml:"Type,attr"`
+	Time     string        `xml:"ProductionTime"`
+	Matchers []diagMatcher `xml:"DigestMatcher"`
+	Covers   []diagRef     `xml:"TimestampedObjects>TimestampedObject"`
 }
 
 type diagCert struct {
