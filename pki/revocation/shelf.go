@@ -26,6 +26,7 @@ type heldList struct {
 	refreshAt time.Time
 	failures  int
 	asked     bool // since it was put here
+	size      int  // of its bytes
 }
 
 func (c *listShelf) init() {
@@ -54,7 +55,8 @@ func (h *heldList) isGood(now time.Time) bool {
 func (c *listShelf) put(url string, h *heldList) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.held[url] == nil && len(c.held) >= listsMax {
+	delete(c.held, url)
+	for len(c.held) >= listsMax || len(c.held) > 0 && c.size()+h.size > listBytes {
 		c.drop()
 	}
 	c.held[url] = h
@@ -62,6 +64,14 @@ func (c *listShelf) put(url string, h *heldList) {
 	case c.changed <- struct{}{}:
 	default: // somebody has said so already
 	}
+}
+
+// size is that of all lists; it requires mu.
+func (c *listShelf) size() (sum int) {
+	for _, h := range c.held {
+		sum += h.size
+	}
+	return sum
 }
 
 // drop lets go of the list that runs out first; it requires mu.
@@ -131,6 +141,7 @@ func (s *Store) shelve(info Information, l *List, index *Index, stored *document
 	if now := s.now(); !now.Before(until) || l.ThisUpdate.After(now.Add(clockSkew)) {
 		return info, fault.New(fault.RevocationStale, "", "the CRL has run out, or is of the future")
 	}
+	size := len(info.Raw)
 	if index != nil {
 		if stored == nil {
 			stored = putAway(info.Raw, s.fileOf(info.Source), info.Fetched)
@@ -140,7 +151,7 @@ func (s *Store) shelve(info Information, l *List, index *Index, stored *document
 		}
 	}
 	info.list = l
-	s.lists.put(info.Source, &heldList{info: info, until: until, refreshAt: s.refreshTime(l, until, info.Fetched)})
+	s.lists.put(info.Source, &heldList{info: info, until: until, size: size, refreshAt: s.refreshTime(l, until, info.Fetched)})
 	return info, nil
 }
 

@@ -44,7 +44,8 @@ const (
 	answersMax    = 20_000
 	answerBytes   = 64 << 20
 
-	listsMax = 64
+	listsMax  = 64
+	listBytes = 1 << 30 // in files
 	// listAgeDefault is how long a list is held that does not say when the next is
 	// due; unverifiedAge, how long one that nobody has verified.
 	listAgeDefault = time.Hour

@@ -122,6 +122,13 @@ func TestStoreIsBounded(t *testing.T) {
 	if len(s.lists.held) > listsMax {
 		t.Errorf("%d lists", len(s.lists.held))
 	}
+	s.lists.init()
+	for i := range 5 {
+		s.lists.put(fmt.Sprint("long", i), &heldList{size: listBytes / 3, until: now.Add(time.Duration(i) * time.Hour)})
+	}
+	if s.lists.size() > listBytes || s.lists.held["long4"] == nil || s.lists.held["long3"] == nil || s.lists.held["long0"] != nil {
+		t.Errorf("%d bytes in %d lists", s.lists.size(), len(s.lists.held))
+	}
 }
 
 // An indexed list says the same as one that is read.
