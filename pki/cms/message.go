@@ -2,9 +2,7 @@ package cms
 
 import (
 	"bytes"
-	"context"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -138,50 +136,6 @@ func ParseWithin(in []byte, l Limits) (*Message, error) {
 	}
 	m.BER = true
 	return m, nil
-}
-
-// parseFramed reads a message of which only what encloses the content is in BER, and
-// the content: as streaming producers write. All that is signed, certificates above
-// all, keeps its bytes then, whatever they are.
-func parseFramed(in []byte, l Limits) (*Message, error) {
-	x := &streamed{limits: l, size: int64(len(in)), hold: true}
-	x.scanner = newScanner(context.Background(), bytes.NewReader(in), nil, nil)
-	m, err := x.message()
-	if err := errors.Join(err, x.scanner.finish()); err != nil {
-		return nil, err
-	}
-	first := fieldsBeforeContent(m.head)
-	if x.content != nil {
-		at := len(m.rawContentInfo)
-		m.rawContentInfo = append(m.rawContentInfo, x.content.memory...)
-		m.Content, m.streamed = m.rawContentInfo[at:], nil
-	}
-	m.head = slices.Concat(first, m.rawContentInfo, m.rawCertificates, m.rawRevocation)
-	m.Raw = slices.Concat(contentInfoHeader(int64(len(m.head)+len(m.rawSigners))), m.head, m.rawSigners)
-	return m, nil
-}
-
-// fieldsBeforeContent gives version and digestAlgorithms, which every message that
-// was read begins with.
-func fieldsBeforeContent(head []byte) []byte {
-	s := cryptobyte.String(head)
-	s.SkipASN1(cbasn1.INTEGER)
-	s.SkipASN1(cbasn1.SET)
-	return head[:len(head)-len(s)]
-}
-
-// contentInfoHeader is what stands before the fields of a SignedData of so many
-// bytes, in DER.
-func contentInfoHeader(size int64) []byte {
-	var before []byte
-	for _, frame := range []struct {
-		tag  cbasn1.Tag
-		kind []byte
-	}{{cbasn1.SEQUENCE, nil}, {tagContent, nil}, {cbasn1.SEQUENCE, marshalOID(OIDSignedData)}} {
-		before = slices.Concat(frame.kind, before)
-		before = append(appendHeader(nil, byte(frame.tag), int64(len(before))+size), before...)
-	}
-	return before
 }
 
 var (
