@@ -85,12 +85,16 @@ type opensslTerms struct {
 	partial, strict bool
 	level           string
 	depth           int // -1: no limit
+	policies        path.PolicyDemand
 }
 
 func parseOpenSSLTerms(options string) (t opensslTerms, err error) {
 	t = opensslTerms{at: opensslNow, level: "1", depth: -1}
 	list := strings.Fields(options)
 	t.partial, t.strict = slices.Contains(list, "-partial_chain"), slices.Contains(list, "-x509_strict")
+	t.policies = path.PolicyDemand{
+		Explicit: slices.Contains(list, "-explicit_policy"), InhibitAny: slices.Contains(list, "-inhibit_any"), InhibitMapping: slices.Contains(list, "-inhibit_map"),
+	}
 	for i, o := range list[:max(len(list)-1, 0)] {
 		switch o {
 		case "-auth_level":
@@ -101,6 +105,10 @@ func parseOpenSSLTerms(options string) (t opensslTerms, err error) {
 			var seconds int64
 			seconds, err = strconv.ParseInt(list[i+1], 10, 64)
 			t.at = time.Unix(seconds, 0)
+		case "-policy":
+			var oid asn1.ObjectIdentifier
+			oid, err = cert.ParseOID(list[i+1])
+			t.policies.Initial = append(t.policies.Initial, oid)
 		}
 		if err != nil {
 			return t, err
@@ -133,7 +141,7 @@ func judgeOpenSSL(folder string, row map[string]string) error {
 	if err != nil {
 		return err
 	}
-	r := path.Request{Leaf: leaf[0].Certificate, At: terms.at, Purpose: purpose, Strict: terms.strict}
+	r := path.Request{Leaf: leaf[0].Certificate, At: terms.at, Purpose: purpose, Strict: terms.strict, Policies: terms.policies}
 	var anchors []*cert.Certificate
 	for _, t := range trusted {
 		if terms.partial || t.SelfIssued() {
