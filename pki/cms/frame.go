@@ -23,6 +23,8 @@ type header struct {
 	end        int64 // offset after the element; if its length is definite
 }
 
+// message follows the frames of ContentInfo and SignedData, takes their short fields,
+// passes the content by, and parses the rest.
 func (x *streamed) message() (*Message, error) {
 	var frames [3]header // ContentInfo, its [0], SignedData
 	var err error
