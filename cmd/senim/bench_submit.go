@@ -38,14 +38,10 @@ type submitBench struct {
 // bare parts, done by as many.
 func submitWith(callers int) func(context.Context, *bench, benchRow) (benchResult, error) {
 	return func(ctx context.Context, b *bench, row benchRow) (benchResult, error) {
-		if b.submit == nil {
-			started, err := startSubmitBench(ctx, b)
-			if err != nil {
-				return benchResult{}, err
-			}
-			b.submit = started
+		s, err := b.startedService(ctx)
+		if err != nil {
+			return benchResult{}, err
 		}
-		s := b.submit
 		ours := func(ctx context.Context, n int) ([]time.Duration, time.Duration, error) {
 			return s.run(ctx, callers, n)
 		}
@@ -54,6 +50,14 @@ func submitWith(callers int) func(context.Context, *bench, benchRow) (benchResul
 		}
 		return b.alternate(ctx, row, ours, reference)
 	}
+}
+
+// startedService is the service that the rows share, started by the first.
+func (b *bench) startedService(ctx context.Context) (_ *submitBench, err error) {
+	if b.submit == nil {
+		b.submit, err = startSubmitBench(ctx, b)
+	}
+	return b.submit, err
 }
 
 // startSubmitBench starts everything, or nothing.
@@ -89,7 +93,8 @@ func (s *submitBench) startSurroundings(ctx context.Context) (err error) {
 	}
 	s.onClose(s.around.close)
 	s.around.config.Limits.RequestsPerSecond = benchRequestsPerSecond
-	return nil
+	s.around.config.Limits.TimestampsPerSecond = benchRequestsPerSecond
+	return s.addMemoryPolicy()
 }
 
 // startService runs the service as `senim up` does, its log in a file.

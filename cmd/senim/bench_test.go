@@ -47,6 +47,9 @@ func TestBench(t *testing.T) {
 		if row["row"] != benchRows[i].name {
 			t.Errorf("row %d is %v, want %s", i, row["row"], benchRows[i].name)
 		}
+		if row["row"] == "tsa" && row["skipped"] != nil {
+			continue // the peer is not built for a test
+		}
 		for _, field := range []string{"ours", "reference", "ratio", "must", "p50_ms", "p99_ms"} {
 			if value, _ := row[field].(float64); value <= 0 {
 				t.Errorf("%v: %s is %v", row["row"], field, row[field])

@@ -88,7 +88,7 @@ func (s *service) makeTSA(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if made.journal, err = authority.NewJournal(authority.JournalConfig{Write: made.store.Write, Metrics: metrics}); err != nil {
+	if made.journal, err = authority.NewJournal(authority.JournalConfig{Write: made.store.Write, Now: s.now, Metrics: metrics}); err != nil {
 		return err
 	}
 	made.Authority, err = authority.New(authority.Config{

@@ -79,6 +79,39 @@ func (t *Token) Certificates() []*cert.Certificate {
 // both the signer identifier and every signing-certificate attribute name: a
 // certificate that somebody put beside it is never looked at.
 func (t *Token) VerifySignature(others ...*cert.Certificate) (*cert.Certificate, error) {
+	signer, err := t.findSigner(append(t.Certificates(), others...))
+	if err != nil {
+		return nil, err
+	}
+	if err := t.verifyBy(signer); err != nil {
+		return nil, err
+	}
+	return signer, nil
+}
+
+// VerifyBy checks the token's signature with a certificate that is at hand, which
+// must be the one that the token names. It reads no certificate of the token.
+func (t *Token) VerifyBy(signer *cert.Certificate) error {
+	if _, err := t.findSigner([]*cert.Certificate{signer}); err != nil {
+		return err
+	}
+	return t.verifyBy(signer)
+}
+
+func (t *Token) verifyBy(signer *cert.Certificate) error {
+	if err := signer.KeyError(); err != nil {
+		return fault.Wrap(err, fault.CodeOf(err), "", "use the authority's key")
+	}
+	if _, err := t.Message.Verify(t.Signer, signer.PublicKey, t.Message.Content); err != nil {
+		return fault.Wrap(err, fault.CodeOf(err), "", "check the token's signature")
+	}
+	if t.Authority != nil && !bytes.Equal(t.Authority, signer.RawSubject) {
+		return fault.New(fault.TimestampSignerMismatch, "", "the authority named is not the signer")
+	}
+	return nil
+}
+
+func (t *Token) findSigner(among []*cert.Certificate) (*cert.Certificate, error) {
 	references, err := t.Signer.CertificateReferences()
 	if err != nil {
 		return nil, fault.Wrap(err, fault.CodeOf(err), "", "read the token's signing certificate")
@@ -86,23 +119,6 @@ func (t *Token) VerifySignature(others ...*cert.Certificate) (*cert.Certificate,
 	if len(references) == 0 {
 		return nil, fault.New(fault.TimestampSignerMismatch, "", "no signing-certificate attribute")
 	}
-	signer, err := t.findSigner(references, append(t.Certificates(), others...))
-	if err != nil {
-		return nil, err
-	}
-	if err := signer.KeyError(); err != nil {
-		return nil, fault.Wrap(err, fault.CodeOf(err), "", "use the authority's key")
-	}
-	if _, err := t.Message.Verify(t.Signer, signer.PublicKey, t.Message.Content); err != nil {
-		return nil, fault.Wrap(err, fault.CodeOf(err), "", "check the token's signature")
-	}
-	if t.Authority != nil && !bytes.Equal(t.Authority, signer.RawSubject) {
-		return nil, fault.New(fault.TimestampSignerMismatch, "", "the authority named is not the signer")
-	}
-	return signer, nil
-}
-
-func (t *Token) findSigner(references [][]cms.CertificateReference, among []*cert.Certificate) (*cert.Certificate, error) {
 	named := false
 	for _, c := range among {
 		if !t.Signer.Identifier.Names(c) {

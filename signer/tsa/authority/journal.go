@@ -3,7 +3,6 @@ package authority
 import (
 	"context"
 	"crypto/sha256"
-	"sync"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -31,9 +30,8 @@ func recordOf(u *unit, q *Query, s *Stamp) Record {
 const (
 	// batchMax bounds a group: its statement has some 50 KiB then.
 	batchMax = 256
-	// writersDefault is how many groups are at work at once: while one waits for
-	// the disk the next one is gathered and sent.
-	writersDefault = 2
+	// gatherMax bounds the wait for a group to be whole, however slow the disk.
+	gatherMax = 5 * time.Millisecond
 	// writeTimeout bounds one group. Who waits is told systemFailure after it.
 	writeTimeout = 5 * time.Second
 )
@@ -43,19 +41,29 @@ type JournalConfig struct {
 	// Write makes records durable, all or none, before it returns nil. Store.Write
 	// does.
 	Write func(ctx context.Context, records []Record) error
+	Now   func() time.Time // measures writes
 	// Queue bounds the records that wait; zero means 1024.
 	Queue   int
-	Writers int // zero means 2
 	Metrics *Metrics
 }
 
 // Journal writes records in groups: whoever comes while a group is being written
-// goes into the next one, so a flush of the disk is shared by all who wait for it,
-// and who comes alone does not wait for others. It is safe for concurrent use.
+// goes into the next one, so a flush of the disk is shared by all who wait for it.
+// It is safe for concurrent use.
+//
+// Clients that got their tokens come back for the next ones. If a write began as
+// soon as there was something to write, they would fall into two halves that wait
+// for each other's writes for ever. So a writer that has just served several waits
+// for as many to come, half as long as the last write took at most; who comes
+// alone waits for nobody.
 type Journal struct {
 	c       JournalConfig
 	queue   chan entry
 	stopped chan struct{}
+
+	// Of the last group: the writer's own.
+	took   time.Duration
+	expect int // who wrote then, or waited already when it was done
 }
 
 // entry is a record and where its writer says what became of it.
@@ -66,14 +74,11 @@ type entry struct {
 
 // NewJournal checks the configuration. Run writes.
 func NewJournal(c JournalConfig) (*Journal, error) {
-	if c.Write == nil || c.Queue < 0 || c.Writers < 0 {
-		return nil, fault.New(fault.BadArgument, "", "a journal needs something to write with")
+	if c.Write == nil || c.Now == nil || c.Queue < 0 {
+		return nil, fault.New(fault.BadArgument, "", "a journal needs something to write with, and a clock")
 	}
 	if c.Queue == 0 {
 		c.Queue = inFlightMax
-	}
-	if c.Writers == 0 {
-		c.Writers = writersDefault
 	}
 	return &Journal{c: c, queue: make(chan entry, c.Queue), stopped: make(chan struct{})}, nil
 }
@@ -111,18 +116,10 @@ func (j *Journal) Append(ctx context.Context, r Record) error {
 
 func ended() error { return fault.New(fault.Overloaded, "", "the journal is closed") }
 
-// Run writes until the context ends; groups under way are finished. It is called
+// Run writes until the context ends; a group under way is finished. It is called
 // once.
 func (j *Journal) Run(ctx context.Context) {
 	defer close(j.stopped)
-	var writers sync.WaitGroup
-	for range j.c.Writers {
-		writers.Go(func() { j.writeGroups(ctx) })
-	}
-	writers.Wait()
-}
-
-func (j *Journal) writeGroups(ctx context.Context) {
 	group := make([]entry, 0, batchMax)
 	records := make([]Record, 0, batchMax)
 	for {
@@ -131,14 +128,36 @@ func (j *Journal) writeGroups(ctx context.Context) {
 			return
 		case first := <-j.queue:
 			group = j.gather(append(group[:0], first))
+			began := j.c.Now()
 			j.write(ctx, group, records)
+			j.took, j.expect = j.c.Now().Sub(began), len(group)+len(j.queue)
 			clear(group)
 		}
 	}
 }
 
-// gather takes what waits, and does not wait for more.
+// gather takes what waits, and what comes until as many are there as are
+// expected or the time for that is up.
 func (j *Journal) gather(group []entry) []entry {
+	group = j.take(group)
+	if len(group) >= min(j.expect, batchMax) {
+		return group
+	}
+	patience := time.NewTimer(min(j.took/2, gatherMax))
+	defer patience.Stop()
+	for len(group) < min(j.expect, batchMax) {
+		select {
+		case e := <-j.queue:
+			group = j.take(append(group, e))
+		case <-patience.C:
+			return group
+		}
+	}
+	return group
+}
+
+// take takes what waits.
+func (j *Journal) take(group []entry) []entry {
 	for len(group) < batchMax {
 		select {
 		case e := <-j.queue:

@@ -276,7 +276,7 @@ func check(u *unit, q *Query, s *Stamp) error {
 	case (token.Nonce == nil) != (q.Nonce == nil) || q.Nonce != nil && token.Nonce.Cmp(q.Nonce) != 0:
 		return fault.New(fault.TSATokenBad, "", "the nonce is another")
 	}
-	if _, err := token.VerifySignature(u.certificate); err != nil {
+	if err := token.VerifyBy(u.certificate); err != nil {
 		return fault.Wrap(err, fault.TSATokenBad, "", "verify our token")
 	}
 	return nil

@@ -159,6 +159,7 @@ func newMemory() *memory {
 // running starts a journal for the length of a test.
 func running(t testing.TB, c authority.JournalConfig) *authority.Journal {
 	t.Helper()
+	c.Now = time.Now
 	j := got(authority.NewJournal(c))
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
