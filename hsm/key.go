@@ -191,17 +191,26 @@ func (k *Key) handleIn(s *session) (pkcs11.ObjectHandle, error) {
 	o := k.token.objects(s)
 	handle, err := o.privateKey(k.name())
 	if err != nil {
-		return 0, err
+		return 0, gone(err)
 	}
 	public, err := o.publicKey(k.id, k.label)
 	if err != nil {
-		return 0, err
+		return 0, gone(err)
 	}
 	if !samePublicKey(public, k.public) {
 		return 0, fault.New(fault.HSMKeyUnsafe, "", "the key found under the same name is another key")
 	}
 	k.at.Store(&place{handle, s.age})
 	return handle, nil
+}
+
+// gone is for a key that was there and is not: a card that is just being pulled
+// shows nothing before it says so. It is looked for once more, on a new session.
+func gone(err error) error {
+	if !fault.Is(err, fault.HSMKeyMissing) {
+		return err
+	}
+	return fault.Wrap(pkcs11.Error(pkcs11.CKR_OBJECT_HANDLE_INVALID), fault.HSMKeyMissing, "", "the key is not where it was")
 }
 
 // name is what the key is found by: its CKA_ID, or its label where it has none.

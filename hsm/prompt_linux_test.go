@@ -36,7 +36,7 @@ func TestPINPrompt(t *testing.T) {
 	go func() {
 		r := bufio.NewReader(person)
 		asked, _ := r.ReadString(' ') // the question; without it the test fails below
-		for { // a person types after the question, and not in the same microsecond
+		for {                         // a person types after the question, and not in the same microsecond
 			settings, err := unix.IoctlGetTermios(int(person.Fd()), unix.TCGETS)
 			if err != nil || settings.Lflag&unix.ECHO == 0 {
 				break
