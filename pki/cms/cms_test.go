@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -41,6 +42,10 @@ var identities = sync.OnceValue(func() map[string]identity {
 		"RSA-2048": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) },
 		"P-256":    func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
 		"P-384":    func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) },
+		"Ed25519": func() (crypto.Signer, error) {
+			_, key, err := ed25519.GenerateKey(rand.Reader)
+			return key, err
+		},
 	} {
 		key, err := generate()
 		if err != nil {
@@ -113,6 +118,8 @@ func TestSignedMessageReadsBack(t *testing.T) {
 		{"RSA attached", "RSA-2048", nil, 1, false, 1},
 		{"RSA detached", "RSA-2048", func(t *cms.Template) { t.Detached = true }, 1, true, 1},
 		{"P-256", "P-256", nil, 1, false, 1},
+		{"Ed25519", "Ed25519", nil, 1, false, 1},
+		{"a digest of the content", "RSA-2048", func(t *cms.Template) { t.ContentDigest, t.Content = algo.SHA256.Sum(t.Content), nil }, 1, true, 1},
 		{"P-384 with SHA-384", "P-384", func(t *cms.Template) { t.Digest = algo.SHA384 }, 1, false, 1},
 		{"time-stamp content", "RSA-2048", func(t *cms.Template) { t.ContentType = cms.OIDTSTInfo }, 3, false, 1},
 		{"no certificates", "RSA-2048", func(t *cms.Template) { t.OmitCertificates = true }, 1, false, 0},
@@ -148,6 +155,22 @@ func TestSignedMessageReadsBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A detached message with its content put in is the attached one.
+func TestWriteAttached(t *testing.T) {
+	content := bytes.Repeat([]byte("goods declaration"), 50)
+	put := func(tm *cms.Template) { tm.Content, tm.Detached = content, true }
+	detached := signed(t, "RSA-2048", put)
+	want := signed(t, "RSA-2048", func(tm *cms.Template) { tm.Content = content }) // RSA signs the same way each time
+	var got bytes.Buffer
+	if err := cms.WriteAttached(&got, detached, bytes.NewReader(content), int64(len(content))); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%v\n%x\n%x", err, got.Bytes(), want)
+	}
+	err := cms.WriteAttached(io.Discard, want, bytes.NewReader(content), int64(len(content)))
+	wantCode(t, err, fault.BadArgument)
+	err = cms.WriteAttached(io.Discard, detached, bytes.NewReader(content), int64(len(content))+1)
+	wantCode(t, err, fault.Unreadable)
 }
 
 func TestVerifyRefuses(t *testing.T) {
@@ -193,10 +216,12 @@ func TestSignRefuses(t *testing.T) {
 		key      crypto.Signer
 		code     fault.Code
 	}{
-		"another's key":       {template, other.key, fault.KeyCertificateMismatch},
-		"a key that fails":    {template, refuser{who.key, nil}, fault.SigningFailed},
-		"a key that misleads": {template, refuser{who.key, make([]byte, 256)}, fault.SigningFailed},
-		"not a certificate":   {cms.Template{Certificate: []byte("x")}, who.key, fault.CertificateUnreadable},
+		"another's key":         {template, other.key, fault.KeyCertificateMismatch},
+		"a digest, and content": {cms.Template{Content: []byte("x"), ContentDigest: make([]byte, 32), Certificate: who.cert}, who.key, fault.BadArgument},
+		"a digest of SHA-1":     {cms.Template{ContentDigest: make([]byte, 20), Certificate: who.cert}, who.key, fault.BadArgument},
+		"a key that fails":      {template, refuser{who.key, nil}, fault.SigningFailed},
+		"a key that misleads":   {template, refuser{who.key, make([]byte, 256)}, fault.SigningFailed},
+		"not a certificate":     {cms.Template{Certificate: []byte("x")}, who.key, fault.CertificateUnreadable},
 		"an attribute given twice": {cms.Template{Certificate: who.cert, SignedAttributes: []cms.Attribute{
 			{Type: cms.OIDContentType, Values: [][]byte{{5, 0}}},
 		}}, who.key, fault.AttributeDuplicate},
