@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"time"
 
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/fault"
@@ -162,6 +163,9 @@ func (s *signatures) VisitExtendDocumentsResponse(w http.ResponseWriter) error {
 
 func (s *signatures) write(w http.ResponseWriter) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
+	// An answer is as long as what was sent, and may take as long.
+	slow := time.AfterFunc(streamTimeout, func() { _ = s.call.stream.connection.SetWriteDeadline(longAgo) })
+	defer slow.Stop()
 	if len(s.results) == 1 {
 		w.Header().Set("Content-Type", cmsType)
 		return s.results[0].message.Write(s.ctx, w)

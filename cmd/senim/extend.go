@@ -189,7 +189,7 @@ func (p *program) extend(ctx context.Context, f extendFlags, file string) (err e
 		return &exitError{exitBadInput, err}
 	}
 	made := signResult{Out: f.out.path, Format: "CAdES", Level: level.String()}
-	raise := func(source cades.Source) error {
+	raise := func(source, content cades.Source) error {
 		m, err := cades.Open(source)
 		if err != nil {
 			return &exitError{exitBadInput, err}
@@ -204,7 +204,7 @@ func (p *program) extend(ctx context.Context, f extendFlags, file string) (err e
 		made.Added, made.Signatures, made.Detached, made.Reframed = &added, m.Signers(), m.Detached(), m.Reframed
 		return f.out.write(func(w io.Writer) error { return m.Write(ctx, w) })
 	}
-	if err := p.watched(ctx, source, sayingExtends, raise); err != nil {
+	if err := p.watched(ctx, sayingExtends, source, content, raise); err != nil {
 		return err
 	}
 	return p.tellSigned(f.json, made)
@@ -258,7 +258,7 @@ func (p *program) timestamp(ctx context.Context, f timestampFlags, file string) 
 		return &exitError{exitBadInput, err}
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
-	return p.watched(ctx, in.Source, sayingStamps, func(source cades.Source) error {
+	return p.watched(ctx, sayingStamps, in.Source, nil, func(source, _ cades.Source) error {
 		digest := proof.stamper.Digest()
 		hash := digest.New()
 		if _, err := io.Copy(hash, io.NewSectionReader(source, 0, source.Size())); err != nil {

@@ -113,14 +113,21 @@ func (in *inputFile) message(plainBase64 bool) (cades.Source, error) {
 	return in.Source, nil
 }
 
-// watched runs work on a source; if it is a long one, it says on stderr how far
-// it is, and reading ends with the context.
-func (p *program) watched(ctx context.Context, in cades.Source, what text, work func(cades.Source) error) error {
-	if in == nil || in.Size() < longInput {
-		return work(in)
+// watched runs work on a file and, if it is not nil, what it is over. If one of
+// them is long, it says on stderr how far reading it is, and that ends with the
+// context.
+func (p *program) watched(ctx context.Context, what text, file, content cades.Source, work func(file, content cades.Source) error) error {
+	isLong := func(s cades.Source) bool { return s != nil && s.Size() >= longInput }
+	if !isLong(file) && !isLong(content) {
+		return work(file, content)
 	}
 	return p.working(what, func(report func(string)) error {
-		return work(&measuredSource{Source: in, ctx: ctx, report: report})
+		for _, s := range []*cades.Source{&file, &content} {
+			if isLong(*s) {
+				*s = &measuredSource{Source: *s, ctx: ctx, report: report}
+			}
+		}
+		return work(file, content)
 	})
 }
 

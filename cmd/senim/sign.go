@@ -153,7 +153,7 @@ func (p *program) sign(ctx context.Context, f signFlags, file string) (err error
 		return err
 	}
 	var made signResult
-	if err := p.watched(ctx, source, sayingSigns, func(source cades.Source) (err error) {
+	if err := p.watched(ctx, sayingSigns, source, content, func(source, content cades.Source) (err error) {
 		made, err = f.make(ctx, source, content, who, terms)
 		return err
 	}); err != nil {

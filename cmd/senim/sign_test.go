@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -81,7 +82,9 @@ func TestSignScripts(t *testing.T) {
 			"grow": func(ts *testscript.TestScript, _ bool, args []string) {
 				mib, err := strconv.ParseInt(args[1], 10, 64)
 				ts.Check(err)
-				ts.Check(os.Truncate(ts.MkAbs(args[0]), mib<<20))
+				file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|os.O_CREATE, 0o600)
+				ts.Check(err)
+				ts.Check(errors.Join(file.Truncate(mib<<20), file.Close()))
 			},
 		},
 	})

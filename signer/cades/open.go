@@ -96,8 +96,9 @@ type header struct {
 }
 
 // header reads one at an offset.
-func (w *window) header(at int64) (header, bool) {
-	b := w.bytes(at, 10)
+func (w *window) header(at int64) (header, bool) { return readHeader(w.bytes(at, 10)) }
+
+func readHeader(b []byte) (header, bool) {
 	if len(b) < 2 || b[0]&0x1f == 0x1f {
 		return header{}, false
 	}
@@ -285,8 +286,7 @@ func (f *framing) element(tag byte, at string) ([]byte, error) {
 
 // elementLength is the length of the BER element at the beginning of b, or 0.
 func elementLength(b []byte, depth int) int {
-	w := window{source: bytes.NewReader(b)}
-	h, ok := w.header(0)
+	h, ok := readHeader(b)
 	switch {
 	case !ok || depth > framesMax:
 		return 0

@@ -137,6 +137,43 @@ func FuzzExtend(f *testing.F) {
 	})
 }
 
+// FuzzOpen holds the reader of frames against pki/cms: what it takes is the same
+// message there, with the same content and signatures. Else one might sign or keep
+// what another judges.
+func FuzzOpen(f *testing.F) {
+	w := newWorld(start, 30*year, 10*year)
+	der := encode(f, sign(f, w.person("ECDSA"), cades.Options{SigningTime: start}))
+	for _, seed := range [][]byte{der, inBER(der, 3), encode(f, sign(f, w.person("ECDSA"), cades.Options{Detached: true})), {0x30, 0x80}} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		m, err := cades.Open(bytes.NewReader(in))
+		if err != nil {
+			return
+		}
+		whole, err := cms.Parse(in)
+		if err != nil {
+			t.Fatalf("pki/cms refuses it: %v", err)
+		}
+		var b bytes.Buffer
+		if _, err := m.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		written, err := cms.Parse(b.Bytes())
+		if err != nil {
+			t.Fatalf("what is written is refused: %v", err)
+		}
+		if !bytes.Equal(whole.Content, written.Content) || whole.Detached != written.Detached || len(whole.Signers) != len(written.Signers) {
+			t.Fatalf("%x, %v, %d signatures; pki/cms has %x, %v, %d", written.Content, written.Detached, len(written.Signers), whole.Content, whole.Detached, len(whole.Signers))
+		}
+		for i, s := range whole.Signers {
+			if !bytes.Equal(s.Fields(), written.Signers[i].Fields()) {
+				t.Fatalf("signature %d: %x, want %x", i, written.Signers[i].Fields(), s.Fields())
+			}
+		}
+	})
+}
+
 // inBER writes a message with indefinite lengths around its parts and the
 // content in pieces, as tools that stream do.
 func inBER(der []byte, piece int) []byte {

@@ -74,10 +74,13 @@ var OIDCommitmentType = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 16
 // content-type, message-digest, signing-time and signing-certificate-v2
 // (EN 319 122-1 §6.3). The content is read once, and again by WriteTo.
 //
-// A key that does not belong to the certificate, or whose answer does not
-// verify, is refused. Whether the certificate is valid or may sign is the
+// An empty document is refused, because nobody means to sign one; so is a key that
+// does not belong to the certificate, or whose answer does not verify. Whether the certificate is valid or may sign is the
 // caller's to know.
 func Sign(ctx context.Context, document Source, who Identity, o Options) (*Message, error) {
+	if document.Size() == 0 {
+		return nil, fault.New(fault.InputEmpty, "", "nothing to sign")
+	}
 	kind, err := marshal(func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(cms.OIDData) })
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "", "write the content type")

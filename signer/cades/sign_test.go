@@ -138,6 +138,13 @@ func TestSignRefuses(t *testing.T) {
 	}
 }
 
+func TestSignRefusesNothing(t *testing.T) {
+	w := newWorld(start, 10*year, 3*year)
+	if _, err := cades.Sign(context.Background(), zeros(0), w.person("ECDSA"), cades.Options{}); !fault.Is(err, fault.InputEmpty) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAddSigner(t *testing.T) {
 	w := newWorld(start, 10*year, 3*year)
 	for _, detached := range []bool{false, true} {
