@@ -114,9 +114,9 @@ func dssContent(in *verifier.Input, files, detached string) (err error) {
 	name, _, _ := strings.Cut(detached, "|")
 	if text, isDigest := strings.CutPrefix(name, "digest:"); isDigest {
 		name, value, _ := strings.Cut(text, ":")
-		digest, err := algo.DigestByName(strings.Replace(name, "SHA", "SHA-", 1))
+		digest, err := algo.DigestByName(digestNamed(name))
 		if err != nil {
-			return err
+			return nil // of an algorithm that is not here: nothing is known of the content
 		}
 		sum, err := base64.StdEncoding.DecodeString(value)
 		in.ContentDigests = map[*algo.Digest][]byte{digest: sum}
@@ -127,6 +127,14 @@ func dssContent(in *verifier.Input, files, detached string) (err error) {
 	}
 	in.Content, err = os.ReadFile(filepath.Join(files, name))
 	return err
+}
+
+// digestNamed is our name for one of DSS's: SHA256, SHA3-512, SHA3_512.
+func digestNamed(name string) string {
+	if name = strings.ReplaceAll(name, "_", "-"); strings.Contains(name, "-") {
+		return name
+	}
+	return strings.Replace(name, "SHA", "SHA-", 1)
 }
 
 // dssCertificates reads what can be read: some are of curves that are not here.
