@@ -1,0 +1,284 @@
+package clock
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"pgregory.net/rapid"
+
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+var start = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+// machine has both clocks; they go only when told.
+type machine struct {
+	wall    time.Time
+	elapsed time.Duration
+	skips   int // readings in which the wall clock looks late by an hour
+}
+
+func (m *machine) read() Reading {
+	if m.skips > 0 {
+		m.skips--
+		return Reading{m.wall.Add(time.Hour), m.elapsed}
+	}
+	return Reading{m.wall, m.elapsed}
+}
+
+func (m *machine) pass(d time.Duration) { m.wall, m.elapsed = m.wall.Add(d), m.elapsed+d }
+
+var errSilent = errors.New("silent")
+
+// said is what a source says each time; nil is silence.
+func said(samples ...*Sample) []Source {
+	var sources []Source
+	for i, s := range samples {
+		sources = append(sources, Source{Name: string(rune('a' + i)), Ask: func(context.Context) (Sample, error) {
+			if s == nil {
+				return Sample{}, errSilent
+			}
+			return *s, nil
+		}})
+	}
+	return sources
+}
+
+func at(offset time.Duration) *Sample { return &Sample{Offset: offset, Distance: 5 * time.Millisecond} }
+
+func leaping(offset time.Duration) *Sample {
+	s := at(offset)
+	s.Leap = true
+	return s
+}
+
+func monitor(t *testing.T, m *machine, sources []Source, change func(*Config)) *Monitor {
+	t.Helper()
+	c := Config{Sources: sources, Read: m.read, Accuracy: time.Second, Every: 10 * time.Second}
+	if change != nil {
+		change(&c)
+	}
+	made, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// The table of what can be wrong with time.
+func TestTimeFaults(t *testing.T) {
+	ms := time.Millisecond
+	for name, tt := range map[string]struct {
+		sources []Source
+		after   func(*machine) // between the round and the token
+		reason  Reason
+	}{
+		"all agree":                        {sources: said(at(0), at(1*ms), at(-1*ms))},
+		"one is silent":                    {sources: said(at(0), nil, at(1*ms))},
+		"two are silent":                   {sources: said(at(0), nil, nil), reason: NoMajority},
+		"all are silent":                   {sources: said(nil, nil, nil), reason: NoMajority},
+		"one lies":                         {sources: said(at(0), at(time.Hour), at(1*ms))},
+		"two lie apart":                    {sources: said(at(0), at(time.Hour), at(-time.Hour)), reason: NoMajority},
+		"two lie together":                 {sources: said(at(0), at(time.Hour), at(time.Hour)), reason: OutOfAccuracy},
+		"two of four agree":                {sources: said(at(0), at(0), at(time.Hour), at(-time.Hour)), reason: NoMajority},
+		"three of five agree":              {sources: said(at(0), at(0), at(0), at(time.Hour), nil)},
+		"our clock is late":                {sources: said(at(2*time.Second), at(2*time.Second), at(2*time.Second)), reason: OutOfAccuracy},
+		"our clock is early":               {sources: said(at(-2*time.Second), at(-2*time.Second), at(-2*time.Second)), reason: OutOfAccuracy},
+		"late within the accuracy":         {sources: said(at(900*ms), at(901*ms), at(899*ms))},
+		"late and uncertain beyond it":     {sources: said(at(998*ms), at(998*ms), at(998*ms)), reason: OutOfAccuracy},
+		"sources far away":                 {sources: said(&Sample{Distance: 2 * time.Second}, &Sample{Distance: 2 * time.Second}, &Sample{Distance: 2 * time.Second}), reason: OutOfAccuracy},
+		"a leap second, by one":            {sources: said(at(0), leaping(0), at(0)), reason: LeapAnnounced},
+		"a leap second, by a liar":         {sources: said(at(0), leaping(time.Hour), at(0))},
+		"the wall clock is set forward":    {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.wall = m.wall.Add(time.Second) }, reason: Jumped},
+		"the wall clock is set back":       {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.wall = m.wall.Add(-time.Second) }, reason: Jumped},
+		"the machine slept":                {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.wall = m.wall.Add(time.Minute) }, reason: Jumped},
+		"a step below the limit":           {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.wall = m.wall.Add(90 * ms) }},
+		"a small step beyond the accuracy": {sources: said(at(950*ms), at(950*ms), at(950*ms)), after: func(m *machine) { m.wall = m.wall.Add(90 * ms) }, reason: OutOfAccuracy},
+		"put aside between two readings":   {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.skips = 1 }},
+		"nearly lapsed":                    {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.pass(28 * time.Second) }},
+		"lapsed":                           {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.pass(30 * time.Second) }, reason: Lapsed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &machine{wall: start}
+			mon := monitor(t, m, tt.sources, nil)
+			mon.Measure(t.Context())
+			m.pass(time.Second)
+			if tt.after != nil {
+				tt.after(m)
+			}
+			got, err := mon.Time()
+			if tt.reason == "" {
+				if err != nil || !got.Equal(m.wall) || mon.Check(t.Context()) != nil || !mon.Status().InSync() {
+					t.Fatalf("%s, %v, want %s", got, err, m.wall)
+				}
+				return
+			}
+			if !fault.Is(err, fault.TimeNotAvailable) || !got.IsZero() || mon.Check(t.Context()) == nil {
+				t.Fatalf("%s, %v, want %s", got, err, tt.reason)
+			}
+			if s := mon.Status(); s.Reason != tt.reason {
+				t.Errorf("%s, want %s", s.Reason, tt.reason)
+			}
+		})
+	}
+}
+
+func TestNothingBeforeTheFirstRound(t *testing.T) {
+	mon := monitor(t, &machine{wall: start}, said(at(0), at(0), at(0)), nil)
+	if _, err := mon.Time(); !fault.Is(err, fault.TimeNotAvailable) || mon.Status().Reason != NeverMeasured {
+		t.Errorf("%v, %+v", err, mon.Status())
+	}
+}
+
+// A jump holds until a round has measured the new clock, even if the clock is set
+// back meanwhile.
+func TestAJumpIsLatched(t *testing.T) {
+	m := &machine{wall: start}
+	registry := prometheus.NewRegistry()
+	metrics, err := NewMetrics(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mon := monitor(t, m, said(at(0), at(0), nil), func(c *Config) { c.Metrics = metrics })
+	mon.Measure(t.Context())
+	for name, want := range map[string]float64{inSyncState: 1, string(Jumped): 0} {
+		if got := gauge(t, registry, "senim_tsa_clock_state", name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if up := gauge(t, registry, "senim_tsa_clock_source_up", "c"); up != 0 || gauge(t, registry, "senim_tsa_clock_sources_answering", "") != 2 {
+		t.Errorf("the silent source is up: %v", up)
+	}
+	m.wall = m.wall.Add(time.Minute)
+	if _, err := mon.Time(); err == nil {
+		t.Fatal("no jump")
+	}
+	m.wall = m.wall.Add(-time.Minute)
+	if _, err := mon.Time(); err == nil {
+		t.Error("the jump is forgotten")
+	}
+	if gauge(t, registry, "senim_tsa_clock_state", string(Jumped)) != 1 {
+		t.Error("the metrics do not show it")
+	}
+	mon.Measure(t.Context())
+	if _, err := mon.Time(); err != nil {
+		t.Errorf("after the next round: %v", err)
+	}
+}
+
+// gauge reads a metric, by its one label's value if it has one.
+func gauge(t *testing.T, registry *prometheus.Registry, name, label string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if labels := m.GetLabel(); f.GetName() == name && (len(labels) == 0 && label == "" || len(labels) == 1 && labels[0].GetValue() == label) {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no %s{%s}", name, label)
+	return 0
+}
+
+// A clock that is set while the sources are asked spoils the round.
+func TestAJumpWithinARound(t *testing.T) {
+	m := &machine{wall: start}
+	sources := said(at(0), at(0), at(0))
+	sources[1].Ask = func(context.Context) (Sample, error) {
+		m.wall = m.wall.Add(-time.Hour)
+		return *at(0), nil
+	}
+	mon := monitor(t, m, sources, nil)
+	if s := mon.Measure(t.Context()); s.Reason != Jumped {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Run measures at once and at each tick, and recovers as the sources do.
+func TestRun(t *testing.T) {
+	m := &machine{wall: start}
+	ticks, asked := make(chan time.Time), make(chan struct{})
+	offset := time.Duration(0)
+	source := func(context.Context) (Sample, error) { return *at(offset), nil }
+	sources := []Source{{"a", source}, {"b", source}, {"c", func(ctx context.Context) (Sample, error) {
+		asked <- struct{}{}
+		return Sample{}, errSilent
+	}}}
+	mon := monitor(t, m, sources, func(c *Config) { c.Ticks = ticks })
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); mon.Run(ctx) }()
+	<-asked
+	for _, tt := range []struct {
+		offset time.Duration
+		good   bool
+	}{{time.Hour, false}, {0, true}} {
+		ticks <- start // the round before is over and published
+		if _, err := mon.Time(); err != nil != (tt.offset == 0) {
+			t.Errorf("before %s: %v", tt.offset, err)
+		}
+		<-asked
+		offset = tt.offset
+		ticks <- start
+		<-asked
+	}
+	stop()
+	<-done
+}
+
+func TestNewRefuses(t *testing.T) {
+	read := (&machine{}).read
+	three := said(at(0), at(0), at(0))
+	for name, c := range map[string]Config{
+		"no clock":         {Sources: three, Accuracy: time.Second},
+		"no accuracy":      {Sources: three, Read: read},
+		"two sources":      {Sources: three[:2], Read: read, Accuracy: time.Second},
+		"many sources":     {Sources: make([]Source, 17), Read: read, Accuracy: time.Second},
+		"negative timeout": {Sources: three, Read: read, Accuracy: time.Second, Timeout: -1},
+	} {
+		if _, err := New(c); !fault.Is(err, fault.BadArgument) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What agreement gives lies within no more intervals than it says, and nothing
+// lies within more.
+func TestAgreementIsTheDeepestPlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all []interval
+		for range rapid.IntRange(1, 6).Draw(t, "n") {
+			low := rapid.IntRange(-20, 20).Draw(t, "low")
+			all = append(all, interval{time.Duration(low), time.Duration(low + rapid.IntRange(0, 15).Draw(t, "width"))})
+		}
+		depth := func(at time.Duration) (n int) {
+			for _, i := range all {
+				if i.low <= at && at <= i.high {
+					n++
+				}
+			}
+			return n
+		}
+		deepest := 0
+		low, high := time.Duration(100), time.Duration(-100)
+		for at := time.Duration(-40); at <= 40; at++ {
+			switch d := depth(at); {
+			case d > deepest:
+				deepest, low, high = d, at, at
+			case d == deepest:
+				high = at
+			}
+		}
+		agreed, count := agreement(all)
+		if count != deepest || agreed.low != low || agreed.high != high {
+			t.Errorf("%v: %v %d, want [%d %d] %d", all, agreed, count, low, high, deepest)
+		}
+	})
+}

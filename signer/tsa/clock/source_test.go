@@ -1,0 +1,89 @@
+package clock_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/sandbox/nca"
+	"github.com/senim-kz/senim/signer/tsa/clock"
+)
+
+// TestSNTPAgainstTheSandbox runs a monitor on the sandbox's three servers, over
+// UDP, through what they can be told to do.
+func TestSNTPAgainstTheSandbox(t *testing.T) {
+	authority, err := nca.Open(nca.Config{Dir: t.TempDir(), BaseURL: "http://127.0.0.1:1", Bits: 2048, Now: time.Now,
+		GenerateKey: func(bits int) (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []clock.Source
+	servers := authority.TimeServers()
+	for _, s := range servers {
+		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() { done <- s.Serve(conn) }()
+		t.Cleanup(func() {
+			conn.Close()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+		sources = append(sources, clock.SNTP(conn.LocalAddr().String(), time.Now))
+	}
+	m, err := clock.New(clock.Config{
+		// A machine under load answers late, and a silent server is waited for.
+		Sources: sources, Read: clock.Readings(time.Now), Accuracy: 2 * time.Second, JumpMax: time.Second, Timeout: 500 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name    string
+		behave  [3]nca.TimeBehaviour
+		reason  clock.Reason
+		answers int
+	}{
+		{"true", [3]nca.TimeBehaviour{}, "", 3},
+		{"one off", [3]nca.TimeBehaviour{{OffsetMilliseconds: 60_000}}, "", 3},
+		{"two off apart", [3]nca.TimeBehaviour{{OffsetMilliseconds: 60_000}, {OffsetMilliseconds: -60_000}}, clock.NoMajority, 3},
+		{"all off", [3]nca.TimeBehaviour{{OffsetMilliseconds: -60_000}, {OffsetMilliseconds: -60_000}, {OffsetMilliseconds: -60_000}}, clock.OutOfAccuracy, 3},
+		{"a leap second more", [3]nca.TimeBehaviour{{Leap: 1}, {Leap: 1}, {Leap: 1}}, clock.LeapAnnounced, 3},
+		{"a leap second less", [3]nca.TimeBehaviour{{}, {}, {Leap: 2}}, clock.LeapAnnounced, 3},
+		{"one not synchronised", [3]nca.TimeBehaviour{{Leap: 3}}, "", 2},
+		{"none synchronised", [3]nca.TimeBehaviour{{Leap: 3}, {Leap: 3}, {Leap: 3}}, clock.NoMajority, 0},
+		{"one silent", [3]nca.TimeBehaviour{{Silent: true}}, "", 2},
+		{"two silent", [3]nca.TimeBehaviour{{Silent: true}, {Silent: true}}, clock.NoMajority, 1},
+		{"true again", [3]nca.TimeBehaviour{}, "", 3},
+	} {
+		for i, b := range tt.behave {
+			if err := servers[i].Behave(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := m.Measure(t.Context())
+		if s.Reason != tt.reason || s.Answering != tt.answers {
+			t.Errorf("%s: %+v", tt.name, s)
+		}
+		if _, err := m.Time(); (err == nil) != (tt.reason == "") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestSNTPRefusesWhatIsNoServer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for _, address := range []string{"127.0.0.1:1", "nowhere.invalid:123", ""} {
+		if _, err := clock.SNTP(address, time.Now).Ask(ctx); !fault.Is(err, fault.PeerDown) {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
