@@ -181,10 +181,10 @@ func (s specimen) mutants() []specimen {
 		return out
 	}
 	for _, p := range protected(message) {
-		from := bytes.Index(data, p.bytes)
-		if from < 0 || len(p.bytes) == 0 { // in pieces, as BER may have it
+		if len(p.bytes) == 0 || bytes.Count(data, p.bytes) != 1 { // in pieces, as BER may have it, or also where nothing protects it
 			continue
 		}
+		from := bytes.Index(data, p.bytes)
 		for n := range bitsPerPart {
 			at := from + n*(len(p.bytes)-1)/(bitsPerPart-1)
 			add(fmt.Sprintf("%s, bit %d of byte %d", p.name, n, at), s.with(flip(data, at*8+n)))
