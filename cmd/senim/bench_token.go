@@ -83,7 +83,9 @@ func (t *tokenBench) open(ctx context.Context, b *bench, algorithm hsm.Algorithm
 		return err
 	}
 	t.closers = append(t.closers, module.Close)
-	uri, err := initToken(module, "bench", filepath.Join(dir, soPINName), filepath.Join(dir, pinName))
+	// Another row's surroundings may have SoftHSM open, with their folder and the
+	// tokens of other rows.
+	uri, err := initToken(module, "bench "+string(algorithm), filepath.Join(dir, soPINName), filepath.Join(dir, pinName))
 	if err != nil {
 		return err
 	}
