@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,13 +101,14 @@ func TestOpenSSLVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.must(append([]string{"x509", "-req", "-in", "root.csr", "-signkey", "root.key", "-out", "root.pem", "-days", "30", "-extfile", "root.ext"}, algorithm.signing...)...)
-			w.judge(algorithm.signing)
+			w.judge(algorithm.signing, algorithm.name != "ECDSA")
 		})
 	}
 }
 
-// judge holds a table of chains against openssl verify.
-func (w *opensslWorld) judge(signing []string) {
+// judge holds a table of chains against openssl verify. What is in them does not
+// depend on what signs them: few are enough to see that it works.
+func (w *opensslWorld) judge(signing []string, few bool) {
 	policy := func(oid string) string { return "certificatePolicies=" + oid + "\n" }
 	for _, tt := range []struct {
 		name, sub, leaf string
@@ -133,6 +135,9 @@ func (w *opensslWorld) judge(signing []string) {
 		{"mapping inhibited", opensslCA + policy("1.2.3") + "policyMappings=1.2.3:1.2.4\n", opensslLeaf + policy("1.2.4"), []string{"-policy", "1.2.3", "-explicit_policy", "-inhibit_map"},
 			func(d *PolicyDemand) { d.Explicit, d.InhibitMapping = true, true }, false},
 	} {
+		if few && !slices.Contains([]string{"plain", "no CA", "a name that is not", "mapping inhibited"}, tt.name) {
+			continue
+		}
 		w.issue("sub", "root", tt.sub, signing)
 		w.issue("leaf", "sub", tt.leaf, signing)
 		out, err := w.run(append(append([]string{"verify"}, tt.flags...), "-CAfile", "root.pem", "-untrusted", "sub.pem", "leaf.pem")...)
