@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 
+	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/verifier/facts"
@@ -40,12 +41,12 @@ func sourcesOf(c *cert.Certificate) []source {
 	return sources[:min(len(sources), sourcesMax)]
 }
 
-// ask gets an answer that can be read; whether it is to be believed is judged
-// later.
+// ask gets an answer that is of use now; what it is worth for the time judged is
+// judged later. A peer that answers wrongly is a gap, as one that is down.
 func (g *gatherer) ask(ctx context.Context, from source, issued, issuer *cert.Certificate) (*facts.Revocation, error) {
 	answer, err := g.fetch(ctx, from, issued, issuer)
 	if err == nil {
-		err = answer.Readable()
+		err = g.isOfUse(answer, issued, issuer)
 	}
 	if err != nil {
 		return nil, err
@@ -56,6 +57,23 @@ func (g *gatherer) ask(ctx context.Context, from source, issued, issuer *cert.Ce
 	}
 	at := answer.Fetched.UTC()
 	return &facts.Revocation{Kind: from.kind, Source: from.url, Fetched: &at, Nonce: answer.Nonce, Raw: raw}, nil
+}
+
+// isOfUse refuses what cannot be read, what is signed wrongly or by who may not,
+// and what has run out already. A CRL may need others to tell anything, or a signer
+// who is not known here; and of a certificate that has expired nothing need be said
+// any more: those are for the judge.
+func (g *gatherer) isOfUse(answer revocation.Information, issued, issuer *cert.Certificate) error {
+	if err := answer.Readable(); err != nil || g.in.Now().After(issued.NotAfter) {
+		return err
+	}
+	rules := revocation.Rules{At: g.in.Now(), Skew: clockSkew}
+	_, err := revocation.Check(answer, revocation.Subject{Certificate: issued, Issuer: issuer}, rules)
+	switch {
+	case answer.Kind == revocation.OCSP, fault.Is(err, fault.SignatureInvalid), fault.Is(err, fault.RevocationStale), fault.Is(err, fault.RevocationFromFuture):
+		return err
+	}
+	return nil
 }
 
 func (g *gatherer) fetch(ctx context.Context, from source, issued, issuer *cert.Certificate) (revocation.Information, error) {
