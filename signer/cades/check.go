@@ -39,6 +39,27 @@ func (m *Message) signedContent(ctx context.Context, document Source) (*content,
 	return m.content, nil
 }
 
+// oldArchives are attributes whose proof covers SignedData.certificates and crls
+// as they are.
+var oldArchives = []asn1.ObjectIdentifier{
+	cms.OIDArchiveTimestampV1, cms.OIDArchiveTimestampV2, cms.OIDLongTermValidation,
+	cms.OIDEvidenceRecordInternal, cms.OIDEvidenceRecordExternal,
+}
+
+// checkOpenEnded refuses a message to which nothing can be added without breaking
+// what proves one of its signatures.
+func checkOpenEnded(view *cms.Message) error {
+	for i, s := range view.Signers {
+		for _, old := range oldArchives {
+			if len(s.Unsigned(old)) > 0 {
+				return fault.New(fault.NotAvailable, at(i, "/unsignedAttrs/"+old.String()),
+					"an older kind of archive time-stamp or evidence record, which more certificates or revocation information would break")
+			}
+		}
+	}
+	return nil
+}
+
 // checkSigner makes sure that a signature holds, and gives the certificate that
 // made it: value, content and the protected reference to the certificate, if
 // there is one. A signature without signed attributes is no CAdES and is not

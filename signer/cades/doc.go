@@ -16,8 +16,8 @@
 // into SignedData.certificates, CRLs and OCSP answers (RFC 5940) into
 // SignedData.crls. Archive time-stamps are of version 3, each with an
 // ats-hash-index-v3 in its own unsigned attributes. A message with an archive
-// time-stamp of an older kind, whose imprint is over those fields whole, is not
-// extended (not_available).
+// time-stamp of an older kind, whose imprint is over those fields whole, gets
+// neither these nor new signers (not_available).
 //
 // The package neither opens connections nor reads a clock. It does not judge a
 // signature by a policy (the verifier does); it refuses to raise one whose

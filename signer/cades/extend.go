@@ -3,7 +3,6 @@ package cades
 import (
 	"bytes"
 	"context"
-	"encoding/asn1"
 	"fmt"
 	"slices"
 	"time"
@@ -147,6 +146,11 @@ func (x *extending) start(ctx context.Context, document Source, signers []int) e
 			return fault.New(fault.BadArgument, "/signerInfos", "no signature %d of %d", i, len(view.Signers))
 		}
 	}
+	if x.to > T {
+		if err := checkOpenEnded(view); err != nil {
+			return err
+		}
+	}
 	x.collectCandidates(view)
 	if err := x.digest(ctx, view, document); err != nil {
 		return err
@@ -218,12 +222,6 @@ func contentStamps(s *cms.Signer) [][]byte {
 // time-stamp that does not hold is: renewing it would hide that.
 func (x *extending) check(view *cms.Message, r *raised) error {
 	s := view.Signers[r.index]
-	for _, old := range oldArchives {
-		if len(s.Unsigned(old)) > 0 && x.to > T {
-			return fault.New(fault.NotAvailable, at(r.index, "/unsignedAttrs/"+old.String()),
-				"an older kind of archive time-stamp or evidence record, which adding validation data would break")
-		}
-	}
 	var err error
 	if r.certificate, err = checkSigner(view, s, x.sums, x.candidates); err != nil {
 		return err
@@ -242,13 +240,6 @@ func (x *extending) check(view *cms.Message, r *raised) error {
 		r.contents = append(r.contents, one)
 	}
 	return x.checkArchives(view, r)
-}
-
-// oldArchives are attributes whose proof covers SignedData.certificates and crls
-// as they are.
-var oldArchives = []asn1.ObjectIdentifier{
-	cms.OIDArchiveTimestampV1, cms.OIDArchiveTimestampV2, cms.OIDLongTermValidation,
-	cms.OIDEvidenceRecordInternal, cms.OIDEvidenceRecordExternal,
 }
 
 // hasPath reports whether a stamp's authority leads to an anchor.

@@ -152,6 +152,36 @@ func TestExtendBER(t *testing.T) {
 	}
 }
 
+// TestOldArchivesStayWhole: what would break an archive time-stamp of version 2 is
+// not done, on any signature of its message.
+func TestOldArchivesStayWhole(t *testing.T) {
+	w := newWorld(start, 10*year, 3*year)
+	m := sign(t, w.person("RSA"), cades.Options{SigningTime: start})
+	must(m.AddSigner(context.Background(), nil, w.person("ECDSA"), cades.Options{SigningTime: start}))
+	der, err := cms.AddUnsignedAttribute(encode(t, m), 0, cms.Attribute{Type: cms.OIDArchiveTimestampV2, Values: [][]byte{{5, 0}}})
+	must(err)
+	for name, act := range map[string]func(*cades.Message) error{
+		"LT of the other": func(m *cades.Message) error {
+			_, err := w.extender(t, "tsa").Extend(context.Background(), m, nil, cades.LT, 1)
+			return err
+		},
+		"a third signer": func(m *cades.Message) error {
+			return m.AddSigner(context.Background(), nil, w.person("Ed25519"), cades.Options{})
+		},
+		"a counter-signature": func(m *cades.Message) error {
+			return m.CounterSign(context.Background(), 1, w.person("Ed25519"), cades.Options{})
+		},
+	} {
+		m := reopen(t, der)
+		if err := act(m); !fault.Is(err, fault.NotAvailable) || !bytes.Equal(encode(t, m), der) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := w.extender(t, "tsa").Extend(context.Background(), reopen(t, der), nil, cades.T); err != nil {
+		t.Errorf("T: %v", err)
+	}
+}
+
 // scene is a message in a world.
 type scene struct {
 	w *world

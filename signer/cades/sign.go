@@ -100,6 +100,13 @@ func Sign(ctx context.Context, document Source, who Identity, o Options) (*Messa
 // message is over, nil for an attached one. Options.Detached is the message's
 // own.
 func (m *Message) AddSigner(ctx context.Context, document Source, who Identity, o Options) error {
+	view, err := m.view()
+	if err != nil {
+		return err
+	}
+	if err := m.checkCarry(view, who); err != nil {
+		return err
+	}
 	content, err := m.signedContent(ctx, document)
 	if err != nil {
 		return err
@@ -116,6 +123,9 @@ func (m *Message) CounterSign(ctx context.Context, signer int, who Identity, o O
 	}
 	if signer < 0 || signer >= len(view.Signers) {
 		return fault.New(fault.BadArgument, "/signerInfos", "no signature %d of %d", signer, len(view.Signers))
+	}
+	if err := m.checkCarry(view, who); err != nil {
+		return err
 	}
 	s, err := newSigning(who, o)
 	if err != nil {
@@ -166,6 +176,19 @@ func (m *Message) sign(ctx context.Context, document *content, who Identity, o O
 	}
 	m.carry(who)
 	m.signers = append(m.signers, info)
+	return nil
+}
+
+// checkCarry refuses certificates that would break an older proof.
+func (m *Message) checkCarry(view *cms.Message, who Identity) error {
+	if who.Certificate == nil {
+		return nil // refused elsewhere
+	}
+	for _, c := range append([]*cert.Certificate{who.Certificate}, who.Chain...) {
+		if !contains(m.certificates, c.Raw) {
+			return checkOpenEnded(view)
+		}
+	}
 	return nil
 }
 
