@@ -76,21 +76,21 @@ func (s *Session) Collect(ctx context.Context, in Input) (*facts.Facts, error) {
 	f, err := cades.Read(ctx, cades.Source{
 		Name: in.Name, Data: in.Data, Document: in.Document,
 		Content: in.Content, ContentFrom: in.ContentFrom, ContentDigests: in.ContentDigests,
-		Spool: in.Spool, Progress: in.Progress, Certificates: in.Certificates, Parse: s.parse,
+		Spool: in.Spool, Progress: in.Progress, Certificates: in.Certificates, Parse: s.parse, Identify: s.identify,
 	})
 	if err != nil {
 		return nil, err
 	}
 	if in.Anchors != nil {
 		for _, c := range in.Anchors.Intermediates() {
-			f.AddCertificate(c.Raw, facts.FromGiven)
+			f.AddIdentified(s.identify(c.Raw), c.Raw, facts.FromGiven)
 		}
 	}
 	for _, raw := range in.OCSPs {
-		f.AddRevocation(facts.Revocation{Kind: facts.OCSP, Raw: raw}, facts.FromGiven)
+		f.AddRevocation(facts.Revocation{ID: s.digest(raw), Kind: facts.OCSP, Raw: raw}, facts.FromGiven)
 	}
 	for _, raw := range in.CRLs {
-		f.AddRevocation(facts.Revocation{Kind: facts.CRL, Raw: raw}, facts.FromGiven)
+		f.AddRevocation(facts.Revocation{ID: s.digest(raw), Kind: facts.CRL, Raw: raw}, facts.FromGiven)
 	}
 	if in.Revocation == nil && in.Fetcher != nil {
 		in.Revocation = revocation.NewStore(revocation.StoreConfig{Fetcher: in.Fetcher, Now: in.Now})

@@ -30,6 +30,7 @@ type Session struct {
 	paths        map[pathKey]foundPath
 	answers      map[answerKey]answered
 	suites       map[suiteUse]held
+	digests      map[string]string
 	held         int // bytes
 }
 
@@ -65,6 +66,9 @@ func (s *Session) parse(raw []byte) (*cert.Certificate, error) {
 	return p.certificate, p.err
 }
 
+// identify gives the ID of a certificate.
+func (s *Session) identify(raw []byte) string { return s.parsed(raw).id }
+
 func (s *Session) parsed(raw []byte) parsed {
 	p, known := s.certificates[string(raw)]
 	if known {
@@ -78,6 +82,28 @@ func (s *Session) parsed(raw []byte) parsed {
 	}
 	s.certificates[string(raw)] = p
 	return p
+}
+
+// digestedMax bounds the objects whose digests are remembered, in bytes: finding
+// a large one again costs as much as digesting it.
+const digestedMax = 16 << 10
+
+// digest is the ID of a raw object that is given with one document after the
+// other.
+func (s *Session) digest(raw []byte) string {
+	if len(raw) > digestedMax {
+		return facts.Digest(raw)
+	}
+	id, known := s.digests[string(raw)]
+	if !known {
+		id = facts.Digest(raw)
+		s.remember(len(raw) + 2*len(id))
+		if s.digests == nil {
+			s.digests = map[string]string{}
+		}
+		s.digests[string(raw)] = id
+	}
+	return id
 }
 
 // described gives what reports say of a certificate.

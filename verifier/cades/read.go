@@ -40,6 +40,8 @@ type Source struct {
 	Certificates []*cert.Certificate
 	// Parse reads the certificates in the message; nil means cert.Parse.
 	Parse func(der []byte) (*cert.Certificate, error)
+	// Identify gives the digest of a certificate; nil means facts.Digest.
+	Identify func(der []byte) string
 }
 
 // Read gives the facts of a CMS message in DER, BER, PEM or base64. A message

@@ -25,11 +25,12 @@ const candidatesMax = 8
 
 // reader fills facts from one message: the document, or a token in it.
 type reader struct {
-	ctx     context.Context
-	facts   *facts.Facts
-	message *cms.Message
-	content *cms.Content // nil if it is missing
-	parse   func(der []byte) (*cert.Certificate, error)
+	ctx      context.Context
+	facts    *facts.Facts
+	message  *cms.Message
+	content  *cms.Content // nil if it is missing
+	parse    func(der []byte) (*cert.Certificate, error)
+	identify func(der []byte) string
 
 	certificates []candidate // those that parse, the message's own first
 	// objects are what the elements of certificates and crls became.
@@ -62,7 +63,7 @@ func (s *seen) carry(n int) error {
 
 func newReader(ctx context.Context, src Source, m *cms.Message, input cms.Input, content *cms.Content) *reader {
 	r := &reader{
-		ctx: ctx, parse: src.Parse, content: content, seen: &seen{ids: map[string]int{}},
+		ctx: ctx, parse: src.Parse, identify: src.Identify, content: content, seen: &seen{ids: map[string]int{}},
 		facts: &facts.Facts{
 			Version:  facts.Version,
 			Document: facts.Document{Name: src.Name, Format: Format, Bytes: input.Bytes, SHA256: hexadecimal(input.SHA256[:])},
@@ -73,6 +74,9 @@ func newReader(ctx context.Context, src Source, m *cms.Message, input cms.Input,
 	}
 	if r.parse == nil {
 		r.parse = cert.Parse
+	}
+	if r.identify == nil {
+		r.identify = facts.Digest
 	}
 	n := len(m.Certificates) + len(src.Certificates)
 	r.certificates, r.certificateIDs = make([]candidate, 0, n), make([]string, 0, n)
@@ -100,7 +104,7 @@ func (r *reader) adopt(m *cms.Message, origin string) {
 // addCertificate keeps a certificate; an odd one stays raw and is nobody's
 // candidate.
 func (r *reader) addCertificate(raw []byte, origin string) string {
-	id := r.facts.AddCertificate(raw, origin)
+	id := r.facts.AddIdentified(r.identify(raw), raw, origin)
 	r.certificateIDs = append(r.certificateIDs, id)
 	if c, err := r.parse(raw); err == nil {
 		r.certificates = append(r.certificates, candidate{c, id})

@@ -124,7 +124,7 @@ func (r *reader) token(c *carried, raw []byte, kind facts.TimestampKind, at stri
 	t.facts.Time, t.facts.Policy = &time, parsed.Policy.String()
 	t.facts.ImprintName, t.facts.ImprintDeclared = parsed.ImprintAlgorithm.Name(), parsed.Imprint
 
-	inner := &reader{ctx: r.ctx, facts: r.facts, parse: r.parse, seen: r.seen, content: cms.ContentOf(parsed.Message.Content)}
+	inner := &reader{ctx: r.ctx, facts: r.facts, parse: r.parse, identify: r.identify, seen: r.seen, content: cms.ContentOf(parsed.Message.Content)}
 	inner.adopt(parsed.Message, facts.FromTimestamp)
 	own := len(inner.certificates)
 	inner.certificates = append(inner.certificates, r.certificates...)

@@ -64,7 +64,11 @@ func (f *Facts) Certificate(id string) []byte {
 
 // AddCertificate keeps a certificate once, and every place it came from.
 func (f *Facts) AddCertificate(raw []byte, origin string) string {
-	id := Digest(raw)
+	return f.AddIdentified(Digest(raw), raw, origin)
+}
+
+// AddIdentified is AddCertificate where the ID, the digest of the bytes, is known.
+func (f *Facts) AddIdentified(id string, raw []byte, origin string) string {
 	for i := range f.Certificates {
 		if c := &f.Certificates[i]; c.ID == id {
 			c.Origins = with(c.Origins, origin)
@@ -76,9 +80,12 @@ func (f *Facts) AddCertificate(raw []byte, origin string) string {
 }
 
 // AddRevocation keeps an answer or list once, and every place it came from; what
-// else is known of it stays as it was first.
+// else is known of it stays as it was first. An ID that is given is the digest of
+// the bytes.
 func (f *Facts) AddRevocation(r Revocation, origin string) string {
-	r.ID = Digest(r.Raw)
+	if r.ID == "" {
+		r.ID = Digest(r.Raw)
+	}
 	for i := range f.Revocations {
 		if known := &f.Revocations[i]; known.ID == r.ID {
 			known.Origins = with(known.Origins, origin)
