@@ -19,3 +19,6 @@ var (
 	NewSerial       = newSerial
 	GeneralizedTime = generalizedTime
 )
+
+// Waiting is how many records wait to be written.
+func (j *Journal) Waiting() int { return len(j.queue) }
