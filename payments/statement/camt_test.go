@@ -171,7 +171,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"previous closing for opening", replace("OPBD", "PRCD"), ""},
 		{"empty", "", fault.StatementMalformed},
 		{"white space", " \n ", fault.StatementMalformed},
-		{"no statement of any kind", "%PDF-1.7", fault.StatementVersion},
+		{"no statement of any kind", "%PDF-1.7", fault.StatementMalformed},
 		{"truncated", good[:len(good)-40], fault.StatementMalformed},
 		{"an older version", replace("053.001.08", "053.001.02"), ""},
 		{"another version", replace("053.001.08", "053.001.99"), fault.StatementVersion},

@@ -189,7 +189,7 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, _, err := parse(strings.NewReader(in)); !fault.Is(err, fault.StatementVersion) {
+	if _, _, _, err := parse(strings.NewReader(in)); !fault.Is(err, fault.StatementMalformed) {
 		t.Errorf("without a mapping: %v", err)
 	}
 }

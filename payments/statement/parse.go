@@ -29,8 +29,8 @@ type Options struct {
 // it holds to the sink. Nothing of it may be trusted before Parse has returned
 // without an error and Check has agreed.
 //
-// Errors: statement_version_unsupported (no format that is known),
-// statement_malformed with the place, input_too_big, and the reader's own.
+// Errors: statement_malformed with the place (also for what is of no format that
+// is known), statement_version_unsupported, input_too_big, and the reader's own.
 func Parse(r io.Reader, o Options, sink Sink) error {
 	limited := &limitedReader{source: r}
 	b := bufio.NewReaderSize(limited, sniffBytes)
@@ -43,7 +43,7 @@ func Parse(r io.Reader, o Options, sink Sink) error {
 	}
 	read := sniff(head, o)
 	if read == nil {
-		return fault.New(fault.StatementVersion, "", "no statement format that is known")
+		return fault.New(fault.StatementMalformed, "", "no statement format that is known")
 	}
 	to := &reader{sink: sink, strings: make(map[string]string), options: o}
 	return read(b, to)
