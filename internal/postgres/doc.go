@@ -12,6 +12,8 @@
 //	00020-00029  payments
 //	00030-00039  access
 //	00040-00049  dossier
+//	00050-00059  statements of the treasury (payments)
+//	00060-00069  time-stamps (signer/tsa)
 //
 // Migrations go forward only and run while the previous version still serves,
 // so they add and never rename or drop what that version reads.
