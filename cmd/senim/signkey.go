@@ -115,7 +115,7 @@ func (p *program) tokenIdentity(ctx context.Context, f keyFlags, given []*cert.C
 		return who, closing, err
 	}
 	if len(given) == 0 {
-		der, err := token.Certificate(ctx, key.Label())
+		der, err := key.Certificate(ctx)
 		if err != nil {
 			return who, closing, fmt.Errorf("find the certificate beside the key (--cert names another): %w", err)
 		}
