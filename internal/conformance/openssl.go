@@ -117,9 +117,9 @@ func parseOpenSSLTerms(options string) (t opensslTerms, err error) {
 	return t, nil
 }
 
-// judgeOpenSSL judges as OpenSSL does: it builds one chain, trusted certificates
-// first, and judges that. Its table is about which one, so the first that is
-// found counts here, where path.Build by itself would go on to the next.
+// judgeOpenSSL judges a row by path.Build, with OpenSSL's trust settings for
+// anchors. Where there are several chains, path.Build looks for one that is
+// valid; OpenSSL judges the first that it finds.
 func judgeOpenSSL(folder string, row map[string]string) error {
 	leaf, err := readTrusted(filepath.Join(folder, row["cert"]))
 	if err != nil {
@@ -142,12 +142,20 @@ func judgeOpenSSL(folder string, row map[string]string) error {
 		return err
 	}
 	r := path.Request{Leaf: leaf[0].Certificate, At: terms.at, Purpose: purpose, Strict: terms.strict, Policies: terms.policies}
-	var anchors []*cert.Certificate
+	var anchors, distrusted []*cert.Certificate
 	for _, t := range trusted {
-		if terms.partial || t.SelfIssued() {
+		switch t.standing(purpose) {
+		case yes:
+			r.BareAnchors = true // the setting is about this purpose, whatever the certificate's own say
 			anchors = append(anchors, t.Certificate)
-		} else {
-			r.Intermediates = append(r.Intermediates, t.Certificate)
+		case no:
+			distrusted = append(distrusted, t.Certificate)
+		case unsaid:
+			if terms.partial || t.SelfIssued() {
+				anchors = append(anchors, t.Certificate)
+			} else {
+				r.Intermediates = append(r.Intermediates, t.Certificate)
+			}
 		}
 	}
 	for _, t := range untrusted {
@@ -156,50 +164,22 @@ func judgeOpenSSL(folder string, row map[string]string) error {
 	if r.Anchors, err = trust.New(anchors...); err != nil {
 		return err
 	}
-	if err := oneChain(&r, trusted); err != nil {
-		return err
-	}
-	r.Accept = terms.accept
+	r.Accept = func(p *path.Path) error { return terms.accept(p, distrusted) }
 	_, err = path.Build(r)
 	return err
 }
 
-// oneChain makes the request one for the first chain that is found, up to the
-// lowest certificate that OpenSSL's settings trust.
-func oneChain(r *path.Request, trusted []opensslTrusted) error {
-	first := r.Prospective()[0]
-	top := len(first.Certificates) - 1
-	found := first.Anchor != nil
-search:
-	for i, c := range first.Certificates {
-		for _, t := range trusted {
-			if !t.Subject.Equal(c.Subject) || !bytes.Equal(t.RawSPKI, c.RawSPKI) {
-				continue
-			}
-			switch t.standing(r.Purpose) {
-			case no:
-				return fault.New(fault.PurposeForbidden, "", "%s is distrusted", c.Subject)
-			case yes: // for this purpose, whatever the certificate's own say
-				r.BareAnchors, found, top = true, true, i
-				break search
-			}
-		}
-	}
-	if !found {
-		return nil // Build says what is missing
-	}
-	r.Intermediates = first.Certificates[:top+1]
-	var err error
-	r.Anchors, err = trust.New(first.Certificates[top])
-	return err
-}
-
 // accept is what OpenSSL demands of a chain besides.
-func (t opensslTerms) accept(p *path.Path) error {
+func (t opensslTerms) accept(p *path.Path, distrusted []*cert.Certificate) error {
 	if n := len(p.Certificates) - 2; t.depth >= 0 && n > t.depth {
 		return fault.New(fault.PathTooLong, "", "%d intermediates", n)
 	}
 	for _, c := range p.Certificates {
+		if slices.ContainsFunc(distrusted, func(d *cert.Certificate) bool {
+			return d.Subject.Equal(c.Subject) && bytes.Equal(d.RawSPKI, c.RawSPKI)
+		}) {
+			return fault.New(fault.PurposeForbidden, "", "%s is distrusted", c.Subject)
+		}
 		if !c.Covers(t.at) { // anchors are held to their dates, too
 			return fault.New(fault.CertificateExpired, "", "%s", c.Subject)
 		}
