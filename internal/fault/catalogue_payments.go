@@ -6,6 +6,16 @@ const (
 	AmountOverflow Code = "amount_overflow"
 	RateInvalid    Code = "rate_invalid"
 
+	ExchangeMissing Code = "exchange_rate_missing"
+
+	TariffMalformed        Code = "tariff_malformed"
+	TariffConflict         Code = "tariff_conflict"
+	CommodityUnknown       Code = "commodity_code_unknown"
+	MeasureMissing         Code = "tariff_measure_missing"
+	PreferenceInapplicable Code = "preference_inapplicable"
+	ItemInvalid            Code = "goods_item_invalid"
+	QuantityMissing        Code = "goods_quantity_missing"
+
 	DeclarationMalformed Code = "declaration_malformed"
 	DeclarationUnknown   Code = "declaration_element_unknown"
 	DeclarationMissing   Code = "declaration_element_missing"
@@ -67,6 +77,16 @@ var paymentsEntries = []Entry{
 	{AmountInvalid, BadInput, "Сома қате жазылған.", "Сумма записана неверно.", "The amount is not well formed."},
 	{AmountOverflow, Refused, "Сома тым үлкен.", "Сумма слишком велика.", "The amount is too large."},
 	{RateInvalid, BadInput, "Мөлшерлеме қате жазылған.", "Ставка записана неверно.", "The rate is not well formed."},
+
+	{ExchangeMissing, Refused, "Бұл күнге Ұлттық Банктің бағамы жоқ.", "На этот день нет курса Национального Банка.", "There is no rate of the National Bank for this day."},
+
+	{TariffMalformed, BadInput, "Кедендік тариф файлы қате құрылған.", "Файл таможенного тарифа построен неверно.", "The tariff file is malformed."},
+	{TariffConflict, Refused, "Тариф шаралары бір-біріне қайшы.", "Меры тарифа противоречат друг другу.", "Measures of the tariff contradict each other."},
+	{CommodityUnknown, Refused, "СЭҚ ТН коды бұл күні жоқ.", "Кода ТН ВЭД на эту дату нет.", "The commodity code does not exist on this day."},
+	{MeasureMissing, Refused, "Тарифте бұл тауардың мөлшерлемесі жоқ.", "В тарифе нет ставки для этого товара.", "The tariff has no rate for these goods."},
+	{PreferenceInapplicable, Refused, "Жеңілдік бұл тауарға қолданылмайды.", "Преференция к этому товару не применяется.", "The preference does not apply to these goods."},
+	{ItemInvalid, BadInput, "Тауар туралы мәлімет қате.", "Сведения о товаре неверны.", "The particulars of the goods are invalid."},
+	{QuantityMissing, Refused, "Мөлшерлемеге қажет тауар саны көрсетілмеген.", "Не указано количество товара, нужное для ставки.", "The quantity that the rate needs is not stated."},
 
 	{DeclarationMalformed, BadInput, "Декларация дұрыс XML емес.", "Декларация не является правильным XML.", "The declaration is not well-formed XML."},
 	{DeclarationUnknown, BadInput, "Декларацияда белгісіз элемент бар.", "В декларации неизвестный элемент.", "The declaration holds an unknown element."},
