@@ -124,7 +124,7 @@ func (j *judgement) judgePath(c *certification, use usage, at moment, outOfBound
 		}
 		status := j.statusOf(issued, c.certificates[i+1], at)
 		switch {
-		case status.answer == nil && status.weak != nil:
+		case status.weak != nil:
 			c.apply(level, "revocation_algorithm", status.sub, status.unknown)
 			if level == Fail {
 				until, _, _ := j.until(*status.weak)

@@ -14,27 +14,41 @@ import (
 // pastPathsMax bounds the paths that past certificate validation tries.
 const pastPathsMax = 8
 
-// validateWithArchivalData is the validation process for signatures with
-// long-term and archival data (§5.6.3): the tokens from the newest to the oldest,
-// each that passes proves what it covers, and with these proofs what stood
-// against older ones, and at last against the signature, may be lifted.
-func (h *hearing) validateWithArchivalData() {
-	if len(h.stamps) == 0 || h.status == "" && !h.hasPastStamp() {
+// extractProofs goes through the tokens from the newest to the oldest (§5.6.3.4,
+// step 5): each that passes, at the validation time or by past signature
+// validation, proves what it covers, and so may lift what stood against older
+// ones.
+func (h *hearing) extractProofs() {
+	if len(h.stamps) == 0 {
 		return
 	}
-	b := h.arena.block(blockLongTerm)
-	h.archival = b
-	proven := newProofs(h.at)
+	h.past, h.proven = h.arena.block(blockLongTerm), newProofs(h.at)
 	for _, s := range newestFirst(h.stamps) {
-		if !s.passed && s.status == StatusIndeterminate && liftable[s.sub] && s.signer != nil {
-			h.liftStamp(s, proven)
+		if s.isOpen() && s.signer != nil {
+			h.liftStamp(s, h.proven)
+			h.lifts = true
 		}
 		if s.passed {
-			proven.extract(s.Timestamp, h.object)
-			b.pass(blockPOE, s.ID)
+			h.proven.extract(s.Timestamp, h.object)
+			h.past.pass(blockPOE, s.ID)
 		}
 	}
-	h.best = proven.lowest(h.object)
+}
+
+// isOpen reports a token against which stands what proofs may lift.
+func (s *stamp) isOpen() bool {
+	return !s.passed && s.status == StatusIndeterminate && liftable[s.sub]
+}
+
+// validateWithArchivalData is the validation process for signatures with
+// long-term and archival data (§5.6.3): with the proofs of all tokens, what the
+// process with time left open against the signature may be lifted.
+func (h *hearing) validateWithArchivalData() {
+	if h.past == nil || h.status == "" && !h.lifts {
+		return
+	}
+	b := h.past
+	h.archival, h.best = b, h.proven.lowest(h.object)
 	switch {
 	case h.status == "":
 		return
@@ -42,17 +56,8 @@ func (h *hearing) validateWithArchivalData() {
 		b.status, b.sub = h.status, h.sub
 		return
 	}
-	h.liftSignature(b, proven)
+	h.liftSignature(b, h.proven)
 	h.status, h.sub = b.status, b.sub
-}
-
-func (h *hearing) hasPastStamp() bool {
-	for _, s := range h.stamps {
-		if !s.passed && s.status == StatusIndeterminate && liftable[s.sub] {
-			return true
-		}
-	}
-	return false
 }
 
 // liftStamp tries past signature validation on a token (§5.6.3.4, step 5).
@@ -93,7 +98,6 @@ func (h *hearing) liftSignature(b *block, proven *proofs) {
 	if b.passed() {
 		h.checkTimes(b)
 	}
-	h.lifted = b.passed()
 }
 
 // pastSignature is past signature validation (§5.6.2.4): whether the proofs lift
@@ -103,7 +107,12 @@ func (h *hearing) pastSignature(b *block, o *outcome, object facts.Object, use u
 	lowest := proven.lowest(object)
 	b.pass("proof_of_existence", formatTime(lowest))
 	if o.sub == CryptoConstraintsNoPOE {
-		return h.liftAlgorithms(b, o, proven)
+		if len(o.weak) == 0 {
+			return false // an algorithm that this program lacks: no time helps
+		}
+		if h.liftAlgorithms(b, o, proven) && o.isOnly(CryptoConstraintsNoPOE) {
+			return true
+		}
 	}
 	control, ok := h.pastCertificate(b, o, use, proven)
 	if !ok {
@@ -111,10 +120,8 @@ func (h *hearing) pastSignature(b *block, o *outcome, object facts.Object, use u
 	}
 	switch {
 	case lowest.After(control):
-		b.inform("proof_of_existence_at_control_time", finding(fault.ProofOfExistenceMissing, formatTime(control)).Detail)
+		b.inform("proof_of_existence_at_control_time", formatTime(control))
 		return false
-	case o.sub != OutOfBoundsNoPOE && o.sub != OutOfBoundsNotRevoked:
-		return true
 	case lowest.Before(o.signer.NotBefore):
 		b.fail("certificate_issued_before_signature", NotYetValid, finding(fault.CertificateNotYetValid, formatTime(o.signer.NotBefore)))
 		return false
@@ -125,12 +132,22 @@ func (h *hearing) pastSignature(b *block, o *outcome, object facts.Object, use u
 	return true
 }
 
+// isOnly reports whether nothing but one sub-indication stands in the outcome:
+// the first of several is reported, and lifting it lifts no other.
+func (o *outcome) isOnly(sub SubIndication) bool {
+	for _, b := range o.blocks {
+		for i := range b.constraints {
+			if other := b.constraints[i].SubIndication; other != "" && other != sub {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // liftAlgorithms reports whether everything that uses an algorithm no longer good
 // enough is proven to be older (§5.6.2.4.4, step 3).
 func (h *hearing) liftAlgorithms(b *block, o *outcome, proven *proofs) bool {
-	if len(o.weak) == 0 {
-		return false // an algorithm that this program lacks: no time helps
-	}
 	for _, w := range o.weak {
 		if at := proven.lowest(w.material); !w.liftedBy(at) {
 			b.inform("algorithm_good_enough_when_proven", fmt.Sprintf("%s %s: proven at %s", w.material.Kind, w.material.ID, formatTime(at)))

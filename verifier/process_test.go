@@ -84,6 +84,18 @@ func TestProcess(t *testing.T) {
 		{"an index that lists what is not there", with(func(c *trial) { c.level, c.at = "LTA", whenAllOver }), func(f *facts.Facts) {
 			f.Signatures[0].Timestamps[1].HashIndex = &facts.HashIndex{Version: 3, Algorithm: "SHA-256", UnsignedAttributes: facts.IndexPart{Listed: 3, Unknown: 1}}
 		}, "", verifier.Indeterminate, verifier.OutOfBoundsNoPOE, "EN 319 122-1 §5.5.2: the archive time-stamp is invalid"},
+		{"a time-stamp that only proofs make valid is the one required", with(func(c *trial) { c.level, c.at = "LTA", whenAllOver }), func(*facts.Facts) {}, "timestamps: {required: fail}",
+			verifier.TotalPassed, "", "5.6.3.4 step 5"},
+		{"weak information does not hide that the signature is not proven to be older than the expiry", with(func(c *trial) { c.level, c.at = "LTA", whenExpired }), func(f *facts.Facts) {
+			stamps := f.Signatures[0].Timestamps[1:]
+			late := time.Date(2021, 6, 1, 0, 0, 0, 0, time.UTC)
+			stamps[0].Time = &late
+			f.Signatures[0].Timestamps = stamps
+		}, "revocation: {timestamp: ignore, timestamp_ca: ignore}\ncryptography: {revocation: {digests: [{name: SHA-256, until: 2021-09-01}], keys: [{name: ECDSA, bits: 256}]}}",
+			verifier.Indeterminate, verifier.CryptoConstraintsNoPOE, "5.6.2.4.4 steps 2 and 3"},
+		{"weak information, proven to be older, of a signature proven to be older", with(func(c *trial) { c.level, c.at = "LTA", whenExpired }), func(*facts.Facts) {},
+			"revocation: {timestamp: ignore, timestamp_ca: ignore}\ncryptography: {revocation: {digests: [{name: SHA-256, until: 2021-09-01}], keys: [{name: ECDSA, bits: 256}]}}",
+			verifier.TotalPassed, "", "5.6.2.4.4 steps 2 and 3"},
 		{"a certificate without revocation information", base, func(f *facts.Facts) { f.Revocations = nil }, "revocation: {signer: ignore, ca: ignore, timestamp: ignore, timestamp_ca: ignore}",
 			verifier.TotalPassed, "", "the policy asks for no status"},
 	} {

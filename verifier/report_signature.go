@@ -34,7 +34,7 @@ func (h *hearing) report(depth int) SignatureReport {
 		h.status, h.sub = counters.status, counters.sub
 		r.Errors = append(r.Errors, counters.errors...)
 	}
-	r.Errors = distinct(r.Errors)
+	r.Errors, r.Warnings = distinct(r.Errors), distinct(r.Warnings)
 	r.Indication, r.SubIndication = totalOf(h.status, h.sub)
 	h.describe(&r)
 	return r

@@ -20,6 +20,7 @@ func (j *judgement) signature(s *facts.Signature, depth int) SignatureReport {
 	h.leaf, h.level = h.levelOf()
 	h.basic = j.basic(s, object, forSigning, j.present(), h.level)
 	j.proveLate(h.basic, latestContentTime(h.stamps))
+	h.extractProofs()
 	h.validateWithTime()
 	h.validateWithArchivalData()
 	return h.report(depth)
@@ -41,8 +42,11 @@ type hearing struct {
 	last   *outcome // whose path and evidence are reported
 	best   time.Time
 
-	time, archival *block // §5.5, §5.6; the latter nil if it did not run
-	lifted         bool   // what stood against the signature at the validation time does not at its time
+	time, archival *block // §5.5, §5.6; the latter nil if it had nothing to do
+
+	past   *block  // of §5.6, with the tokens' proofs; nil without tokens
+	proven *proofs // by all tokens that passed
+	lifts  bool    // past signature validation was tried on a token
 }
 
 // liftable are the outcomes that another time may change (§5.5.4, step 3: the
@@ -137,7 +141,6 @@ func (h *hearing) again(b *block) {
 		return
 	}
 	h.status, h.sub, h.last = o.status, o.sub, o
-	h.lifted = o.status == ""
 	b.errors = append(b.errors, errorsOf(o)...)
 }
 
