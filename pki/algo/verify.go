@@ -89,11 +89,18 @@ func (s *Signature) keyMismatch(pub crypto.PublicKey) error {
 
 func verifyECDSA(key *ecdsa.PublicKey, digest, sig []byte) bool {
 	own, ok := key.Curve.(*brainpool)
-	if !ok {
+	table := p256TableOf(key)
+	if !ok && table == nil {
 		return ecdsa.VerifyASN1(key, digest, sig)
 	}
-	r, s, ok := readPair(sig)
-	return ok && own.verify(key, digest, r, s)
+	r, s, readable := readPair(sig)
+	switch {
+	case !readable:
+		return false
+	case table != nil:
+		return table.verify(digest, r, s)
+	}
+	return own.verify(key, digest, r, s)
 }
 
 // verifyRSA computes the public operation itself: that is several times faster

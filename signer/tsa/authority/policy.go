@@ -140,6 +140,7 @@ func newUnit(p *policy, k Key) (*unit, error) {
 	if u.from, u.until, err = window(k); err != nil {
 		return nil, err
 	}
+	algo.Prepare(k.Certificate.PublicKey) // each of its tokens is verified before it leaves
 	u.encoded, err = encode(p, u, k.Chain)
 	return u, err
 }
