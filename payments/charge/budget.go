@@ -9,12 +9,24 @@ import (
 // Commission, classifier of taxes, fees and other payments).
 type Kind string
 
-// The kinds that an import of goods from outside the EAEU owes.
+// The kinds that an import of goods from outside the EAEU may owe.
 const (
-	CustomsFee Kind = "1010"
-	ImportDuty Kind = "2010"
-	ImportVAT  Kind = "5060"
+	CustomsFee      Kind = "1010"
+	ImportDuty      Kind = "2010"
+	SpecialDuty     Kind = "2040"
+	AntiDumpingDuty Kind = "2050"
+	CountervailDuty Kind = "2060"
+	Excise          Kind = "4010"
+	ImportVAT       Kind = "5060"
+	Advance         Kind = "9070" // the payer's own money, not yet a payment of anything
+	StateServiceFee Kind = "SF"   // not the classifier's: a ministry's fee is no customs payment
 )
+
+// Kinds lists what the tariff can charge, in the order of computing: each base
+// includes only what stands before it.
+func Kinds() []Kind {
+	return []Kind{CustomsFee, ImportDuty, SpecialDuty, AntiDumpingDuty, CountervailDuty, Excise, ImportVAT, StateServiceFee}
+}
 
 // BudgetCode is a КБК of the unified budget classification: category, class,
 // subclass and specific, six digits.
@@ -39,12 +51,19 @@ type RevenueOffice string
 // refused: an unknown charge must not become a missing one.
 var kinds = map[Kind]struct {
 	name      string // for orders and dossiers, in Russian as the classifier has it
+	stated    bool   // a single input document states it
 	perItem   bool   // owed for each commodity line, else once per declaration
-	adValorem bool
+	adValorem bool   // in a single input document
 }{
-	CustomsFee: {"Таможенный сбор за декларирование", false, false},
-	ImportDuty: {"Ввозная таможенная пошлина", true, true},
-	ImportVAT:  {"НДС на импорт", true, true},
+	CustomsFee:      {"Таможенный сбор за декларирование", true, false, false},
+	ImportDuty:      {"Ввозная таможенная пошлина", true, true, true},
+	SpecialDuty:     {name: "Специальная пошлина", perItem: true},
+	AntiDumpingDuty: {name: "Антидемпинговая пошлина", perItem: true},
+	CountervailDuty: {name: "Компенсационная пошлина", perItem: true},
+	Excise:          {name: "Акциз на импорт", perItem: true},
+	ImportVAT:       {"НДС на импорт", true, true, true},
+	Advance:         {name: "Авансовые платежи"},
+	StateServiceFee: {name: "Плата за государственную услугу", perItem: true},
 }
 
 // Name of the kind, "" if it is not one of those known here.

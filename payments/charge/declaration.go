@@ -112,7 +112,7 @@ func (d *Declaration) charges(parent *node, item Item) error {
 		code := n.only("TypeCode")
 		kind := Kind(code.text)
 		row, known := kinds[kind]
-		if !known || row.perItem != (item.Sequence > 0) {
+		if !known || !row.stated || row.perItem != (item.Sequence > 0) {
 			return fault.New(fault.PaymentKindUnknown, code.path, "kind %s does not belong here", kind)
 		}
 		if stated[kind] != nil {

@@ -13,10 +13,10 @@
 //
 // Every amount is computed again from its base and rate and must agree to the
 // tiyn, and the base of VAT must be the customs value with the duty. The rates
-// themselves are the declarant's: the tariff, which knows the rate of a
-// commodity code on a day, excise, anti-dumping duties, specific and combined
-// rates, preferences and foreign currencies are not here yet, and a document
-// that needs them is refused.
+// in the document are the declarant's; what the tariff owes for the same goods
+// is computed by charge/assess from charge/tariff. A document states ad valorem
+// duties and VAT only: one that needs more kinds is refused here, because the
+// project's document has no place for them.
 //
 // Called by internal/dossier, which compares the declarant with the signer,
 // and by payments.
