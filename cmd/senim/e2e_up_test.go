@@ -380,7 +380,7 @@ func TestUp(t *testing.T) {
 		{"Ctrl-C", func(t *testing.T) { i.stops(t, os.Interrupt) }},
 		{"a second start continues", func(t *testing.T) {
 			i = up(t, i.owner, dir, nil)
-			moved := []cmp.Option{cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "API" || p.String() == "Docs" || p.String() == "JWKS" }, cmp.Ignore())}
+			moved := []cmp.Option{cmp.FilterPath(func(p cmp.Path) bool { return slices.Contains([]string{"API", "Docs", "JWKS", "TSA"}, p.String()) }, cmp.Ignore())}
 			if diff := cmp.Diff(first, i.urls, moved...); diff != "" {
 				t.Errorf("the addresses have moved: %s", diff)
 			}

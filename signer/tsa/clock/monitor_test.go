@@ -3,6 +3,7 @@ package clock
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,30 +206,27 @@ func TestAJumpWithinARound(t *testing.T) {
 func TestRun(t *testing.T) {
 	m := &machine{wall: start}
 	ticks, asked := make(chan time.Time), make(chan struct{})
-	offset := time.Duration(0)
-	source := func(context.Context) (Sample, error) { return *at(offset), nil }
-	sources := []Source{{"a", source}, {"b", source}, {"c", func(ctx context.Context) (Sample, error) {
-		asked <- struct{}{}
+	var offset atomic.Int64
+	source := func(context.Context) (Sample, error) { return *at(time.Duration(offset.Load())), nil }
+	sources := []Source{{"a", source}, {"b", source}, {"c", func(context.Context) (Sample, error) {
+		<-asked // no round is over before the test says so
 		return Sample{}, errSilent
 	}}}
 	mon := monitor(t, m, sources, func(c *Config) { c.Ticks = ticks })
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); mon.Run(ctx) }()
-	<-asked
-	for _, tt := range []struct {
-		offset time.Duration
-		good   bool
-	}{{time.Hour, false}, {0, true}} {
-		ticks <- start // the round before is over and published
-		if _, err := mon.Time(); err != nil != (tt.offset == 0) {
-			t.Errorf("before %s: %v", tt.offset, err)
-		}
-		<-asked
-		offset = tt.offset
+	for _, off := range []time.Duration{0, time.Hour, 0} {
+		offset.Store(int64(off))
+		asked <- struct{}{} // the round under way may have seen the offset before
 		ticks <- start
-		<-asked
+		asked <- struct{}{}
+		ticks <- start // taken when that round is published; the next one waits
+		if _, err := mon.Time(); (err == nil) != (off == 0) {
+			t.Errorf("with an offset of %s: %v", off, err)
+		}
 	}
+	close(asked)
 	stop()
 	<-done
 }
