@@ -19,6 +19,7 @@ import (
 	"github.com/senim-kz/senim/api"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/sandbox"
+	"github.com/senim-kz/senim/pki/cms"
 )
 
 // bodyRoute is how a test reaches one operation that takes a body.
@@ -210,12 +211,25 @@ func (w *world) hostileDocuments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			transaction := w.opened(t, "HOSTILE")
-			c := w.documents(transaction, w.signedBy(t, sandbox.Head, row.content))
-			w.refuses(t, c, row.status, row.code)
+			signed := w.signedNothing(t, sandbox.Head)
+			if row.content != nil {
+				signed = w.signedBy(t, sandbox.Head, row.content)
+			}
+			w.refuses(t, w.documents(transaction, signed), row.status, row.code)
 			w.untouched(t, transaction)
 		})
 	}
 	w.goesOn(t)
+}
+
+// signedNothing is a message over an empty content, which signer/cades would not
+// make.
+func (w *world) signedNothing(t *testing.T, who sandbox.Person) []byte {
+	t.Helper()
+	person := w.people[who]
+	signed, err := cms.Sign(cms.Template{Content: []byte{}, Certificate: person.certificate.Raw, SigningTime: w.now()}, person.key)
+	check(t, err)
+	return signed
 }
 
 var billionLaughs = func() []byte {
