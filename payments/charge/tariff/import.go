@@ -115,7 +115,7 @@ func (b *builder) commodity(r record) error {
 	if len(code) != 10 {
 		return r.bad("code", "a commodity has ten digits")
 	}
-	if unit != "" && !slices.Contains(units, unit) {
+	if unit != "" && !unit.known() {
 		return r.bad("unit", "the unit is not known")
 	}
 	for _, other := range b.t.commodities[code] {

@@ -2,8 +2,6 @@ package tariff
 
 import (
 	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/payments/money"
@@ -42,9 +40,28 @@ const (
 	Declaration Unit = "declaration" // one for the whole declaration
 )
 
-// units are those a rate may name: the three above and the supplementary units
-// of the nomenclature that rates are set in.
-var units = []Unit{Kilogram, PerItem, Declaration, "l", "l100", "pcs", "pair", "m", "m2", "m3", "cm3", "g", "ct"}
+// units are those a rate may name, as people read them: the three above and
+// the supplementary units of the nomenclature that rates are set in.
+var units = map[Unit]Texts{
+	Kilogram:    {KK: "кг", RU: "кг", EN: "kg"},
+	PerItem:     {KK: "тауар", RU: "товар", EN: "item"},
+	Declaration: {KK: "декларация", RU: "декларация", EN: "declaration"},
+	"l":         {KK: "л", RU: "л", EN: "l"},
+	"l100":      {KK: "л 100% спирт", RU: "л 100% спирта", EN: "l of pure alcohol"},
+	"pcs":       {KK: "дана", RU: "шт.", EN: "pcs"},
+	"pair":      {KK: "жұп", RU: "пар", EN: "pairs"},
+	"m":         {KK: "м", RU: "м", EN: "m"},
+	"m2":        {KK: "м²", RU: "м²", EN: "m²"},
+	"m3":        {KK: "м³", RU: "м³", EN: "m³"},
+	"cm3":       {KK: "см³", RU: "см³", EN: "cm³"},
+	"g":         {KK: "г", RU: "г", EN: "g"},
+	"ct":        {KK: "карат", RU: "карат", EN: "carats"},
+}
+
+// Name of the unit for people.
+func (u Unit) Name() Texts { return units[u] }
+
+func (u Unit) known() bool { return units[u] != (Texts{}) }
 
 // rateText is the grammar of a rate.
 var rateText = regexp.MustCompile(`^(?:([0-9.]+)%(?: (of rate)$| (min|\+) |$))?(?:([0-9.]+) ([A-Z]{3})/([a-z0-9]+))?$`)
@@ -83,7 +100,7 @@ func ParseRate(s string) (Rate, error) {
 	if r.Amount, err = money.ParseRate(amount); err != nil {
 		return Rate{}, err
 	}
-	if !slices.Contains(units, r.Unit) {
+	if !r.Unit.known() {
 		return Rate{}, fault.New(fault.RateInvalid, "", "the unit %.16q is not known", unit)
 	}
 	return r, nil
@@ -91,8 +108,3 @@ func ParseRate(s string) (Rate, error) {
 
 // HasSpecific reports whether the rate has a part per unit.
 func (r Rate) HasSpecific() bool { return r.Form == Specific || r.Form == AtLeast || r.Form == Plus }
-
-// SpecificText is the part per unit, "0.5 EUR/kg".
-func (r Rate) SpecificText() string {
-	return strings.Join([]string{r.Amount.String(), " ", r.Currency, "/", string(r.Unit)}, "")
-}
