@@ -17,8 +17,11 @@ import (
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/charge/assess"
+	"github.com/senim-kz/senim/payments/charge/tariff"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
+	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
 	"github.com/senim-kz/senim/payments/reconcile"
 	"github.com/senim-kz/senim/payments/statement"
@@ -40,6 +43,11 @@ type Config struct {
 	Gateway gateway.Port     // required
 	Book    order.Book       // required: the requisites of every revenue office
 	Now     func() time.Time // required
+
+	// Tariff and Exchanges are what AssessCharges computes with. Without a
+	// tariff it is refused; without exchange rates, only what needs one is.
+	Tariff    *tariff.Tariff
+	Exchanges *money.Exchanges
 
 	// TreasuryIIK is the account that statements are of; empty is
 	// order.TreasuryIIK.
@@ -72,6 +80,20 @@ func New(c Config) (*Service, error) {
 		c.OrderLife = DefaultOrderLife
 	}
 	return &Service{config: c}, nil
+}
+
+// AssessCharges computes what a declaration owes, by the tariff and the
+// exchange rates of its day of registration. It stores nothing: the result's
+// Charges are what CreateOrder takes.
+func (s *Service) AssessCharges(r assess.Request) (*assess.Assessment, error) {
+	if s.config.Tariff == nil {
+		return nil, fault.New(fault.NotAvailable, "payments", "no customs tariff is loaded")
+	}
+	a, err := assess.Assess(s.config.Tariff, s.config.Exchanges, r)
+	if err != nil {
+		return nil, fmt.Errorf("assess the charges: %w", err)
+	}
+	return a, nil
 }
 
 // CreateOrder draws up the order of a transaction, which has one for ever.

@@ -69,7 +69,9 @@ type Permit struct {
 	Measure *tariff.Measure
 }
 
-// Charges returns the lines as an order takes them.
+// Charges returns the lines as an order takes them. A state body's fee has no
+// revenue office, so that an order is refused until somebody gives it the
+// body's requisites.
 func (a *Assessment) Charges() []charge.Charge {
 	charges := make([]charge.Charge, len(a.Lines))
 	for i, l := range a.Lines {
@@ -328,6 +330,11 @@ func (a *assessor) charge(number, i int, m, ordinary *tariff.Measure, b basis) e
 		l.CommodityCode = item.CommodityCode
 	} else {
 		l.Path = ""
+	}
+	if m.Authority != "" {
+		// The fee is the ministry's. Left to the office of the declaration, an
+		// order would send it to the tax service; with none, it refuses.
+		l.RevenueOffice = ""
 	}
 	if rate := cmp.Or(ordinary, m).Rate; rate.Form != tariff.Specific {
 		l.Base = b.total
