@@ -52,15 +52,17 @@ type Assessment struct {
 	Permits       []Permit
 }
 
-// Line is one charge and why it is owed.
+// Line is one charge and why it is owed; Explain says it in words.
 type Line struct {
 	charge.Charge
-	Exchange    *money.Exchange // of a rate in another currency
-	Authority   string          // of a state body's fee
-	Measure     *tariff.Measure // the ground, with its act and validity
-	Ordinary    *tariff.Measure // what a preference is a share of
-	Budget      tariff.BudgetCode
-	Explanation tariff.Texts
+	Exchange  *money.Exchange // of a rate in another currency
+	Authority string          // of a state body's fee
+	Measure   *tariff.Measure // the ground, with its act and validity
+	Ordinary  *tariff.Measure // what a preference is a share of
+	Budget    tariff.BudgetCode
+
+	basis  basis
+	result result
 }
 
 // Permit is a document that the goods need.
@@ -340,7 +342,7 @@ func (a *assessor) charge(number, i int, m, ordinary *tariff.Measure, b basis) e
 		l.Base = b.total
 	}
 	l.Quantity = result.quantity
-	l.Explanation = explain(&l, b, result)
+	l.basis, l.result = b, result
 	a.out.Lines = append(a.out.Lines, l)
 	return nil
 }

@@ -127,8 +127,8 @@ func TestExplanations(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "# %s\n", e.name)
 		for _, l := range a.Lines {
-			x := l.Explanation
-			fmt.Fprintf(&b, "%s КБК %s КНП %s\n  kk %s\n  ru %s\n  en %s\n", l.Kind, l.BudgetCode, l.PurposeCode, x.KK, x.RU, x.EN)
+			fmt.Fprintf(&b, "%s КБК %s КНП %s\n  kk %s\n  ru %s\n  en %s\n", l.Kind, l.BudgetCode, l.PurposeCode,
+				l.Explain(fault.Kazakh), l.Explain(fault.Russian), l.Explain(fault.English))
 		}
 		for _, p := range a.Permits {
 			fmt.Fprintf(&b, "permit %s %s: %s\n", p.Measure.Document, p.Measure.Authority, p.Measure.Name.EN)
@@ -269,18 +269,41 @@ func TestMonotoneInValue(t *testing.T) {
 	})
 }
 
-// BenchmarkAssess100 is a declaration of a hundred lines, warm.
-func BenchmarkAssess100(b *testing.B) {
-	s, rates, day := world(b)
+// hundred is a declaration of a hundred lines.
+func hundred(b *testing.B, day kz.Day) Request {
+	b.Helper()
 	r := Request{Registered: day, RevenueOffice: "6009", Procedure: "40"}
 	all := examples(b)
 	for i := range 100 {
 		r.Items = append(r.Items, all[i%len(all)].item)
 	}
+	return r
+}
+
+func BenchmarkAssess100(b *testing.B) {
+	s, rates, day := world(b)
+	r := hundred(b, day)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Assess(s, rates, r); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkExplain100 writes what was computed in one language.
+func BenchmarkExplain100(b *testing.B) {
+	s, rates, day := world(b)
+	a, err := Assess(s, rates, hundred(b, day))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range a.Lines {
+			if a.Lines[i].Explain(fault.Russian) == "" {
+				b.Fatal("no explanation")
+			}
 		}
 	}
 }

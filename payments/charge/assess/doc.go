@@ -10,7 +10,7 @@
 // Each line is rounded by one named rule, a combined rate's two parts each by
 // the same; the total is the sum of the rounded lines. Each line carries its
 // kind, budget code and purpose, the measure with its act and validity, the
-// exchange rate that was used, and an explanation in three languages with every
+// exchange rate that was used, and explains itself in three languages with every
 // number of the computation. What is also needed, though nothing is paid for it
 // here, is listed as permits.
 //

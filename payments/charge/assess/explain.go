@@ -44,28 +44,28 @@ var phrases = map[fault.Language]words{
 	},
 }
 
-// explain writes the computation so that it can be followed with a pencil.
-func explain(l *Line, b basis, r result) tariff.Texts {
-	write := func(language fault.Language) string {
-		w := phrases[language]
-		sentences := []string{
-			nameOf(l).In(language) + ": " + w.computation(l, b, r, language),
-		}
-		for _, x := range quotes(l, b, r) {
-			sentences = append(sentences, fmt.Sprintf(w.bank, x.Units, x.Currency, x.Tenge, x.Day))
-		}
-		sentences = append(sentences, w.grounds(l.Measure))
-		if l.Ordinary != nil {
-			sentences = append(sentences, w.grounds(l.Ordinary))
-		}
-		return strings.Join(sentences, ". ") + "."
+// Explain writes the computation so that it can be followed with a pencil, in
+// one language.
+func (l *Line) Explain(language fault.Language) string {
+	w, ok := phrases[language]
+	if !ok {
+		w, language = phrases[fault.English], fault.English
 	}
-	return tariff.Texts{KK: write(fault.Kazakh), RU: write(fault.Russian), EN: write(fault.English)}
+	sentences := []string{nameOf(l).In(language) + ": " + w.computation(l, language)}
+	for _, x := range quotes(l) {
+		sentences = append(sentences, fmt.Sprintf(w.bank, x.Units, x.Currency, x.Tenge, x.Day))
+	}
+	sentences = append(sentences, w.grounds(l.Measure))
+	if l.Ordinary != nil {
+		sentences = append(sentences, w.grounds(l.Ordinary))
+	}
+	return strings.Join(sentences, ". ") + "."
 }
 
 // quotes lists the exchange rates that the computation shows, each once.
-func quotes(l *Line, b basis, r result) []*money.Exchange {
+func quotes(l *Line) []*money.Exchange {
 	var shown []*money.Exchange
+	b, r := l.basis, l.result
 	if l.Base != 0 && b.exchange != nil {
 		shown = append(shown, b.exchange)
 	}
@@ -82,14 +82,11 @@ func nameOf(l *Line) tariff.Texts {
 	return names[l.Kind]
 }
 
-func (w words) computation(l *Line, b basis, r result, language fault.Language) string {
-	m := l.Measure
+func (w words) computation(l *Line, language fault.Language) string {
+	b, r := l.basis, l.result
+	m, whole := l.Measure, l.Amount
 	if l.Ordinary != nil {
-		m = l.Ordinary
-	}
-	whole := l.Amount
-	if l.Ordinary != nil {
-		whole = r.whole
+		m, whole = l.Ordinary, r.whole
 	}
 	percent := fmt.Sprintf(w.of, m.Rate.Percent, w.base(b, language))
 	perUnit := fmt.Sprintf(w.by, m.Rate.Amount, m.Rate.Currency, r.quantity, m.Rate.Unit.Name().In(language))
