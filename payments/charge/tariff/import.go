@@ -46,6 +46,11 @@ var formats = map[string]*regexp.Regexp{
 	"authority":  regexp.MustCompile(`^[A-Z0-9-]{1,16}$`),
 }
 
+// slotMax is how many measures one kind may have at one code prefix: it bounds
+// a look-up, and the search for gaps. Two hundred countries and a dozen
+// changes of the rate are half of it.
+const slotMax = 5000
+
 // conflictsMax bounds how many contradictions one refusal lists.
 const conflictsMax = 20
 
@@ -266,6 +271,9 @@ func (b *builder) finish() (*Tariff, error) {
 			return nil, fault.New(fault.TariffMalformed, fmt.Sprintf("line %d, origin", m.Line), "the group %s has no members", m.Origin)
 		}
 		key := slot{m.Kind, number(m.Prefix), len(m.Prefix)}
+		if len(b.t.measures[key]) == slotMax {
+			return nil, fault.New(fault.InputTooBig, fmt.Sprintf("line %d, code", m.Line), "more than %d measures of kind %s at one code", slotMax, m.Kind)
+		}
 		b.t.measures[key] = append(b.t.measures[key], m)
 	}
 	b.t.count = len(b.all)

@@ -205,6 +205,32 @@ func TestImportRefusals(t *testing.T) {
 	})
 }
 
+// A real tariff has some 13 000 codes; a slot that grows without end is refused.
+func TestManyMeasures(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(header + head)
+	first := day(t, "2026-01-01")
+	for i := range slotMax + 1 {
+		d := first.AddDays(i)
+		fmt.Fprintf(&b, "measure,m%d,01,2010,,,,%s,%s,,5%%,,,,,,,g\n", i, d, d)
+		if i < slotMax-1 {
+			fmt.Fprintf(&b, "commodity,,%d,,,,,2026-01-01,,,,,,,ж,л,h,\n", 8_400_000_000+i)
+		}
+	}
+	_, err := Import(strings.NewReader(b.String()))
+	if !fault.Is(err, fault.InputTooBig) {
+		t.Errorf("one too many: %v", err)
+	}
+	rows := strings.SplitAfter(b.String(), "\n")
+	got, err := Import(strings.NewReader(strings.Join(rows[:len(rows)-2], "")))
+	if err != nil || got.Measures() != slotMax {
+		t.Fatalf("%v", err)
+	}
+	if gaps := got.Gaps(); len(gaps) != 3*slotMax {
+		t.Errorf("%d gaps", len(gaps))
+	}
+}
+
 func TestGaps(t *testing.T) {
 	if gaps := sampleTariff(t).Gaps(); len(gaps) != 0 {
 		t.Errorf("the sample has gaps: %+v", gaps)
