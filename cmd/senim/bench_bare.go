@@ -145,10 +145,10 @@ func (b *bareSubmit) takeKeys(ctx context.Context, s *submitBench) (err error) {
 		return err
 	}
 	keys := s.service.config.Token.Keys
-	if b.hsmRSA, err = s.service.token.Key(ctx, keys.Gateway); err != nil {
+	if b.hsmRSA, err = s.service.tokens.all[0].Key(ctx, keys.Gateway); err != nil {
 		return err
 	}
-	if b.hsmEC, err = s.service.token.Key(ctx, keys.Receipt); err != nil {
+	if b.hsmEC, err = s.service.tokens.all[0].Key(ctx, keys.Receipt); err != nil {
 		return err
 	}
 	issued := s.callers.people[sandbox.Head].certificate

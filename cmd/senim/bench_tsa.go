@@ -74,10 +74,10 @@ func stampAgainstToken(ctx context.Context, b *bench, row benchRow) (result benc
 	}
 	bare := &tokenBench{digest: sha256.Sum256([]byte("a message"))}
 	defer func() { err = errors.Join(err, bare.close()) }()
-	if bare.key, err = s.service.token.Key(ctx, tsaLabelEC); err != nil {
+	if bare.key, err = s.service.tokens.all[0].Key(ctx, tsaLabelEC); err != nil {
 		return result, err
 	}
-	if err := bare.openBare(s.service.config.Token.Module, s.service.token.Info().SlotID, hsm.P256); err != nil {
+	if err := bare.openBare(s.service.config.Token.Module, s.service.tokens.all[0].Info().SlotID, hsm.P256); err != nil {
 		return result, err
 	}
 	t := newTSABench(b)

@@ -50,6 +50,8 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("peers that fail", w.peersThatFail)
 	t.Run("what the register says", w.whatTheRegisterSays)
 	t.Run("payments that fail", w.paymentsThatFail)
+	t.Run("two tokens", w.twoTokens)
+	t.Run("one of two tokens at start", w.oneOfTwoTokensAtStart)
 	t.Run("silent logs", w.silentLogs) // last: it reads what all others left
 }
 
@@ -117,6 +119,13 @@ func (w *world) serve(t *testing.T, s *service) {
 // It gives the demo's cast at that node.
 func (w *world) another(t *testing.T, change func(*config.Config), now func() time.Time) *demo {
 	t.Helper()
+	there, _ := w.node(t, change, now)
+	return there
+}
+
+// node is another, with the service itself.
+func (w *world) node(t *testing.T, change func(*config.Config), now func() time.Time) (*demo, *service) {
+	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	check(t, err)
 	c := *w.service.config
@@ -137,7 +146,7 @@ func (w *world) another(t *testing.T, change func(*config.Config), now func() ti
 		check(t, err)
 		check(t, (*client).signIn(t.Context(), id, key, now()))
 	}
-	return &there
+	return &there, s
 }
 
 // call is one request as a test makes it. The body is bytes, or else a stream

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,7 +12,6 @@ import (
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/outbox"
-	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/signer/cades"
 	"github.com/senim-kz/senim/signer/tsa"
@@ -36,17 +34,13 @@ var _ api.Sealer = (*sealing)(nil)
 func (s *service) openSeals(ctx context.Context) (*sealing, error) {
 	made := &sealing{keys: make(map[string]cades.Identity), pool: s.pool, now: s.now}
 	for _, seal := range s.config.Signature.Seals {
-		key, err := s.token.Key(ctx, seal.Label)
+		key, err := s.tokens.key(ctx, seal.Label)
 		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", seal.Label, err)
+			return nil, err
 		}
-		der, err := s.token.Certificate(ctx, seal.Label)
+		c, err := s.tokens.certificate(ctx, seal.Label)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %s: %w", seal.Label, err)
-		}
-		c, err := cert.Parse(der)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %s: %w", seal.Label, err)
+			return nil, err
 		}
 		made.names = append(made.names, seal.Name)
 		made.keys[seal.Name] = cades.Identity{Key: key, Certificate: c, Chain: s.anchors.Intermediates()}

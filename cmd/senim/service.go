@@ -69,7 +69,7 @@ type service struct {
 	closers  []func() error // in the order of opening
 
 	pool    *pgxpool.Pool
-	token   *hsm.Token
+	tokens  *tokens
 	anchors *trust.Store
 	policy  verifier.Policy
 	control kz.Control
@@ -99,7 +99,7 @@ func newService(ctx context.Context, c *config.Config, listener net.Listener, no
 		make func(context.Context) error
 	}{
 		{"trust anchors", s.openTrust},
-		{"token", s.openToken},
+		{"token", s.openTokens},
 		{"peers", s.openPeers},
 		{"database", s.openDatabase},
 		{"payments and jobs", s.makePayments},
@@ -133,6 +133,7 @@ func (s *service) run(ctx context.Context) error {
 	serving, stopUpkeep := context.WithCancel(ctx)
 	upkeep.Go(func() { algo.BuildTables(serving) })
 	upkeep.Go(func() { s.status.Run(serving) })
+	upkeep.Go(func() { s.tokens.run(serving) })
 	if s.stamping != nil {
 		upkeep.Go(func() { s.stamping.run(serving) })
 	}
@@ -174,23 +175,15 @@ func (s *service) openTrust(context.Context) (err error) {
 	return err
 }
 
-func (s *service) openToken(ctx context.Context) error {
+func (s *service) openTokens(ctx context.Context) error {
 	metrics, err := hsm.NewMetrics(s.metrics)
 	if err != nil {
 		return err
 	}
-	module, err := hsm.OpenModule(s.config.Token.Module, hsm.Options{Now: s.now, Log: s.log, Metrics: metrics})
-	if err != nil {
+	if s.tokens, err = openTokens(ctx, s.config, s.now, s.log, metrics); err != nil {
 		return err
 	}
-	s.onClose(module.Close)
-	if s.token, err = module.Token(ctx, s.config.Token.URI, hsm.PINFile(s.config.Token.PINFile)); err != nil {
-		return err
-	}
-	s.onClose(s.token.Close)
-	if s.config.Profile == config.Production && s.token.Info().Software {
-		return fault.New(fault.ConfigUnsafe, "token.module", "the token keeps its keys in files")
-	}
+	s.onClose(s.tokens.close)
 	if s.receipts, err = s.jwsKey(ctx, s.config.Token.Keys.Receipt); err != nil {
 		return err
 	}
@@ -201,9 +194,9 @@ func (s *service) openToken(ctx context.Context) error {
 }
 
 func (s *service) jwsKey(ctx context.Context, label string) (*jws.Key, error) {
-	key, err := s.token.Key(ctx, label)
+	key, err := s.tokens.key(ctx, label)
 	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", label, err)
+		return nil, err
 	}
 	return jws.NewKey(key)
 }
@@ -212,17 +205,13 @@ func (s *service) jwsKey(ctx context.Context, label string) (*jws.Key, error) {
 // with the certificate that stands beside it in the token.
 func (s *service) openGatewayKey(ctx context.Context) error {
 	label := s.config.Token.Keys.Gateway
-	key, err := s.token.Key(ctx, label)
+	key, err := s.tokens.key(ctx, label)
 	if err != nil {
-		return fmt.Errorf("key %s: %w", label, err)
+		return err
 	}
-	der, err := s.token.Certificate(ctx, label)
+	certificate, err := s.tokens.certificate(ctx, label)
 	if err != nil {
-		return fmt.Errorf("certificate %s: %w", label, err)
-	}
-	certificate, err := cert.Parse(der)
-	if err != nil {
-		return fmt.Errorf("certificate %s: %w", label, err)
+		return err
 	}
 	s.gatewayKey = xmldsig.Key{Signer: key, Certificate: certificate}
 	return nil
@@ -468,15 +457,15 @@ func (s *service) makeAPI(ctx context.Context) error {
 
 // checkCertificates fails while there is still time to get new ones.
 func (s *service) checkCertificates(ctx context.Context) error {
-	contents, err := s.token.Contents(ctx)
-	if err != nil {
-		return err
-	}
-	return contents.CheckExpiry(s.now(), s.config.Token.CertificateMargin)
+	return s.tokens.checkCertificates(ctx, s.config.Token.CertificateMargin)
 }
 
-// checkToken proves that the receipt key still signs.
+// checkToken proves that the receipt key still signs, and that no other key has
+// lost all its copies.
 func (s *service) checkToken(context.Context) error {
+	if err := s.tokens.ready(); err != nil {
+		return err
+	}
 	_, err := s.receipts.Sign("readiness", []byte("readiness"))
 	return err
 }

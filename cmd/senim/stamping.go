@@ -154,17 +154,13 @@ func (s *service) tsaKey(ctx context.Context, k config.TSAKey) (authority.Key, e
 	if k.File != "" {
 		return s.tsaKeyFile(k)
 	}
-	key, err := s.token.Key(ctx, k.Label)
+	key, err := s.tokens.key(ctx, k.Label)
 	if err != nil {
-		return authority.Key{}, fmt.Errorf("key %s: %w", k.Label, err)
+		return authority.Key{}, err
 	}
-	der, err := s.token.Certificate(ctx, k.Label)
+	certificate, err := s.tokens.certificate(ctx, k.Label)
 	if err != nil {
-		return authority.Key{}, fmt.Errorf("certificate %s: %w", k.Label, err)
-	}
-	certificate, err := cert.Parse(der)
-	if err != nil {
-		return authority.Key{}, fmt.Errorf("certificate %s: %w", k.Label, err)
+		return authority.Key{}, err
 	}
 	return authority.Key{Signer: key, Certificate: certificate, Chain: s.issuerOf(certificate), From: k.From, Until: k.Until}, nil
 }

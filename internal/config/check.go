@@ -26,10 +26,7 @@ func (c *Config) Check() error {
 	if c.Database.DSN == "" {
 		k.secretFile("database.dsn_file", c.Database.DSNFile)
 	}
-	k.file("token.module", c.Token.Module)
-	k.must("token.uri", strings.HasPrefix(c.Token.URI, "pkcs11:"), "must be a pkcs11: URI (RFC 7512)")
-	k.must("token.uri", !strings.Contains(c.Token.URI, "pin-value"), "must not carry a PIN")
-	k.secretFile("token.pin_file", c.Token.PINFile)
+	k.token(&c.Token)
 	k.must("token.keys", distinct(append(append(c.TSA.labels(), c.Signature.labels()...), c.Token.Keys.Receipt, c.Token.Keys.Access, c.Token.Keys.Gateway)...), "one key, one purpose: the labels must differ")
 	k.must("signature.seals", distinct(c.Signature.names()...), "the names must differ")
 	for _, seal := range c.Signature.Seals {

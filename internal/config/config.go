@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -54,15 +55,39 @@ type Database struct {
 	DSN string `yaml:"-"`
 }
 
-// Token is the PKCS#11 token that holds the service's keys.
+// Token is the PKCS#11 token that holds the service's keys, or the first of
+// several that hold copies of them.
 type Token struct {
 	Module  string    `yaml:"module"`   // absolute path of the PKCS#11 module
 	URI     string    `yaml:"uri"`      // RFC 7512: which token
 	PINFile string    `yaml:"pin_file"` // a file with the user PIN
 	Keys    TokenKeys `yaml:"keys"`
+	// Members are the other tokens that hold copies of all keys; none, and there
+	// is one token.
+	Members []TokenMember `yaml:"members"`
+	// Order says which token is asked first where there are several; InOrder if
+	// empty.
+	Order TokenOrder `yaml:"order"`
 	// CertificateMargin is how long a certificate in the token must be good yet
 	// for the service to be ready; 168h if zero.
 	CertificateMargin time.Duration `yaml:"certificate_margin"`
+}
+
+// TokenOrder says which of several tokens is asked first.
+type TokenOrder string
+
+const (
+	// InOrder asks the first that works; the others stand by.
+	InOrder TokenOrder = "in-order"
+	// RoundRobin spreads the signatures.
+	RoundRobin TokenOrder = "round-robin"
+)
+
+// TokenMember is one more token with copies of the service's keys.
+type TokenMember struct {
+	Module  string `yaml:"module"` // that of the first token if empty
+	URI     string `yaml:"uri"`
+	PINFile string `yaml:"pin_file"` // that of the first token if empty
 }
 
 // TokenKeys are the labels of the service's keys; one purpose each.
@@ -199,9 +224,7 @@ func (c *Config) SetDefaults() {
 	def(&c.Token.Keys.Receipt, "senim-receipt")
 	def(&c.Token.Keys.Access, "senim-access")
 	def(&c.Token.Keys.Gateway, "senim-gateway")
-	if c.Token.CertificateMargin == 0 {
-		c.Token.CertificateMargin = 7 * 24 * time.Hour
-	}
+	c.Token.setDefaults()
 	if c.Timestamp.Timeout == 0 {
 		c.Timestamp.Timeout = 10 * time.Second
 	}
@@ -221,6 +244,17 @@ func (c *Config) SetDefaults() {
 		c.Limits.TimestampsPerSecond = 50
 	}
 	c.TSA.setDefaults()
+}
+
+func (t *Token) setDefaults() {
+	if t.CertificateMargin == 0 {
+		t.CertificateMargin = 7 * 24 * time.Hour
+	}
+	t.Order = cmp.Or(t.Order, InOrder)
+	for i := range t.Members {
+		m := &t.Members[i]
+		m.Module, m.PINFile = cmp.Or(m.Module, t.Module), cmp.Or(m.PINFile, t.PINFile)
+	}
 }
 
 func (t *TSA) setDefaults() {

@@ -85,6 +85,12 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "no database", from: "dsn_file: DIR/dsn", to: "", code: fault.ConfigBad, key: "database.dsn_file"},
 		{name: "module missing", from: "DIR/module.so", to: "DIR/none.so", code: fault.ConfigBad, key: "token.module"},
 		{name: "PIN in the URI", from: "pkcs11:token=senim", to: "pkcs11:token=senim?pin-value=1234", code: fault.ConfigBad, key: "token.uri"},
+		{name: "a member without a URI", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, members: [{pin_file: DIR/pin}]", code: fault.ConfigBad, key: "token.members[0].uri"},
+		{name: "a member with the PIN in its URI", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{uri: "pkcs11:token=b?pin-value=1"}]`, code: fault.ConfigBad, key: "token.members[0].uri"},
+		{name: "a member whose module is missing", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{uri: "pkcs11:token=b", module: DIR/none.so}]`, code: fault.ConfigBad, key: "token.members[0].module"},
+		{name: "a member twice", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{uri: "pkcs11:token=senim"}]`, code: fault.ConfigBad, key: "token.members"},
+		{name: "a member's unknown key", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{url: "pkcs11:token=b"}]`, code: fault.ConfigBad, key: "url"},
+		{name: "no order", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, order: random", code: fault.ConfigBad, key: "token.order"},
 		{name: "one key for two purposes", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, keys: {receipt: a, access: a, gateway: b}", code: fault.ConfigBad, key: "token.keys"},
 		{name: "no anchors", from: "anchors: [DIR/anchors.pem]", to: "anchors: []", code: fault.ConfigBad, key: "trust.anchors"},
 		{name: "timestamps from loopback", from: "http://tsp.pki.gov.kz/", to: "http://127.0.0.1:1/", code: fault.ConfigUnsafe, key: "timestamp.url"},
@@ -123,6 +129,25 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("%q does not name %s", err, c.key)
 			}
 		})
+	}
+}
+
+// What a member does not say is as with the first token.
+func TestTokenMembers(t *testing.T) {
+	yaml := strings.Replace(good, "pin_file: DIR/pin", `pin_file: DIR/pin, order: round-robin, members: [{uri: "pkcs11:token=b"}, {uri: "pkcs11:token=c", pin_file: DIR/dsn}]`, 1)
+	c, err := load(t, yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, third := c.Token.Members[0], c.Token.Members[1]
+	if b.Module != c.Token.Module || b.PINFile != c.Token.PINFile || third.PINFile == c.Token.PINFile || c.Token.Order != RoundRobin {
+		t.Errorf("%+v", c.Token)
+	}
+	if c, err = load(t, good, "SENIM_TOKEN_ORDER=round-robin"); err != nil || c.Token.Order != RoundRobin {
+		t.Errorf("order from the environment: %v", err)
+	}
+	if c, err = load(t, good); err != nil || c.Token.Order != InOrder || len(c.Token.Members) != 0 {
+		t.Errorf("one token: %v", err)
 	}
 }
 

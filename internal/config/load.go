@@ -96,7 +96,7 @@ func override(v reflect.Value, prefix string, values map[string]string) error {
 
 func set(field reflect.Value, text string) error {
 	switch field.Interface().(type) {
-	case string:
+	case string, TokenOrder:
 		field.SetString(text)
 	case bool:
 		b, err := strconv.ParseBool(text)
