@@ -151,7 +151,8 @@ func (w *world) challenges(t *testing.T) {
 // else.
 func (w *world) expiredChallenge(t *testing.T) {
 	later := func() time.Time { return time.Now().Add(5*time.Minute + time.Second) }
-	there := w.another(t, func(*config.Config) {}, later)
+	noTSA := func(c *config.Config) { c.TSA = config.TSA{} } // which would not be ready with such a clock
+	there := w.another(t, noTSA, later)
 	signed := w.signedBy(t, sandbox.Head, []byte(w.challenge(t).Content))
 	err := there.trader.call(t.Context(), request{method: http.MethodPost, path: "/v1/sessions", contentType: cmsType, body: signed}, nil)
 	if p := problemOf(t, err); p.Status != http.StatusUnauthorized || p.Code != string(fault.ChallengeUnknown) {
@@ -160,7 +161,7 @@ func (w *world) expiredChallenge(t *testing.T) {
 	// A session ends at its time, on every node.
 	session := w.signIn(t, w.people[sandbox.Head])
 	there.trader.bearer = session.Token
-	muchLater := w.another(t, func(*config.Config) {}, func() time.Time { return session.ExpiresAt })
+	muchLater := w.another(t, noTSA, func() time.Time { return session.ExpiresAt })
 	muchLater.trader.bearer = session.Token
 	id := w.opened(t, "S").ID
 	if _, err := there.show(t.Context(), there.trader, id); err != nil {
