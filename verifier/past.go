@@ -275,17 +275,17 @@ func (h *hearing) slide(b *block, certificates []*cert.Certificate, use usage, p
 // control time, by what is proven, and was issued before.
 func (h *hearing) provenStatus(issued, issuer *cert.Certificate, control time.Time, proven *proofs) *answer {
 	list, _ := h.answers(issued, issuer, control)
-	var best *answer
+	usable := make([]*answer, 0, usualAnswers)
 	for _, a := range list {
 		existed := proven.lowest(a.material())
 		switch {
-		case a.Status == revocation.Unknown, a.ThisUpdate.After(control), existed.After(control), a.saysNothing(issued):
+		case a.ThisUpdate.After(control), existed.After(control), a.saysNothing(issued):
 		case h.policy.Revocation.ResponderNotExpired == Fail && a.Signer != issuer && existed.After(a.Signer.NotAfter):
-		case best == nil || a.outweighs(best):
-			best = a
+		default:
+			usable = append(usable, a)
 		}
 	}
-	return best
+	return decide(usable, control)
 }
 
 // slideBack moves the control time to what the information leaves of it.

@@ -76,17 +76,24 @@ func (a *answer) saysNothing(about *cert.Certificate) bool {
 	return a.Status == revocation.Good && a.ThisUpdate.After(about.NotAfter) && (a.RetainedFrom.IsZero() || a.RetainedFrom.After(about.NotAfter))
 }
 
-// outweighs reports whether of two usable answers this one decides: a revocation
-// for good does, then the newest, for a hold may be lifted.
-func (a *answer) outweighs(other *answer) bool {
-	if x, y := a.isFinal(), other.isFinal(); x != y {
-		return x
-	}
-	return a.ThisUpdate.After(other.ThisUpdate)
-}
+// usualAnswers is how many answers about a certificate need no memory of their
+// own.
+const usualAnswers = 4
 
-func (a *answer) isFinal() bool {
-	return a.Status == revocation.Revoked && a.Reason != revocation.CertificateHold
+// decide chooses among usable answers as revocation.Decide does; nil if nothing
+// can be said, be it that the authority does not know the certificate.
+func decide(usable []*answer, at time.Time) *answer {
+	evidence := make([]*revocation.Evidence, 0, usualAnswers)
+	for _, a := range usable {
+		evidence = append(evidence, a.Evidence)
+	}
+	chosen := revocation.Decide(evidence, at)
+	for _, a := range usable {
+		if a.Evidence == chosen && chosen.Status != revocation.Unknown {
+			return a
+		}
+	}
+	return nil
 }
 
 // answers lists what is known about a certificate, whatever its date. Lists that
@@ -170,24 +177,26 @@ func (s certificateStatus) onHold() bool {
 // certificate, not from the future, and signed by who could sign then.
 func (j *judgement) statusOf(issued, issuer *cert.Certificate, c moment) certificateStatus {
 	list, reason := j.answers(issued, issuer, c.at)
-	var best, late, stale *answer
-	var weak *answer
+	var late, stale, weak *answer
+	usable := make([]*answer, 0, usualAnswers)
 	for _, a := range list {
 		switch {
 		case a.ThisUpdate.After(j.at.Add(clockSkew)):
 			reason = weightier(reason, fault.New(fault.RevocationStale, "", "%s: dated %s, after the validation time", issued.SerialHex(), formatTime(a.ThisUpdate)))
 		case a.Status == revocation.Unknown:
 			reason = weightier(reason, fault.New(fault.RevocationUnknown, "", "%s: the responder does not know it", issued.SerialHex()))
+			usable = append(usable, a)
 		case a.saysNothing(issued):
 			stale = newer(stale, a)
 		case j.policy.Revocation.ResponderNotExpired == Fail && a.Signer != issuer && a.Status == revocation.Good && c.of(a.material()).After(a.Signer.NotAfter):
 			late = newer(late, a)
 		case a.Status == revocation.Good && !j.allowsUse(a.use(), c):
 			weak = newer(weak, a)
-		case best == nil || a.outweighs(best):
-			best = a
+		default:
+			usable = append(usable, a)
 		}
 	}
+	best := decide(usable, c.at)
 	switch {
 	case best != nil:
 		return j.fresh(best, issued, c.at)
