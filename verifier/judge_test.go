@@ -155,6 +155,10 @@ func TestVerdicts(t *testing.T) {
 		{"OCSP about another", plain, withOCSP(w.old.status(now.Add(-time.Hour), nil)), verifier.Indeterminate, verifier.TryLater, "B", fault.RevocationUnknown},
 		{"rubbish as OCSP", plain, withOCSP([]byte("x")), verifier.Indeterminate, verifier.TryLater, "B", fault.OCSPUnreadable},
 		{"unknown to the CA", plain, withOCSP(w.signer.status(now.Add(-time.Hour), func(r *ocsp.Response) { r.Status = ocsp.Unknown })), verifier.Indeterminate, verifier.TryLater, "B", fault.RevocationUnknown},
+		{"unknown to the CA, whatever its CRL says", plain, func(h *hearing) {
+			h.OCSPs = [][]byte{w.signer.status(now.Add(-time.Hour), func(r *ocsp.Response) { r.Status = ocsp.Unknown })}
+			h.CRLs = append(h.CRLs, w.ca.crl(now.Add(-time.Minute)))
+		}, verifier.Indeterminate, verifier.TryLater, "B", fault.RevocationUnknown},
 		{"the 1970 hold is unknown", plain, withOCSP(w.signer.status(now.Add(-time.Hour), func(r *ocsp.Response) {
 			r.Status, r.RevokedAt, r.RevocationReason = ocsp.Revoked, time.Unix(0, 0), ocsp.CertificateHold
 		})), verifier.Indeterminate, verifier.TryLater, "B", fault.RevocationUnknown},
