@@ -32,8 +32,8 @@ const keyFileBytesMax = 1 << 20
 
 // keyFlags say which key signs and how it is opened.
 type keyFlags struct {
-	key, module, cert              string
-	pinFile, pinEnv, pinCredential string
+	key, module, cert string
+	pinFlags
 }
 
 func (f *keyFlags) add(c *cobra.Command) {
@@ -41,24 +41,13 @@ func (f *keyFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.key, "key", "", "the signing key: pkcs11:URI of a key in a token, or a PKCS#12 or PKCS#8 file")
 	flags.StringVar(&f.module, "module", "", "PKCS#11 module (default $SENIM_TOKEN_MODULE, else SoftHSM2)")
 	flags.StringVar(&f.cert, "cert", "", "the signer's certificate and what else to carry (default: what is beside the key)")
-	flags.StringVar(&f.pinFile, "pin-file", "", "file with the PIN or password (its first line)")
-	flags.StringVar(&f.pinEnv, "pin-env", "", "environment variable with the PIN or password")
-	flags.StringVar(&f.pinCredential, "pin-credential", "", "systemd credential with the PIN or password")
+	f.pinFlags.add(c, "PIN or password")
 }
 
-// check refuses flags that contradict each other.
+// check refuses what is missing.
 func (f *keyFlags) check() error {
 	if f.key == "" {
 		return errors.New("--key is needed")
-	}
-	named := 0
-	for _, source := range []string{f.pinFile, f.pinEnv, f.pinCredential} {
-		if source != "" {
-			named++
-		}
-	}
-	if named > 1 {
-		return errors.New("--pin-file, --pin-env and --pin-credential exclude each other")
 	}
 	return nil
 }
@@ -160,19 +149,6 @@ func splitKeyURI(uri string) (token, label string, id []byte, err error) {
 	return "pkcs11:" + strings.Join(rest, ";"), label, id, nil
 }
 
-// pin is where the PIN of a token is; without a flag a person is asked.
-func (f *keyFlags) pin() hsm.PIN {
-	switch {
-	case f.pinFile != "":
-		return hsm.PINFile(f.pinFile)
-	case f.pinEnv != "":
-		return hsm.PINEnvironment(f.pinEnv)
-	case f.pinCredential != "":
-		return hsm.PINCredential(f.pinCredential)
-	}
-	return hsm.PINPrompt()
-}
-
 // fileIdentity opens a key file. PKCS#12 asks for a password if the empty one
 // does not open it.
 func (p *program) fileIdentity(f keyFlags, given []*cert.Certificate) (cades.Identity, error) {
@@ -227,20 +203,20 @@ func (f *keyFlags) password(p *program) (string, error) {
 	var raw []byte
 	var err error
 	switch {
-	case f.pinFile != "":
-		raw, err = readCapped(f.pinFile, passwordFileBytesMax)
-	case f.pinEnv != "":
-		raw = []byte(environment(p.environ, f.pinEnv))
+	case f.file != "":
+		raw, err = readCapped(f.file, passwordFileBytesMax)
+	case f.environment != "":
+		raw = []byte(environment(p.environ, f.environment))
 		if len(raw) == 0 {
 			err = fault.New(fault.PINUnavailable, "--pin-env", "the variable is not set")
 		}
-	case f.pinCredential != "":
+	case f.credential != "":
 		folder := environment(p.environ, "CREDENTIALS_DIRECTORY")
-		if folder == "" || filepath.Base(f.pinCredential) != f.pinCredential {
+		if folder == "" || filepath.Base(f.credential) != f.credential {
 			err = fault.New(fault.PINUnavailable, "--pin-credential", "no credentials directory, or not a credential's name")
 			break
 		}
-		raw, err = readCapped(filepath.Join(folder, f.pinCredential), passwordFileBytesMax)
+		raw, err = readCapped(filepath.Join(folder, f.credential), passwordFileBytesMax)
 	default:
 		raw, err = p.askPassword()
 	}

@@ -21,10 +21,10 @@ import (
 
 // tokenFlags say which token is meant and how it is opened.
 type tokenFlags struct {
-	module, uri                    string
-	pinFile, pinEnv, pinCredential string
-	label, id                      string // of a key
-	json                           bool
+	module, uri string
+	pinFlags
+	label, id string // of a key
+	json      bool
 }
 
 func (p *program) tokenCommand() *cobra.Command {
@@ -50,11 +50,8 @@ func (f *tokenFlags) command(use, short string, args cobra.PositionalArgs, run f
 	flags := c.Flags()
 	flags.StringVar(&f.module, "module", "", "PKCS#11 module (default $SENIM_TOKEN_MODULE, else SoftHSM2)")
 	flags.StringVar(&f.uri, "token", "", "RFC 7512 URI of the token")
-	flags.StringVar(&f.pinFile, "pin-file", "", "file with the PIN (its first line)")
-	flags.StringVar(&f.pinEnv, "pin-env", "", "environment variable with the PIN")
-	flags.StringVar(&f.pinCredential, "pin-credential", "", "systemd credential with the PIN")
+	f.pinFlags.add(c, "PIN")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
-	c.MarkFlagsMutuallyExclusive("pin-file", "pin-env", "pin-credential")
 	return c
 }
 
@@ -62,18 +59,6 @@ func (f *tokenFlags) command(use, short string, args cobra.PositionalArgs, run f
 func (f *tokenFlags) keyFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.label, "label", "", "label of the key (CKA_LABEL)")
 	c.Flags().StringVar(&f.id, "id", "", "identifier of the key in hexadecimal (CKA_ID)")
-}
-
-func (f *tokenFlags) pin() hsm.PIN {
-	switch {
-	case f.pinFile != "":
-		return hsm.PINFile(f.pinFile)
-	case f.pinEnv != "":
-		return hsm.PINEnvironment(f.pinEnv)
-	case f.pinCredential != "":
-		return hsm.PINCredential(f.pinCredential)
-	}
-	return hsm.PINPrompt()
 }
 
 func (p *program) openModule(f *tokenFlags) (*hsm.Module, error) {
@@ -213,19 +198,19 @@ func (p *program) tokenInit() *cobra.Command {
 	var f tokenFlags
 	var label, soFile string
 	c := f.command("init", "Initialise a blank token", cobra.NoArgs, func(context.Context, []string) error {
-		if f.pinFile == "" || soFile == "" {
+		if f.file == "" || soFile == "" {
 			return &exitError{exitUsage, fault.New(fault.BadArgument, "--pin-file", "--pin-file and --so-pin-file say where the PINs are, or are to be written")}
 		}
 		module, err := p.openModule(&f)
 		if err != nil {
 			return err
 		}
-		uri, err := initToken(module, label, soFile, f.pinFile)
+		uri, err := initToken(module, label, soFile, f.file)
 		if err := errors.Join(err, module.Close()); err != nil {
 			return err
 		}
 		if f.json {
-			return p.printJSON(map[string]string{"uri": uri, "pin_file": f.pinFile, "so_pin_file": soFile})
+			return p.printJSON(map[string]string{"uri": uri, "pin_file": f.file, "so_pin_file": soFile})
 		}
 		fmt.Fprintln(p.stdout, uri)
 		return nil
