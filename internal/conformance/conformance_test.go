@@ -13,6 +13,9 @@ const shared = "../../../shared/data"
 
 // TestSets runs what is there: every difference must be explained.
 func TestSets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some minutes under the race detector, and the sets run one after the other")
+	}
 	if _, err := os.Stat(shared); err != nil {
 		t.Skip("no ../shared/data here")
 	}

@@ -39,9 +39,9 @@ func TestWycheproof(t *testing.T) {
 			checked := 0
 			for _, g := range readGroups(t, file) {
 				s, pub := g.algorithm(t)
-				for i, v := range g.Tests {
+				for _, v := range g.Tests {
 					checked++
-					if i%step != 0 {
+					if checked%step != 1%step {
 						continue
 					}
 					msg, sig := unhexed(t, v.Msg), unhexed(t, v.Sig)
