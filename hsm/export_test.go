@@ -14,6 +14,9 @@ func (t *Token) LoseSessions() error {
 	return t.lib.ctx.(*pkcs11.Ctx).CloseAllSessions(t.slot())
 }
 
+// Restarts counts the restarts of the token's module.
+func (t *Token) Restarts() uint64 { return t.lib.generation.Load() }
+
 // LoseLogin ends the login behind the token's back.
 func (t *Token) LoseLogin() error {
 	return t.do(context.Background(), shared, nil, func(s *session) error { return t.lib.ctx.Logout(s.handle) })

@@ -1,14 +1,18 @@
 package hsm_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -181,24 +185,102 @@ func TestGroupOfDifferentKeys(t *testing.T) {
 	}
 }
 
-// Two SoftHSM tokens hold a copy of one key.
+// Two SoftHSM tokens of one module hold a copy of one key. The files of one are
+// taken away and brought back: the other signs all the while, through the restarts
+// of the module too, which gives it another slot.
 func TestGroupOfSoftHSMTokens(t *testing.T) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(t, err)
+	clock := &clock{now: time.Unix(1_800_000_000, 0)}
+	var softs []*hsmtest.Soft
 	var keys []*hsm.Key
 	for range 2 {
-		key, err := hsmtest.SoftHSM(t).Token.Import(t.Context(), "shared", []byte{1}, private)
+		soft := hsmtest.SoftHSM(t, func(o *hsm.Options) { o.Now, o.PollEvery = clock.Now, time.Millisecond })
+		key, err := soft.Token.Import(t.Context(), "shared", []byte{1}, private)
 		check(t, err)
-		keys = append(keys, key)
+		softs, keys = append(softs, soft), append(keys, key)
 	}
-	group, err := hsm.NewGroup(hsm.GroupOptions{Now: time.Now}, keys...)
+	one, other := softs[0].Token, softs[1].Token
+	group, err := hsm.NewGroup(hsm.GroupOptions{Now: clock.Now}, keys...)
 	check(t, err)
-	check(t, keys[0].Token().Close())
-	digest := sha256.Sum256([]byte("receipt"))
-	signature, err := group.Sign(nil, digest[:], crypto.SHA256)
-	if err != nil || !ecdsa.VerifyASN1(&private.PublicKey, digest[:], signature) {
-		t.Errorf("with one token of two: %v", err)
+	sign := func() {
+		t.Helper()
+		digest := sha256.Sum256([]byte("receipt"))
+		signature, err := group.Sign(nil, digest[:], crypto.SHA256)
+		if err != nil || !ecdsa.VerifyASN1(&private.PublicKey, digest[:], signature) {
+			t.Fatalf("with one token of two: %v", err)
+		}
 	}
+	signUntil := func(done func() bool) {
+		t.Helper()
+		for n := 0; !done(); n++ {
+			if sign(); n == 50_000 {
+				t.Fatal("it took too long")
+			}
+		}
+	}
+	sign()
+
+	before, slot := one.Restarts(), other.Info().SlotID
+	home := hsmtest.SoftHSMFolder(t, filepath.Dir(softs[0].Conf), one.Info())
+	away := filepath.Join(t.TempDir(), "away")
+	check(t, os.Rename(home, away))
+	sign()
+	if state, cause := one.State(); state != hsm.Absent || !fault.Is(cause, fault.HSMUnavailable) {
+		t.Errorf("without its files the token is %v: %v", state, cause)
+	}
+	// One that does not say what it is does not hide the other.
+	again, err := softs[1].Module.Token(t.Context(), softs[1].URI, softs[1].PIN)
+	check(t, err)
+	check(t, again.Close())
+	if one.Restarts() != before {
+		t.Error("the module was restarted at once, with a token in it that works")
+	}
+	clock.advance(31 * time.Second)
+	signUntil(func() bool { return one.Restarts() > before })
+	sign()
+	if state, cause := other.State(); state != hsm.Ready || other.Info().SlotID == slot {
+		t.Errorf("after the restart the other is %v in slot %d, before in %d: %v", state, other.Info().SlotID, slot, cause)
+	}
+
+	check(t, os.Rename(away, home))
+	clock.advance(31 * time.Second)
+	signUntil(func() bool { state, _ := one.State(); return state == hsm.Ready })
+	check(t, keys[0].Prove(t.Context()))
+	if n := one.Restarts() - before; n != 2 {
+		t.Errorf("%d restarts", n)
+	}
+}
+
+// The check of health closes the breaker of a member that is mended, every ten
+// seconds, until it is told to stop.
+func TestGroupRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTeam(t, 2, hsm.InOrder, nil)
+		mend := breaks(w.members[0])
+		w.group.CheckHealth(t.Context())
+		check(t, w.sign(t))
+		mend()
+		begun := w.signed()
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { w.group.Run(ctx) })
+		for n, want := range []int{0, 1, 2} {
+			if got := w.signed(); got[0] != begun[0]+want || got[1] != begun[1]+want {
+				t.Errorf("after %d s: %v, begun with %v", 10*n, got, begun)
+			}
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+		}
+		stop()
+		running.Wait()
+		before := w.signed()
+		check(t, w.sign(t))
+		time.Sleep(time.Minute)
+		if got := w.signed(); got[0] != before[0]+1 || got[1] != before[1] {
+			t.Errorf("mended and stopped: %v, before %v", got, before)
+		}
+	})
 }
 
 func TestImportIsForSoftwareTokensOnly(t *testing.T) {

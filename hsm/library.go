@@ -18,6 +18,9 @@ const (
 	// restartEvery is how long at least lies between two restarts of a module:
 	// one that does not come back is not helped by more.
 	restartEvery = 30 * time.Second
+	// restartEveryMax is the longest that a token that is away waits for a restart
+	// that interrupts others.
+	restartEveryMax = 5 * time.Minute
 	// quietWaitMax bounds the wait for calls that are inside when a module is to
 	// be restarted.
 	quietWaitMax = 10 * time.Second
@@ -108,7 +111,9 @@ func acquireLibrary(path string, options Options) (*library, error) {
 		if err := lib.ctx.Initialize(); err != nil {
 			return nil, fault.Wrap(err, fault.HSMModuleUnusable, path, "C_Initialize")
 		}
-		lib.options = options
+		lib.restarting.Lock()
+		lib.options, lib.restarted = options, time.Time{} // of this clock
+		lib.restarting.Unlock()
 	}
 	lib.refs++
 	return lib, nil
@@ -141,6 +146,22 @@ func (l *library) inside(ctx context.Context, fn func() error) error {
 	}
 	defer l.gate.leave()
 	return fn()
+}
+
+// answers tells a module that works from one that is in disorder altogether,
+// whatever was last heard of its tokens.
+func (l *library) answers(ctx context.Context) bool {
+	return l.inside(ctx, func() error {
+		_, err := l.ctx.GetSlotList(true)
+		return err
+	}) == nil
+}
+
+// sinceRestart is how long ago the module was restarted, or a great while.
+func (l *library) sinceRestart() time.Duration {
+	l.restarting.Lock()
+	defer l.restarting.Unlock()
+	return l.options.Now().Sub(l.restarted)
 }
 
 // restart finalises and initialises the module, when nobody is inside and the

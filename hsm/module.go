@@ -87,7 +87,8 @@ func (m *Module) Close() error {
 // Path is the library's real path.
 func (m *Module) Path() string { return m.lib.path }
 
-// Tokens lists the tokens present, initialised or not.
+// Tokens lists the tokens present, initialised or not. If some do not say what
+// they are, it lists the others and fails.
 func (m *Module) Tokens() ([]TokenInfo, error) {
 	var tokens []TokenInfo
 	err := m.lib.inside(context.Background(), func() (err error) {
@@ -130,10 +131,7 @@ func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error)
 // error that lists what is there, because the reader's next step is to correct
 // the URI.
 func (l *library) choose(u URI) (TokenInfo, error) {
-	tokens, err := l.tokens()
-	if err != nil {
-		return TokenInfo{}, err
-	}
+	tokens, silent := l.tokens()
 	library, err := l.ctx.GetInfo()
 	if err != nil {
 		return TokenInfo{}, explain("C_GetInfo", err)
@@ -154,10 +152,12 @@ func (l *library) choose(u URI) (TokenInfo, error) {
 	if len(there) > 0 {
 		list = strings.Join(there, ", ")
 	}
-	switch len(matching) {
-	case 1:
+	switch {
+	case len(matching) == 1:
 		return matching[0], nil
-	case 0:
+	case len(matching) == 0 && silent != nil:
+		return TokenInfo{}, silent // it may be the one
+	case len(matching) == 0:
 		return TokenInfo{}, fault.New(fault.HSMTokenNotFound, "", "no token matches; present: %s", list)
 	}
 	return TokenInfo{}, fault.New(fault.HSMTokenAmbiguous, "", "%d tokens match; present: %s", len(matching), list)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/miekg/pkcs11"
+
 	"github.com/senim-kz/senim/internal/fault"
 )
 
@@ -98,19 +100,37 @@ func (t *Token) settle(err error) bool {
 }
 
 // recover looks for the token by what stays the same when it moves, logs in,
-// finds the keys in use again and has each sign. If the module is in disorder it
-// is restarted; and also if it has not shown the token for long, unless others in
-// it work: some modules do not see a token that came back.
+// finds the keys in use again and has each sign. If that fails and a restart of
+// the module may help, it is restarted.
 func (t *Token) recover(ctx context.Context) error {
 	err := t.reach(ctx)
-	unseen := fault.Is(err, fault.HSMUnavailable) && t.options.Now().Sub(t.lost) >= restartEvery && t.lib.ready.Load() == 0
-	if err == nil || meaningOf(err).action != restartModule && !unseen {
+	if err == nil || !t.wantsRestart(ctx, err) {
 		return err
 	}
 	if restart := t.lib.restart(); restart != nil {
 		return errors.Join(err, restart)
 	}
 	return t.reach(ctx)
+}
+
+// wantsRestart: a module in disorder is restarted at once, and one that has not
+// shown the token for a while then, because some do not see a token that came
+// back. Where another token works, a restart interrupts that one, which has to log
+// in again. It is still the only help for some (SoftHSM gives a token up for good
+// whose files were away), and so comes the more seldom the longer the token is away.
+func (t *Token) wantsRestart(ctx context.Context, err error) bool {
+	disorder := meaningOf(err).action == restartModule
+	if !disorder && !fault.Is(err, fault.HSMUnavailable) {
+		return false
+	}
+	away := t.options.Now().Sub(t.lost)
+	switch {
+	case t.lib.ready.Load() > 0 && t.lib.answers(ctx):
+		return away >= restartEvery && t.lib.sinceRestart() >= min(away/2, restartEveryMax)
+	case disorder:
+		return true
+	}
+	return away >= restartEvery
 }
 
 func (t *Token) reach(ctx context.Context) error {
@@ -143,12 +163,9 @@ func (t *Token) reach(ctx context.Context) error {
 	return nil
 }
 
-// relocate finds the token among those present.
+// relocate finds the token among those present. The caller is inside the module.
 func (t *Token) relocate() error {
 	tokens, err := t.lib.tokens()
-	if err != nil {
-		return err
-	}
 	for _, info := range tokens {
 		if info.identity() == t.identity && info.Initialized {
 			t.mu.Lock()
@@ -157,7 +174,10 @@ func (t *Token) relocate() error {
 			return nil
 		}
 	}
-	return fault.New(fault.HSMUnavailable, "", "the token is not there")
+	if err != nil {
+		return err // it may be the one that does not say what it is
+	}
+	return fault.Wrap(pkcs11.Error(pkcs11.CKR_TOKEN_NOT_PRESENT), fault.HSMUnavailable, "", "the token is not there")
 }
 
 func (t *Token) keysInUse() []*Key {

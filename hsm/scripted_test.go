@@ -289,6 +289,19 @@ func TestLastAttemptAndLockedPINAreLeftAlone(t *testing.T) {
 	}
 }
 
+// A token that cannot be asked for its count of attempts has refused no PIN.
+func TestTroubleBeforeThePINIsNoRefusal(t *testing.T) {
+	for _, values := range [][]uint{{pkcs11.CKR_DEVICE_MEMORY}, {pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_GENERAL_ERROR}, {pkcs11.CKR_DEVICE_REMOVED}} {
+		s := newScript(t)
+		s.DropSessions(s.slot)
+		s.Script("C_GetTokenInfo", values...)
+		if err := s.key.Prove(t.Context()); !fault.Is(err, fault.HSMUnavailable) {
+			t.Errorf("%v: %v", pkcs11.Error(values[0]), err)
+		}
+		s.comesBack(t)
+	}
+}
+
 // Every refusal of a PIN is remembered, whatever its name.
 func TestEveryRefusalOfThePINLatches(t *testing.T) {
 	for _, value := range []uint{

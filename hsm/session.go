@@ -68,8 +68,14 @@ func (t *Token) discard(handle pkcs11.SessionHandle) error {
 }
 
 // openSession opens a read-only session and sees to it that the token is logged
-// in.
+// in. After a restart of the module the token may be in another slot, and another
+// token in its own.
 func (t *Token) openSession(now age) (*session, error) {
+	if t.Info().generation != now.generation {
+		if err := t.relocate(); err != nil {
+			return nil, err
+		}
+	}
 	handle, err := t.lib.ctx.OpenSession(t.slot(), pkcs11.CKF_SERIAL_SESSION)
 	if err != nil {
 		return nil, explain("C_OpenSession", err)
@@ -125,8 +131,11 @@ func (t *Token) sendPIN(handle pkcs11.SessionHandle, userType uint) error {
 		return fault.Wrap(refusal, fault.PINRefused, "", "not tried again: the token refused it earlier")
 	}
 	if userType == pkcs11.CKU_USER {
-		if err := t.mayTry(); err != nil {
+		err := t.mayTry()
+		if fault.Is(err, fault.PINRefused) {
 			t.lib.refused[t.identity] = err
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,9 @@ type TokenInfo struct {
 
 	sessionsMax   uint // 0 when the token states no limit
 	loginRequired bool
+	// generation of the module in which SlotID is the token's slot: the numbers
+	// may be others after C_Initialize (PKCS#11 v2.40 §5.5, C_GetSlotList).
+	generation uint64
 }
 
 // softwareTokens lists the makers whose tokens live in ordinary files.
@@ -57,6 +60,8 @@ func (i TokenInfo) identity() string {
 	return strings.Join([]string{i.Manufacturer, i.Model, i.Serial, i.Label}, "\x00")
 }
 
+// tokens lists the tokens present. One that does not say what it is must not hide
+// the others: those are listed, beside its error.
 func (l *library) tokens() ([]TokenInfo, error) {
 	slots, err := l.ctx.GetSlotList(true)
 	for tries := 0; tries < 3 && errors.Is(err, pkcs11.Error(pkcs11.CKR_BUFFER_TOO_SMALL)); tries++ {
@@ -70,17 +75,19 @@ func (l *library) tokens() ([]TokenInfo, error) {
 		return nil, fault.New(fault.HSMFailed, "", "the module reports %d tokens", len(slots))
 	}
 	var tokens []TokenInfo
+	var errs []error
 	for _, slot := range slots {
 		info, err := l.tokenInfo(slot)
 		if isAbsent(err) {
 			continue // pulled out between the two calls
 		}
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		tokens = append(tokens, info)
 	}
-	return tokens, nil
+	return tokens, errors.Join(errs...)
 }
 
 func (l *library) tokenInfo(slot uint) (TokenInfo, error) {
@@ -97,6 +104,7 @@ func (l *library) tokenInfo(slot uint) (TokenInfo, error) {
 		SlotID: slot, SlotDescription: unpad(si.SlotDescription), SlotManufacturer: unpad(si.ManufacturerID),
 		Initialized:   ti.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0,
 		loginRequired: ti.Flags&pkcs11.CKF_LOGIN_REQUIRED != 0,
+		generation:    l.generation.Load(),
 	}
 	info.Software = isSoftware(info.Manufacturer, info.Model)
 	// CK_EFFECTIVELY_INFINITE is 0 and CK_UNAVAILABLE_INFORMATION is all ones

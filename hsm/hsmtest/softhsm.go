@@ -34,15 +34,20 @@ var environment struct {
 }
 
 // SoftHSM makes a new token, or skips the test where SoftHSM2 is not installed.
-// It goes away with the test.
-func SoftHSM(t testing.TB) *Soft {
+// It goes away with the test. The options are those of its module, and of the
+// library too where no other test uses it.
+func SoftHSM(t testing.TB, change ...func(*hsm.Options)) *Soft {
 	t.Helper()
 	path, err := hsm.SoftHSMLibrary()
 	if err != nil {
 		t.Skip("needs SoftHSM2: ", err)
 	}
 	folder, conf, number := enter(t)
-	module, err := hsm.OpenModule(path, hsm.Options{Now: time.Now})
+	options := hsm.Options{Now: time.Now}
+	for _, c := range change {
+		c(&options)
+	}
+	module, err := hsm.OpenModule(path, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +67,20 @@ func SoftHSM(t testing.TB) *Soft {
 	}
 	t.Cleanup(func() { check(t, token.Close()) })
 	return &Soft{Module: module, Token: token, URI: uri, PIN: user, PINFile: pins, ModulePath: path, Conf: conf}
+}
+
+// SoftHSMFolder is where SoftHSM keeps a token's files, in the folder that
+// hsm.WriteSoftHSMConfig prepared: a UUID that ends with the serial number. A test
+// renames it to take the token away.
+func SoftHSMFolder(t testing.TB, dir string, token hsm.TokenInfo) string {
+	t.Helper()
+	half := len(token.Serial) / 4
+	folders, err := filepath.Glob(filepath.Join(dir, "tokens", "*-"+token.Serial[:half]+"-"+token.Serial[half:]))
+	check(t, err)
+	if len(folders) != 1 {
+		t.Fatalf("the token %s has %d folders", token.Label, len(folders))
+	}
+	return folders[0]
 }
 
 func check(t testing.TB, err error) {
