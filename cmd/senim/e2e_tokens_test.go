@@ -11,12 +11,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/senim-kz/senim/api"
 	"github.com/senim-kz/senim/hsm"
+	"github.com/senim-kz/senim/hsm/hsmtest"
 	"github.com/senim-kz/senim/internal/config"
 )
 
@@ -63,16 +67,18 @@ func (w *world) twins(t *testing.T) (made [2]*twin) {
 	return made
 }
 
-// twoTokens runs a node whose keys are in two tokens. One is taken away, and the
-// node signs on and is ready; without both it is not, and says so to who wants a
+// twoTokens runs a node whose keys are in two tokens. The files of one are taken
+// away, and the node signs on and is ready; they come back, and so does the token.
+// Without both it is not, and says so to who wants a
 // signature.
 func (w *world) twoTokens(t *testing.T) {
 	twins := w.twins(t)
+	var skew atomic.Int64 // of the node's clock
 	demo, running := w.node(t, func(c *config.Config) {
 		c.TSA = config.TSA{}
 		c.Token.URI, c.Token.PINFile = twins[0].uri, twins[0].pinFile
 		c.Token.Members = []config.TokenMember{{Module: c.Token.Module, URI: twins[1].uri, PINFile: twins[1].pinFile}}
-	}, time.Now)
+	}, func() time.Time { return time.Now().Add(time.Duration(skew.Load())) })
 	node := &world{demo: demo, service: running}
 	sign := func() error {
 		var signed []byte
@@ -100,7 +106,9 @@ func (w *world) twoTokens(t *testing.T) {
 		t.Errorf("both: %s", got)
 	}
 
-	check(t, running.tokens.all[0].Close())
+	first := running.tokens.all[0]
+	home, away := hsmtest.SoftHSMFolder(t, w.around.private(tokenName), first.Info()), filepath.Join(t.TempDir(), "away")
+	check(t, os.Rename(home, away))
 	for range 5 {
 		check(t, sign())
 	}
@@ -111,6 +119,19 @@ func (w *world) twoTokens(t *testing.T) {
 		t.Errorf("ready without the first: %d %s", status, token)
 	}
 
+	// SoftHSM shows the token again when the module is restarted, which comes after
+	// half a minute.
+	check(t, os.Rename(away, home))
+	skew.Store(int64(31 * time.Second))
+	check(t, first.Wait(t.Context()))
+	for range 5 {
+		check(t, sign())
+	}
+	if got := working(); got != "twin-a=1 twin-b=1" {
+		t.Errorf("with the first again: %s", got)
+	}
+
+	check(t, first.Close())
 	check(t, running.tokens.all[1].Close())
 	var p *problem
 	for range 4 {
