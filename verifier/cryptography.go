@@ -25,37 +25,13 @@ func (w weakness) liftedBy(at time.Time) bool { return !w.until.IsZero() && at.B
 // distantFuture is a time at which only what has no end is good enough.
 var distantFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// digestUntil says when a digest stops being good enough: zero with ever for one
-// that never was, distantFuture for one without end.
-func digestUntil(p *trust.CryptoPolicy, d *algo.Digest) (until time.Time, ever bool) {
-	if p == nil || d == nil {
-		return time.Time{}, false
+// orNever writes the end that a policy gives for an algorithm, zero for none, as
+// a time that compares.
+func orNever(until time.Time) time.Time {
+	if until.IsZero() {
+		return distantFuture
 	}
-	if p.AllowsDigest(d, distantFuture) {
-		return distantFuture, true
-	}
-	for _, r := range p.Digests {
-		if r.Until.After(until) && p.AllowsDigest(d, r.Until.Add(-1)) {
-			until, ever = r.Until, true
-		}
-	}
-	return until, ever
-}
-
-// keyUntil is the same for a key.
-func keyUntil(p *trust.CryptoPolicy, k algo.Key) (until time.Time, ever bool) {
-	if p == nil {
-		return time.Time{}, false
-	}
-	if p.AllowsKey(k, distantFuture) {
-		return distantFuture, true
-	}
-	for _, r := range p.Keys {
-		if r.Until.After(until) && p.AllowsKey(k, r.Until.Add(-1)) {
-			until, ever = r.Until, true
-		}
-	}
-	return until, ever
+	return until
 }
 
 // algorithmUse is one use of algorithms: a digest, a key, or both, in some material.
@@ -108,14 +84,19 @@ type held struct {
 }
 
 func holds(suite *trust.CryptoPolicy, u algorithmUse) (until time.Time, ever bool, name string) {
+	if suite == nil {
+		suite = &trust.CryptoPolicy{} // in which nothing is good enough
+	}
 	until, ever = distantFuture, true
 	if u.digest != nil {
-		if until, ever = digestUntil(suite, u.digest); !ever || until != distantFuture {
+		until, ever = suite.DigestUntil(u.digest)
+		if until = orNever(until); !ever || until != distantFuture {
 			name = u.digest.Name
 		}
 	}
 	if u.key.Name != "" && ever {
-		if t, ok := keyUntil(suite, u.key); !ok || t.Before(until) {
+		t, ok := suite.KeyUntil(u.key)
+		if t = orNever(t); !ok || t.Before(until) {
 			until, ever, name = t, ok, fmt.Sprintf("%s of %d bits", u.key.Name, u.key.Bits)
 		}
 	}
