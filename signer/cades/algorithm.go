@@ -4,20 +4,11 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"encoding/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/gost"
 )
-
-// oidEd25519 is id-Ed25519 (RFC 8410 §3).
-var oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
-
-func isEd25519(public crypto.PublicKey) bool {
-	_, is := public.(ed25519.PublicKey)
-	return is
-}
 
 // chooseAlgorithm finds what a key signs with. Ed25519 has SHA-512 beside it,
 // whatever was asked for (RFC 8419 §3).
@@ -30,10 +21,10 @@ func chooseAlgorithm(public crypto.PublicKey, digest *algo.Digest, pss bool) (*a
 		return nil, nil, fault.New(fault.AlgorithmKeyMismatch, "", "RSASSA-PSS with a key of another kind")
 	case pss:
 		algorithm, err = algo.PSS(digest)
-	case isEd25519(public):
-		digest = algo.SHA512
-		algorithm, err = algo.SignatureByIdentifier(algo.Identifier{OID: oidEd25519}, digest)
 	default:
+		if _, isEd25519 := public.(ed25519.PublicKey); isEd25519 {
+			digest = algo.DigestFor(public)
+		}
 		algorithm, err = algo.SignatureFor(public, digest)
 	}
 	return algorithm, digest, err

@@ -274,10 +274,7 @@ func (s *signing) value(ctx context.Context, attributes []byte) ([]byte, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap(err, fault.Cancelled, "", "sign")
 	}
-	message, options := s.digest.Sum(attributes), s.algorithm.SignerOpts()
-	if isEd25519(s.who.Key.Public()) {
-		message, options = attributes, crypto.Hash(0) // it signs the message (RFC 8419 §3.1)
-	}
+	message, options := s.algorithm.Input(attributes), s.algorithm.SignerOpts()
 	var value []byte
 	var err error
 	if patient, ok := s.who.Key.(contextSigner); ok {
