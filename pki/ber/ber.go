@@ -178,7 +178,7 @@ func (c *converter) primitive(h header) error {
 		return c.invalid("end-of-contents outside an indefinite length")
 	}
 	c.out = append(c.out, h.tag...)
-	c.out = appendLength(c.out, h.length)
+	c.out = AppendLength(c.out, int64(h.length))
 	c.out = append(c.out, c.in[c.pos:c.pos+h.length]...)
 	c.pos += h.length
 	return nil
@@ -190,7 +190,7 @@ func (c *converter) primitive(h header) error {
 func (c *converter) container(h header) error {
 	c.out = append(c.out, h.tag...)
 	lengthAt := len(c.out)
-	c.out = appendLength(c.out, h.length)
+	c.out = AppendLength(c.out, int64(h.length))
 	contentAt := len(c.out)
 	if err := c.children(h, c.element); err != nil {
 		return err
@@ -226,7 +226,7 @@ func (c *converter) children(h header, convert func() error) error {
 // that stands from lengthAt on.
 func (c *converter) fixLength(lengthAt, contentAt int) {
 	var buf [9]byte
-	octets := appendLength(buf[:0], len(c.out)-contentAt)
+	octets := AppendLength(buf[:0], int64(len(c.out)-contentAt))
 	if d := len(octets) - (contentAt - lengthAt); d > 0 {
 		c.out = append(c.out, octets[:d]...) // room; the bytes are overwritten
 		copy(c.out[contentAt+d:], c.out[contentAt:len(c.out)-d])
@@ -237,8 +237,8 @@ func (c *converter) fixLength(lengthAt, contentAt int) {
 	copy(c.out[lengthAt:], octets)
 }
 
-// appendLength appends a length in DER.
-func appendLength(b []byte, n int) []byte {
+// AppendLength appends the length octets of n in DER (X.690 §10.1).
+func AppendLength(b []byte, n int64) []byte {
 	if n < 0x80 {
 		return append(b, byte(n))
 	}

@@ -122,7 +122,7 @@ func (v tree) body(encode func(tree) []byte) []byte {
 
 func (v tree) der() []byte {
 	body := v.body(tree.der)
-	return append(appendLength([]byte{v.tag}, len(body)), body...)
+	return append(AppendLength([]byte{v.tag}, int64(len(body))), body...)
 }
 
 // ber writes the tree with the freedoms that BER leaves.
@@ -131,8 +131,8 @@ func (v tree) ber(t *rapid.T) []byte {
 	tag := v.tag
 	if (tag == 4 || tag == 12) && rapid.Bool().Draw(t, "pieces") {
 		cut := rapid.IntRange(0, len(body)).Draw(t, "cut")
-		first := append(appendLength([]byte{4}, cut), body[:cut]...)
-		body = append(append(first, appendLength([]byte{4}, len(body)-cut)...), body[cut:]...)
+		first := append(AppendLength([]byte{4}, int64(cut)), body[:cut]...)
+		body = append(append(first, AppendLength([]byte{4}, int64(len(body)-cut))...), body[cut:]...)
 		tag |= 0x20
 	}
 	if tag&0x20 != 0 && rapid.Bool().Draw(t, "indefinite") {
@@ -142,7 +142,7 @@ func (v tree) ber(t *rapid.T) []byte {
 		n := len(body)
 		return append([]byte{tag, 0x84, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, body...)
 	}
-	return append(appendLength([]byte{tag}, len(body)), body...)
+	return append(AppendLength([]byte{tag}, int64(len(body))), body...)
 }
 
 func TestAnyBERBecomesItsDER(t *testing.T) {

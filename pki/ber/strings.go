@@ -20,7 +20,7 @@ func isString(universal int) bool {
 func (c *converter) joinString(h header, universal int) error {
 	c.out = append(c.out, byte(universal))
 	lengthAt := len(c.out)
-	c.out = appendLength(c.out, h.length)
+	c.out = AppendLength(c.out, int64(h.length))
 	contentAt := len(c.out)
 	p := pieces{universal: universal}
 	if universal == tagBitString {

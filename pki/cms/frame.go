@@ -374,19 +374,7 @@ func contentPrefix(contentType []byte, size int64) []byte {
 
 // appendHeader writes identifier and length octets in DER.
 func appendHeader(b []byte, tag byte, n int64) []byte {
-	b = append(b, tag)
-	if n < 0x80 {
-		return append(b, byte(n))
-	}
-	octets := 1
-	for v := n >> 8; v > 0; v >>= 8 {
-		octets++
-	}
-	b = append(b, 0x80|byte(octets))
-	for i := octets - 1; i >= 0; i-- {
-		b = append(b, byte(n>>(8*i)))
-	}
-	return b
+	return ber.AppendLength(append(b, tag), n)
 }
 
 // parseFramed reads a message of which only what encloses the content is in BER, and
