@@ -52,10 +52,6 @@ func keyOf(c charge.Charge) lineKey {
 	return lineKey{c.Kind, c.BudgetCode, c.PurposeCode, c.RevenueOffice}
 }
 
-func (l Line) key() lineKey {
-	return lineKey{l.Kind, l.BudgetCode, l.PurposeCode, l.Requisites.RevenueOffice}
-}
-
 // draw makes the lines of an order out of its charges: those of one kind,
 // budget code, purpose and office are one line, in the order in which they
 // first come. A charge of nothing is kept and makes no line. The lines have no

@@ -106,9 +106,6 @@ func (s *Scanner) Name() []byte { return s.name }
 // in several tokens. White space alone, as between elements, is no token.
 func (s *Scanner) Text() []byte { return s.text }
 
-// Depth is how many elements are open, the last Start included.
-func (s *Scanner) Depth() int { return len(s.starts) }
-
 // Attribute returns the value of an attribute of the last Start.
 func (s *Scanner) Attribute(name string) ([]byte, bool) {
 	for _, a := range s.attributes {
