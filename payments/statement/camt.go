@@ -29,14 +29,14 @@ const (
 // message is how one kind of ISO 20022 message names its parts.
 type message struct {
 	format    Format
-	body      string // the element of the message
-	statement string // the element of each statement in it
+	body      string      // the element of the message
+	statement xmlpull.Tag // the element of each statement in it
 }
 
 var messages = []message{
-	{CAMT053, "BkToCstmrStmt", "Stmt"},
-	{CAMT052, "BkToCstmrAcctRpt", "Rpt"},
-	{CAMT054, "BkToCstmrDbtCdtNtfctn", "Ntfctn"},
+	{CAMT053, "BkToCstmrStmt", tagStmt},
+	{CAMT052, "BkToCstmrAcctRpt", tagRpt},
+	{CAMT054, "BkToCstmrDbtCdtNtfctn", tagNtfctn},
 }
 
 // camt reads ISO 20022 statements, reports and notifications.
@@ -55,7 +55,7 @@ type camt struct {
 
 // readCAMT reads the whole file.
 func readCAMT(r io.Reader, to *reader) error {
-	c := &camt{reader: to, x: xmlpull.New(r)}
+	c := &camt{reader: to, x: xmlpull.New(r, camtVocabulary)}
 	err := c.document()
 	var broken *xmlpull.Error
 	if err == nil || !errors.As(err, &broken) {
@@ -107,37 +107,30 @@ func (c *camt) identify(namespace string) bool {
 
 // children hands each child of the current element to field, which reads it to
 // its end.
-func (c *camt) children(field func(name []byte) error) error {
+func (c *camt) children(field func(tag xmlpull.Tag) error) error {
 	for {
-		kind, err := c.x.Next()
+		tag, found, err := c.x.Child()
 		if err != nil {
 			return err
 		}
 		if c.inEntry && c.x.Offset()-c.entry.Offset > entryBytesMax {
 			return fault.New(fault.StatementMalformed, "/Ntry", "the entry at byte %d has more than %d bytes", c.entry.Offset, entryBytesMax)
 		}
-		switch kind {
-		case xmlpull.Start:
-			if err := field(c.x.Name()); err != nil {
-				return err
-			}
-		case xmlpull.End:
+		if !found {
 			return nil
-		case xmlpull.Text:
-			return fault.New(fault.StatementMalformed, "", "a text between elements at byte %d", c.x.Offset())
+		}
+		if err := field(tag); err != nil {
+			return err
 		}
 	}
 }
 
-// within hands the children of a path of elements below the current one to
-// field; what else stands beside is passed over.
-func (c *camt) within(field func(name []byte) error, path ...string) error {
-	if len(path) == 0 {
-		return c.children(field)
-	}
-	return c.children(func(name []byte) error {
-		if string(name) == path[0] {
-			return c.within(field, path[1:]...)
+// within hands the children of an element below the current one to field; what
+// else stands beside is passed over.
+func (c *camt) within(wanted xmlpull.Tag, field func(tag xmlpull.Tag) error) error {
+	return c.children(func(tag xmlpull.Tag) error {
+		if tag == wanted {
+			return c.children(field)
 		}
 		return c.x.Skip()
 	})
@@ -156,7 +149,7 @@ func (c *camt) value() ([]byte, error) {
 func (c *camt) into(target *string) error {
 	v, err := c.value()
 	if err == nil && *target == "" {
-		*target = string(v)
+		*target = c.keep(v)
 	}
 	return err
 }
@@ -170,22 +163,22 @@ func (c *camt) code(target *string) error {
 	return err
 }
 
-func (c *camt) body(name []byte) error {
+func (c *camt) body(xmlpull.Tag) error {
 	// Version 01 writes its number into the name.
-	if trimmed, _ := bytes.CutSuffix(name, []byte("V01")); string(trimmed) != c.message.body {
+	if trimmed, _ := bytes.CutSuffix(c.x.Name(), []byte("V01")); string(trimmed) != c.message.body {
 		return c.x.Skip()
 	}
 	c.header = Statement{Format: c.message.format, Version: c.version, LastPage: true}
-	return c.children(func(name []byte) error {
-		switch string(name) {
-		case "GrpHdr":
-			return c.children(func(name []byte) error {
-				switch string(name) {
-				case "MsgId":
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagGrpHdr:
+			return c.children(func(tag xmlpull.Tag) error {
+				switch tag {
+				case tagMsgId:
 					return c.into(&c.header.MessageID)
-				case "CreDtTm":
+				case tagCreDtTm:
 					return c.into(&c.header.Created)
-				case "MsgPgntn":
+				case tagMsgPgntn:
 					return c.pagination(&c.header)
 				}
 				return c.x.Skip()
@@ -198,11 +191,11 @@ func (c *camt) body(name []byte) error {
 }
 
 func (c *camt) pagination(s *Statement) error {
-	return c.children(func(name []byte) error {
-		switch string(name) {
-		case "PgNb":
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagPgNb:
 			return c.into(&s.Page)
-		case "LastPgInd":
+		case tagLastPgInd:
 			v, err := c.value()
 			s.LastPage = string(v) == "true" || string(v) == "1"
 			return err
@@ -216,23 +209,23 @@ func (c *camt) statement() error {
 	s := c.header
 	c.began = false
 	s.Created = ""
-	err := c.children(func(name []byte) error {
-		switch string(name) {
-		case "Id":
+	err := c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagId:
 			return c.into(&s.ID)
-		case "ElctrncSeqNb", "LglSeqNb":
+		case tagElctrncSeqNb, tagLglSeqNb:
 			return c.into(&s.Number)
-		case "StmtPgntn", "RptPgntn", "NtfctnPgntn":
+		case tagStmtPgntn, tagRptPgntn, tagNtfctnPgntn:
 			return c.pagination(&s)
-		case "CreDtTm":
+		case tagCreDtTm:
 			return c.into(&s.Created)
-		case "Acct":
+		case tagAcct:
 			return c.account(&s)
-		case "Bal":
+		case tagBal:
 			return c.balance(&s)
-		case "TxsSummry":
+		case tagTxsSummry:
 			return c.summary(&s)
-		case "Ntry":
+		case tagNtry:
 			if err := c.begin(&s); err != nil {
 				return err
 			}
@@ -263,11 +256,11 @@ func (c *camt) begin(s *Statement) error {
 }
 
 func (c *camt) account(s *Statement) error {
-	return c.children(func(name []byte) error {
-		switch string(name) {
-		case "Id":
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagId:
 			return c.accountID(&s.Account)
-		case "Ccy":
+		case tagCcy:
 			return c.into(&s.Currency)
 		}
 		return c.x.Skip()
@@ -276,13 +269,13 @@ func (c *camt) account(s *Statement) error {
 
 // accountID reads an AccountIdentification4Choice; IBAN comes first.
 func (c *camt) accountID(target *string) error {
-	return c.children(func(name []byte) error {
-		switch string(name) {
-		case "IBAN", "BBAN", "UPIC":
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagIBAN, tagBBAN, tagUPIC:
 			return c.into(target)
-		case "Othr", "PrtryAcct":
-			return c.within(func(name []byte) error {
-				if string(name) == "Id" {
+		case tagOthr, tagPrtryAcct:
+			return c.children(func(tag xmlpull.Tag) error {
+				if tag == tagId {
 					return c.into(target)
 				}
 				return c.x.Skip()
@@ -319,9 +312,9 @@ func (a Amount) direct(indicator string) (Amount, error) {
 // date reads a DateAndDateTimeChoice; problem says why it is none.
 func (c *camt) date() (day kz.Day, problem, err error) {
 	problem = errNoDate
-	err = c.children(func(name []byte) error {
-		switch string(name) {
-		case "Dt", "DtTm":
+	err = c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagDt, tagDtTm:
 			v, err := c.value()
 			if err == nil && day.IsZero() {
 				day, problem = c.day(v)
@@ -377,24 +370,24 @@ func (c *camt) balance(s *Statement) error {
 	var b Balance
 	var kind, subtype, indicator string
 	var amountProblem, dayProblem error = errNoAmount, errNoDate
-	err := c.children(func(name []byte) (err error) {
-		switch string(name) {
-		case "Tp":
-			return c.children(func(name []byte) error {
-				switch string(name) {
-				case "CdOrPrtry":
-					return c.children(func([]byte) error { return c.code(&kind) })
-				case "SubTp":
-					return c.children(func([]byte) error { return c.code(&subtype) })
+	err := c.children(func(tag xmlpull.Tag) (err error) {
+		switch tag {
+		case tagTp:
+			return c.children(func(tag xmlpull.Tag) error {
+				switch tag {
+				case tagCdOrPrtry:
+					return c.children(func(xmlpull.Tag) error { return c.code(&kind) })
+				case tagSubTp:
+					return c.children(func(xmlpull.Tag) error { return c.code(&subtype) })
 				}
 				return c.x.Skip()
 			})
-		case "Amt":
+		case tagAmt:
 			b.Amount, amountProblem, err = c.amount()
 			return err
-		case "CdtDbtInd":
+		case tagCdtDbtInd:
 			return c.code(&indicator)
-		case "Dt":
+		case tagDt:
 			b.Day, dayProblem, err = c.date()
 			return err
 		}
@@ -425,12 +418,12 @@ func (c *camt) balance(s *Statement) error {
 }
 
 func (c *camt) summary(s *Statement) error {
-	return c.children(func(name []byte) (err error) {
-		switch string(name) {
-		case "TtlCdtNtries":
+	return c.children(func(tag xmlpull.Tag) (err error) {
+		switch tag {
+		case tagTtlCdtNtries:
 			s.Credits, err = c.totals()
 			return err
-		case "TtlDbtNtries":
+		case tagTtlDbtNtries:
 			s.Debits, err = c.totals()
 			return err
 		}
@@ -441,11 +434,11 @@ func (c *camt) summary(s *Statement) error {
 // totals are nil if the count or the sum is missing: both are optional.
 func (c *camt) totals() (*Totals, error) {
 	var count, sum string
-	err := c.children(func(name []byte) error {
-		switch string(name) {
-		case "NbOfNtries":
+	err := c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagNbOfNtries:
 			return c.into(&count)
-		case "Sum":
+		case tagSum:
 			return c.into(&sum)
 		}
 		return c.x.Skip()

@@ -15,37 +15,37 @@ func (c *camt) readEntry(s *Statement) error {
 	var indicator string
 	amountProblem := error(errNoAmount)
 	e := &c.entry
-	err := c.children(func(name []byte) (err error) {
+	err := c.children(func(tag xmlpull.Tag) (err error) {
 		var problem error
-		switch string(name) {
-		case "NtryRef":
+		switch tag {
+		case tagNtryRef:
 			return c.into(&e.Reference)
-		case "AcctSvcrRef":
+		case tagAcctSvcrRef:
 			return c.into(&e.Servicer)
-		case "Amt":
+		case tagAmt:
 			e.Amount, amountProblem, err = c.amount()
 			return err
-		case "CdtDbtInd":
+		case tagCdtDbtInd:
 			return c.code(&indicator)
-		case "RvslInd":
+		case tagRvslInd:
 			v, err := c.value()
 			e.Reversal = string(v) == "true" || string(v) == "1"
 			return err
-		case "Sts":
+		case tagSts:
 			return c.status(&e.Status)
-		case "BookgDt":
+		case tagBookgDt:
 			e.BookingDay, problem, err = c.date()
 			c.spoil("BookgDt", problem)
 			return err
-		case "ValDt":
+		case tagValDt:
 			e.ValueDay, problem, err = c.date()
 			c.spoil("ValDt", problem)
 			return err
-		case "BkTxCd":
+		case tagBkTxCd:
 			return c.transactionCode(&e.Code)
-		case "AddtlNtryInf":
+		case tagAddtlNtryInf:
 			return c.into(&e.Info)
-		case "NtryDtls":
+		case tagNtryDtls:
 			return c.children(c.entryDetail)
 		}
 		return c.x.Skip()
@@ -102,19 +102,19 @@ func (c *camt) status(target *string) error {
 // transactionCode joins domain, family and subfamily, or takes the bank's own.
 func (c *camt) transactionCode(target *string) error {
 	var domain, family, subfamily, own string
-	err := c.children(func(name []byte) error {
-		switch string(name) {
-		case "Domn":
-			return c.children(func(name []byte) error {
-				switch string(name) {
-				case "Cd":
+	err := c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagDomn:
+			return c.children(func(tag xmlpull.Tag) error {
+				switch tag {
+				case tagCd:
 					return c.code(&domain)
-				case "Fmly":
-					return c.children(func(name []byte) error {
-						switch string(name) {
-						case "Cd":
+				case tagFmly:
+					return c.children(func(tag xmlpull.Tag) error {
+						switch tag {
+						case tagCd:
 							return c.code(&family)
-						case "SubFmlyCd":
+						case tagSubFmlyCd:
 							return c.code(&subfamily)
 						}
 						return c.x.Skip()
@@ -122,8 +122,8 @@ func (c *camt) transactionCode(target *string) error {
 				}
 				return c.x.Skip()
 			})
-		case "Prtry":
-			return c.only("Cd", &own)
+		case tagPrtry:
+			return c.only(tagCd, &own)
 		}
 		return c.x.Skip()
 	})
@@ -134,17 +134,17 @@ func (c *camt) transactionCode(target *string) error {
 }
 
 // only reads one child that repeats a few values.
-func (c *camt) only(wanted string, target *string) error {
-	return c.children(func(name []byte) error {
-		if string(name) == wanted {
+func (c *camt) only(wanted xmlpull.Tag, target *string) error {
+	return c.children(func(tag xmlpull.Tag) error {
+		if tag == wanted {
 			return c.code(target)
 		}
 		return c.x.Skip()
 	})
 }
 
-func (c *camt) entryDetail(name []byte) error {
-	if string(name) != "TxDtls" {
+func (c *camt) entryDetail(tag xmlpull.Tag) error {
+	if tag != tagTxDtls {
 		return c.x.Skip()
 	}
 	e := &c.entry
@@ -158,7 +158,7 @@ func (c *camt) entryDetail(name []byte) error {
 	}
 	d := &e.Details[len(e.Details)-1]
 	d.reset()
-	return c.children(func(name []byte) error { return c.detail(d, name) })
+	return c.children(func(tag xmlpull.Tag) error { return c.detail(d, tag) })
 }
 
 // reset empties the detail and keeps its memory.
@@ -169,52 +169,52 @@ func (d *Detail) reset() {
 	}
 }
 
-func (c *camt) detail(d *Detail, name []byte) error {
-	switch string(name) {
-	case "Refs":
-		return c.children(func(name []byte) error {
-			switch string(name) {
-			case "AcctSvcrRef":
+func (c *camt) detail(d *Detail, tag xmlpull.Tag) error {
+	switch tag {
+	case tagRefs:
+		return c.children(func(tag xmlpull.Tag) error {
+			switch tag {
+			case tagAcctSvcrRef:
 				return c.into(&d.Servicer)
-			case "EndToEndId":
+			case tagEndToEndId:
 				return c.into(&d.EndToEnd)
-			case "InstrId":
+			case tagInstrId:
 				return c.into(&d.Instruction)
-			case "TxId":
+			case tagTxId:
 				return c.into(&d.Transaction)
-			case "MndtId":
+			case tagMndtId:
 				return c.into(&d.Mandate)
 			}
 			return c.x.Skip()
 		})
-	case "Amt":
+	case tagAmt:
 		return c.detailAmount(d)
-	case "AmtDtls": // up to version 03 the transaction's amount stands only here
-		return c.within(func(name []byte) error {
-			if string(name) == "Amt" && d.Amount == nil {
+	case tagAmtDtls: // up to version 03 the transaction's amount stands only here
+		return c.within(tagTxAmt, func(tag xmlpull.Tag) error {
+			if tag == tagAmt && d.Amount == nil {
 				return c.detailAmount(d)
 			}
 			return c.x.Skip()
-		}, "TxAmt")
-	case "CdtDbtInd":
+		})
+	case tagCdtDbtInd:
 		return c.code(&d.indicator)
-	case "RltdPties":
+	case tagRltdPties:
 		return c.parties(d)
-	case "RltdAgts":
-		return c.children(func(name []byte) error {
-			switch string(name) {
-			case "DbtrAgt":
+	case tagRltdAgts:
+		return c.children(func(tag xmlpull.Tag) error {
+			switch tag {
+			case tagDbtrAgt:
 				return c.agent(&d.Debtor.Agent)
-			case "CdtrAgt":
+			case tagCdtrAgt:
 				return c.agent(&d.Creditor.Agent)
 			}
 			return c.x.Skip()
 		})
-	case "Purp":
-		return c.children(func([]byte) error { return c.code(&d.PurposeCode) })
-	case "RmtInf":
+	case tagPurp:
+		return c.children(func(xmlpull.Tag) error { return c.code(&d.PurposeCode) })
+	case tagRmtInf:
 		return c.remittance(d)
-	case "AddtlTxInf":
+	case tagAddtlTxInf:
 		return c.into(&d.Info)
 	}
 	return c.x.Skip()
@@ -230,39 +230,39 @@ func (c *camt) detailAmount(d *Detail) error {
 
 // agent reads the BIC of a bank; the element has another name in each version.
 func (c *camt) agent(target *string) error {
-	return c.within(func(name []byte) error {
-		switch string(name) {
-		case "BIC", "BICFI":
+	return c.within(tagFinInstnId, func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagBIC, tagBICFI:
 			return c.code(target)
 		}
 		return c.x.Skip()
-	}, "FinInstnId")
+	})
 }
 
 func (c *camt) parties(d *Detail) error {
-	return c.children(func(name []byte) error {
-		switch string(name) {
-		case "Dbtr":
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagDbtr:
 			return c.party(&d.Debtor)
-		case "Cdtr":
+		case tagCdtr:
 			return c.party(&d.Creditor)
-		case "DbtrAcct":
-			return c.within(func([]byte) error { return c.accountChoice(&d.Debtor.Account) }, "Id")
-		case "CdtrAcct":
-			return c.within(func([]byte) error { return c.accountChoice(&d.Creditor.Account) }, "Id")
+		case tagDbtrAcct:
+			return c.within(tagId, func(tag xmlpull.Tag) error { return c.accountChoice(tag, &d.Debtor.Account) })
+		case tagCdtrAcct:
+			return c.within(tagId, func(tag xmlpull.Tag) error { return c.accountChoice(tag, &d.Creditor.Account) })
 		}
 		return c.x.Skip()
 	})
 }
 
 // accountChoice reads the one child of an account's Id.
-func (c *camt) accountChoice(target *string) error {
-	switch string(c.x.Name()) {
-	case "IBAN":
+func (c *camt) accountChoice(tag xmlpull.Tag, target *string) error {
+	switch tag {
+	case tagIBAN:
 		return c.into(target)
-	case "Othr":
-		return c.children(func(name []byte) error {
-			if string(name) == "Id" {
+	case tagOthr:
+		return c.children(func(tag xmlpull.Tag) error {
+			if tag == tagId {
 				return c.into(target)
 			}
 			return c.x.Skip()
@@ -274,25 +274,25 @@ func (c *camt) accountChoice(target *string) error {
 // party reads a PartyIdentification; since version 08 it stands one level
 // further in.
 func (c *camt) party(p *Party) error {
-	return c.children(func(name []byte) error {
-		if string(name) == "Pty" {
-			return c.children(func(name []byte) error { return c.partyField(p, name) })
+	return c.children(func(tag xmlpull.Tag) error {
+		if tag == tagPty {
+			return c.children(func(tag xmlpull.Tag) error { return c.partyField(p, tag) })
 		}
-		return c.partyField(p, name)
+		return c.partyField(p, tag)
 	})
 }
 
-func (c *camt) partyField(p *Party, name []byte) error {
-	switch string(name) {
-	case "Nm":
+func (c *camt) partyField(p *Party, tag xmlpull.Tag) error {
+	switch tag {
+	case tagNm:
 		return c.into(&p.Name)
-	case "Id":
-		return c.children(func([]byte) error { // OrgId or PrvtId
-			return c.children(func(name []byte) error {
-				switch string(name) {
-				case "BICOrBEI", "AnyBIC":
+	case tagId:
+		return c.children(func(xmlpull.Tag) error { // OrgId or PrvtId
+			return c.children(func(tag xmlpull.Tag) error {
+				switch tag {
+				case tagBICOrBEI, tagAnyBIC:
 					return c.identification(p, "BIC")
-				case "Othr":
+				case tagOthr:
 					return c.otherIdentification(p)
 				}
 				return c.x.Skip()
@@ -305,19 +305,19 @@ func (c *camt) partyField(p *Party, name []byte) error {
 func (c *camt) identification(p *Party, scheme string) error {
 	v, err := c.value()
 	if err == nil && c.room(len(p.IDs), "Id") {
-		p.IDs = append(p.IDs, Reference{scheme, string(v)})
+		p.IDs = append(p.IDs, Reference{scheme, c.keep(v)})
 	}
 	return err
 }
 
 func (c *camt) otherIdentification(p *Party) error {
 	var id Reference
-	err := c.children(func(name []byte) error {
-		switch string(name) {
-		case "Id":
+	err := c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagId:
 			return c.into(&id.Value)
-		case "SchmeNm":
-			return c.children(func([]byte) error { return c.code(&id.Kind) })
+		case tagSchmeNm:
+			return c.children(func(xmlpull.Tag) error { return c.code(&id.Kind) })
 		}
 		return c.x.Skip()
 	})
@@ -328,18 +328,18 @@ func (c *camt) otherIdentification(p *Party) error {
 }
 
 func (c *camt) remittance(d *Detail) error {
-	return c.children(func(name []byte) error {
-		switch string(name) {
-		case "Ustrd":
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagUstrd:
 			return c.text(d)
-		case "Strd":
-			return c.children(func(name []byte) error {
-				switch string(name) {
-				case "CdtrRefInf":
-					return c.reference(d, "Ref", "CdtrRef")
-				case "RfrdDocInf":
-					return c.reference(d, "Nb", "RfrdDocNb")
-				case "AddtlRmtInf":
+		case tagStrd:
+			return c.children(func(tag xmlpull.Tag) error {
+				switch tag {
+				case tagCdtrRefInf:
+					return c.reference(d, tagRef, tagCdtrRef)
+				case tagRfrdDocInf:
+					return c.reference(d, tagNb, tagRfrdDocNb)
+				case tagAddtlRmtInf:
 					return c.text(d)
 				}
 				return c.x.Skip()
@@ -352,7 +352,7 @@ func (c *camt) remittance(d *Detail) error {
 func (c *camt) text(d *Detail) error {
 	v, err := c.value()
 	if err == nil && c.room(len(d.Text), "RmtInf") {
-		d.Text = append(d.Text, string(v))
+		d.Text = append(d.Text, c.keep(v))
 	}
 	return err
 }
@@ -368,12 +368,12 @@ func (c *camt) room(have int, at string) bool {
 }
 
 // reference reads a typed number; its element has two names over the versions.
-func (c *camt) reference(d *Detail, number, older string) error {
+func (c *camt) reference(d *Detail, number, older xmlpull.Tag) error {
 	var r Reference
-	err := c.children(func(name []byte) error {
-		switch string(name) {
-		case "Tp", "CdtrRefTp", "RfrdDocTp":
-			return c.within(func([]byte) error { return c.code(&r.Kind) }, "CdOrPrtry")
+	err := c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagTp, tagCdtrRefTp, tagRfrdDocTp:
+			return c.within(tagCdOrPrtry, func(xmlpull.Tag) error { return c.code(&r.Kind) })
 		case number, older:
 			return c.into(&r.Value)
 		}

@@ -11,12 +11,8 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 )
 
-const (
-	// sniffBytes is how much of a file tells its format.
-	sniffBytes = 4 << 10
-	// internMax bounds the texts that are kept once because files repeat them.
-	internMax = 4096
-)
+// sniffBytes is how much of a file tells its format.
+const sniffBytes = 4 << 10
 
 // Options of reading a file.
 type Options struct {
@@ -45,7 +41,7 @@ func Parse(r io.Reader, o Options, sink Sink) error {
 	if read == nil {
 		return fault.New(fault.StatementMalformed, "", "no statement format that is known")
 	}
-	to := &reader{sink: sink, strings: make(map[string]string), options: o}
+	to := &reader{sink: sink, options: o}
 	return read(b, to)
 }
 
@@ -92,25 +88,13 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 
 // reader is what the formats have in common: where statements go.
 type reader struct {
+	texts
 	sink    Sink
 	options Options
-	strings map[string]string
 	lastDay struct {
 		text string
 		day  kz.Day
 	}
-}
-
-// intern returns the text, the same one for the same bytes.
-func (r *reader) intern(b []byte) string {
-	if s, ok := r.strings[string(b)]; ok {
-		return s
-	}
-	s := string(b)
-	if len(r.strings) < internMax {
-		r.strings[s] = s
-	}
-	return s
 }
 
 func (r *reader) begin(s *Statement) error {

@@ -71,27 +71,39 @@ type Scanner struct {
 	ended  bool  // the source has no more
 	failed error
 
+	vocabulary *Vocabulary
 	token      int64 // where the last token began
-	name       []byte
+	name       span  // of the last start or end, in the buffer
+	tag        Tag   // of the last start
 	text       []byte
 	value      []byte // of several pieces
 	scratch    []byte // a text with its references resolved, or of several pieces
 	attributes []Attribute
 	values     []byte // attribute values with their references resolved
 
-	open      []byte   // names of the open elements, one after the other
-	starts    []opened // where each stands in open
+	open      []byte   // names of open elements that the vocabulary does not have as they stand
+	starts    []opened // the open elements
 	pendEnd   bool     // an empty element's end is still to be told
 	rootEnded bool
 }
 
-// opened is where the name of an open element, and the name without its
-// prefix, begin.
-type opened struct{ full, local int }
+// opened is an open element: one whose name stands in the vocabulary, or else
+// in open from a place to the end.
+type opened struct {
+	tag  Tag // 0 if the name is in open
+	from int
+}
 
-// New reads from r, which must give UTF-8 or what its XML declaration says.
-func New(r io.Reader) *Scanner {
-	s := &Scanner{source: r, buffer: make([]byte, bufferBytes)}
+// span is where a name begins with and without its prefix, and where it ends.
+type span struct{ full, local, end int }
+
+// New reads from r, which must give UTF-8 or what its XML declaration says. The
+// vocabulary may be nil: all tags are zero then.
+func New(r io.Reader, vocabulary *Vocabulary) *Scanner {
+	if vocabulary == nil {
+		vocabulary = NewVocabulary()
+	}
+	s := &Scanner{source: r, buffer: make([]byte, bufferBytes), vocabulary: vocabulary}
 	s.failed = s.prologue()
 	return s
 }
@@ -100,7 +112,10 @@ func New(r io.Reader) *Scanner {
 func (s *Scanner) Offset() int64 { return s.token }
 
 // Name of the last Start or End, without its prefix.
-func (s *Scanner) Name() []byte { return s.name }
+func (s *Scanner) Name() []byte { return s.buffer[s.name.local:s.name.end] }
+
+// Tag of the name of the last Start.
+func (s *Scanner) Tag() Tag { return s.tag }
 
 // Text of the last Text. A text with CDATA sections or comments in it comes
 // in several tokens. White space alone, as between elements, is no token.
@@ -120,8 +135,8 @@ func (s *Scanner) Attribute(name string) ([]byte, bool) {
 // names without one. It is "" where an element further out declares it.
 func (s *Scanner) Namespace() string {
 	name := "xmlns"
-	if last := s.starts[len(s.starts)-1]; last.local > last.full {
-		name = "xmlns:" + string(s.open[last.full:last.local-1])
+	if s.name.local > s.name.full {
+		name = "xmlns:" + string(s.buffer[s.name.full:s.name.local-1])
 	}
 	value, _ := s.Attribute(name)
 	return string(value)
@@ -177,6 +192,49 @@ func (s *Scanner) next() (Kind, error) {
 	}
 }
 
+// Child goes on to the next element within the current one and returns its
+// tag, or false at the current one's end. A text between elements is an error.
+func (s *Scanner) Child() (tag Tag, found bool, err error) {
+	if s.failed == nil && !s.pendEnd && len(s.starts) > 0 {
+		at := s.at
+		for at < s.end && isSpace[s.buffer[at]] {
+			at++
+		}
+		// As almost always: the tag lies in the buffer, and its name is known and
+		// without a prefix.
+		if s.end-at > len("</")+quickBytes && at-s.at <= TokenBytesMax && s.buffer[at] == '<' {
+			if s.buffer[at+1] == '/' {
+				if length, ends := s.endsHere(at); ends {
+					s.closeHere(at, length)
+					return 0, false, nil
+				}
+			} else if tag, length := s.vocabulary.begin(s.buffer[at+1 : s.end]); tag != 0 && len(s.starts) < DepthMax {
+				s.token = s.base + int64(at)
+				if s.buffer[at+1+length] != '>' { // it has attributes
+					s.at = at
+					s.failed = s.startTag()
+					return s.tag, s.failed == nil, s.failed
+				}
+				s.at = at + length + len("<>")
+				s.name = span{at + 1, at + 1, at + 1 + length}
+				s.tag = tag
+				s.attributes = s.attributes[:0]
+				s.starts = append(s.starts, opened{tag, len(s.open)})
+				return tag, true, nil
+			}
+		}
+	}
+	kind, err := s.Next()
+	if err != nil {
+		return 0, false, err
+	}
+	if kind == Text {
+		s.failed = s.wrong(ErrSyntax, "a text between elements")
+		return 0, false, s.failed
+	}
+	return s.tag, kind == Start, nil
+}
+
 // Value reads the text of the element that the last Start began, to its End,
 // with white space trimmed. An element within is an error; the limit of a
 // token holds for the whole.
@@ -202,9 +260,17 @@ func (s *Scanner) Value() ([]byte, error) {
 			value = append(value, s.text...)
 			s.value = value
 		case End:
-			return bytes.TrimSpace(value), nil
+			return trim(value), nil
 		}
 	}
+}
+
+// trim takes white space away, Unicode's too.
+func trim(b []byte) []byte {
+	if n := len(b); n > 0 && !isEdge[b[0]] && (!isEdge[b[n-1]] || b[n-1] >= utf8.RuneSelf && b[n-2] >= 0xD0 && b[n-2] <= 0xD3) {
+		return b // what ends in Cyrillic, too
+	}
+	return bytes.TrimSpace(b)
 }
 
 // plainValue is Value where the text and the end tag lie in the buffer and
@@ -213,20 +279,24 @@ func (s *Scanner) plainValue() ([]byte, bool) {
 	if s.pendEnd || s.failed != nil {
 		return nil, false
 	}
-	end := s.at
-	for end < s.end && isPlain[s.buffer[end]] && s.buffer[end] != '<' {
-		end++
+	length := 0
+	for _, b := range s.buffer[s.at:s.end] {
+		if !isPlain[b] {
+			break
+		}
+		length++
 	}
+	end := s.at + length
 	text := s.buffer[s.at:end]
-	if len(text) > TokenBytesMax || !s.endsHere(end) {
+	if length > TokenBytesMax {
 		return nil, false
 	}
-	s.token = s.base + int64(end)
-	s.at = end
-	if s.endTag() != nil { // it cannot fail: endsHere has read it
+	name, ends := s.endsHere(end)
+	if !ends {
 		return nil, false
 	}
-	return bytes.TrimSpace(text), true
+	s.closeHere(end, name)
+	return trim(text), true
 }
 
 // Skip reads the element that the last Start began to its End.

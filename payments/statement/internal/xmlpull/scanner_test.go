@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -19,7 +20,7 @@ import (
 // without white space.
 func tokens(r io.Reader) (string, error) {
 	var b strings.Builder
-	s := xmlpull.New(r)
+	s := xmlpull.New(r, nil)
 	text := ""
 	flush := func() {
 		if text = strings.Join(strings.Fields(text), ""); text != "" {
@@ -93,7 +94,7 @@ func TestValue(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, r := range []io.Reader{strings.NewReader(test.in), iotest.OneByteReader(strings.NewReader(test.in))} {
-			s := xmlpull.New(r)
+			s := xmlpull.New(r, nil)
 			if kind, err := s.Next(); kind != xmlpull.Start || err != nil {
 				t.Fatal(kind, err)
 			}
@@ -109,7 +110,7 @@ func TestValue(t *testing.T) {
 		`<a><b/></a>`: xmlpull.ErrSyntax, `<a>1</b>`: xmlpull.ErrSyntax, `<a>1`: xmlpull.ErrTruncated,
 		`<a>` + strings.Repeat(strings.Repeat("x", 1000)+"<!-- -->", 70) + `</a>`: xmlpull.ErrTooLong,
 	} {
-		s := xmlpull.New(strings.NewReader(in))
+		s := xmlpull.New(strings.NewReader(in), nil)
 		if _, err := s.Next(); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +122,7 @@ func TestValue(t *testing.T) {
 
 func TestSkip(t *testing.T) {
 	for _, in := range []string{`<a><b><c/>x<b>y</b></b><d/></a>`, `<a><b/><d/></a>`} {
-		s := xmlpull.New(strings.NewReader(in))
+		s := xmlpull.New(strings.NewReader(in), nil)
 		for range 2 {
 			if _, err := s.Next(); err != nil {
 				t.Fatal(err)
@@ -209,10 +210,118 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// names of the walk, one of them longer than what is compared in one piece.
+var names = []string{"a", "Amt", "CdtDbtInd", "LongerThanOthers", "v", "AcctSvcrReferen"}
+
+var vocabulary = xmlpull.NewVocabulary(names...)
+
+// walk writes the tokens of a document as statements are read: by children,
+// with the text of every element called v.
+func walk(r io.Reader) (string, error) {
+	var b strings.Builder
+	s := xmlpull.New(r, vocabulary)
+	var element func() error
+	element = func() error {
+		name := string(s.Name())
+		if i := slices.Index(names, name) + 1; int(s.Tag()) != i {
+			return fmt.Errorf("the tag of %s is %d, not %d", name, s.Tag(), i)
+		}
+		fmt.Fprintf(&b, "<%s", name)
+		if v, ok := s.Attribute("Ccy"); ok {
+			fmt.Fprintf(&b, " %q", v)
+		}
+		if ns := s.Namespace(); ns != "" {
+			fmt.Fprintf(&b, " {%s}", ns)
+		}
+		b.WriteByte('>')
+		if name == "v" {
+			v, err := s.Value()
+			if err != nil {
+				return err
+			}
+			if text := strings.Join(strings.Fields(string(v)), ""); text != "" {
+				fmt.Fprintf(&b, "%q", text)
+			}
+		} else {
+			for {
+				_, found, err := s.Child()
+				if err != nil {
+					return err
+				}
+				if !found {
+					break
+				}
+				if err := element(); err != nil {
+					return err
+				}
+			}
+		}
+		fmt.Fprintf(&b, "</%s>", s.Name())
+		return nil
+	}
+	if kind, err := s.Next(); err != nil || kind != xmlpull.Start {
+		return "", fmt.Errorf("the root: %w", err)
+	}
+	if err := element(); err != nil {
+		return b.String(), err
+	}
+	if _, err := s.Next(); !errors.Is(err, io.EOF) {
+		return b.String(), fmt.Errorf("behind the root: %w", err)
+	}
+	return b.String(), nil
+}
+
+// What is read by children has the same tokens, wherever the pieces end.
+func TestChildren(t *testing.T) {
+	for _, in := range []string{
+		`<a/>`, `<a></a>`, "<a>\n <Amt Ccy=\"KZT\"/><x:Amt  Ccy='KZT' ></x:Amt ><v>1</v><p:v>2 &amp; 3</p:v><other/>\n</a>",
+		`<p:a xmlns:p="u"><AcctSvcrReferen><v/></AcctSvcrReferen><LongerThanOthers><v><![CDATA[<]]></v></LongerThanOthers><b>` +
+			`<CdtDbtInd><!-- --><v>Алматы </v></CdtDbtInd><CdtDbtInds/><CdtDbtInd x="1"/></b></p:a>` + strings.Repeat(" ", 50),
+	} {
+		want, err := tokens(strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in))} {
+			if got, err := walk(r); err != nil || got != want {
+				t.Errorf("%s: %s, %v; want %s", in, got, err, want)
+			}
+		}
+	}
+	for in, want := range map[string]error{
+		`<a>x</a>`: xmlpull.ErrSyntax, `<a><Amt></a></Amt>`: xmlpull.ErrSyntax, `<a><Amt Ccy></Amt></a>                  `: xmlpull.ErrSyntax,
+		`<a><Amt Ccy="1" Ccy="2"></Amt></a>                  `:              xmlpull.ErrSyntax,
+		strings.Repeat(`<a>`, xmlpull.DepthMax+1) + strings.Repeat(" ", 50): xmlpull.ErrTooDeep,
+		`<a>` + strings.Repeat(" ", xmlpull.TokenBytesMax+1) + `<Amt/></a>`: xmlpull.ErrTooLong,
+	} {
+		if _, err := walk(strings.NewReader(in)); !errors.Is(err, want) {
+			t.Errorf("%.60q: %v, want %v", in, err, want)
+		}
+	}
+}
+
+// A vocabulary that is full still knows its names and no others.
+func TestVocabularyIsFull(t *testing.T) {
+	var all []string
+	for i := range xmlpull.NamesMax + 1 {
+		all = append(all, fmt.Sprintf("n%d", i))
+	}
+	full := xmlpull.NewVocabulary(all...)
+	for i, name := range all {
+		s := xmlpull.New(strings.NewReader("<"+name+"/>"), full)
+		if _, err := s.Next(); err != nil || int(s.Tag()) != (i+1)%(xmlpull.NamesMax+1) {
+			t.Errorf("%s: %d, %v", name, s.Tag(), err)
+		}
+	}
+}
+
 // FuzzScanner holds the scanner against encoding/xml: what it accepts, that
 // accepts too, with the same tokens.
 func FuzzScanner(f *testing.F) {
-	for _, seed := range []string{`<a/>`, `<a b="1">x&amp;<![CDATA[y]]></a>`, `<?xml version="1.0"?><p:a xmlns:p="u"><p:b/></p:a>`, `<a>` + "\r\n" + `</a>`} {
+	for _, seed := range []string{
+		`<a/>`, `<a b="1">x&amp;<![CDATA[y]]></a>`, `<?xml version="1.0"?><p:a xmlns:p="u"><p:b/></p:a>`, `<a>` + "\r\n" + `</a>`,
+		`<a><Amt Ccy="KZT"><v>1</v></Amt><CdtDbtInd><v>CRDT</v></CdtDbtInd><LongerThanOthers/><AcctSvcrReferen></AcctSvcrReferen></a>`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -220,6 +329,11 @@ func FuzzScanner(f *testing.F) {
 		one, oneErr := tokens(iotest.OneByteReader(bytes.NewReader(in)))
 		if one != got || (err == nil) != (oneErr == nil) {
 			t.Fatalf("in pieces %s, %v; whole %s, %v", one, oneErr, got, err)
+		}
+		walked, walkErr := walk(bytes.NewReader(in))
+		inPieces, piecesErr := walk(iotest.OneByteReader(bytes.NewReader(in)))
+		if (walkErr == nil) != (piecesErr == nil) || walkErr == nil && (walked != inPieces || walked != got || err != nil) {
+			t.Fatalf("by children %s, %v; in pieces %s, %v; by tokens %s, %v", walked, walkErr, inPieces, piecesErr, got, err)
 		}
 		if err != nil || bytes.Contains(in, []byte("encoding")) || bytes.Contains(in, []byte("Ccy")) {
 			return
@@ -287,14 +401,14 @@ func reference(in []byte) (string, error) {
 
 func BenchmarkScanner(b *testing.B) {
 	entry := `<Ntry><Amt Ccy="KZT">100.50</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2026-11-20</Dt></BookgDt></Ntry>` + "\n"
-	leaves := map[string]bool{"Amt": true, "CdtDbtInd": true, "Cd": true, "Dt": true}
+	leaves := xmlpull.NewVocabulary("Amt", "CdtDbtInd", "Cd", "Dt")
 	document := []byte(`<Stmt>` + strings.Repeat(entry, 20_000) + `</Stmt>`)
 	for name, read := range map[string]func() error{
 		"xmlpull": func() error {
-			s := xmlpull.New(bytes.NewReader(document))
+			s := xmlpull.New(bytes.NewReader(document), leaves)
 			for {
 				kind, err := s.Next()
-				if err == nil && kind == xmlpull.Start && leaves[string(s.Name())] {
+				if err == nil && kind == xmlpull.Start && s.Tag() != 0 {
 					_, err = s.Value()
 				}
 				if err != nil {

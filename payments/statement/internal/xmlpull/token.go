@@ -9,15 +9,26 @@ import (
 // isSpace has white space as XML knows it.
 var isSpace = [256]bool{' ': true, '\t': true, '\r': true, '\n': true}
 
-// isPlain has what stands in a text for itself.
+// isPlain has what stands in a text or an attribute's value for itself.
 var isPlain = plainBytes()
 
 func plainBytes() (plain [256]bool) {
 	for b := ' '; b < 256; b++ {
-		plain[b] = b != '&'
+		plain[b] = b != '&' && b != '<'
 	}
 	plain['\t'], plain['\n'] = true, true
 	return plain
+}
+
+// isEdge has the bytes that white space may begin or end with, in ASCII or, as
+// Unicode has more of it, beyond.
+var isEdge = edgeBytes()
+
+func edgeBytes() (edge [256]bool) {
+	for b := range edge {
+		edge[b] = b <= ' ' || b >= utf8.RuneSelf && (b < 0xD0 || b > 0xD3)
+	}
+	return edge
 }
 
 // endsName has what a name ends with, and what it must not have. Other rules of
@@ -142,17 +153,12 @@ func (s *Scanner) startTag() error {
 		return s.wrong(ErrSyntax, "a second element after the document's")
 	}
 	s.attributes = s.attributes[:0]
-	// Most tags are a name and nothing else, and lie in the buffer.
-	rest := s.buffer[s.at+1 : s.end]
-	if length := nameLength(rest); length > 0 && length < min(len(rest), TokenBytesMax) && rest[length] == '>' {
-		s.at += length + len("<>")
-		return s.push(rest[:length])
-	}
 	n, err := s.tagEnd()
 	if err != nil {
 		return err
 	}
-	tag := s.buffer[s.at+1 : s.at+n] // without < and >
+	from := s.at + 1
+	tag := s.buffer[from : s.at+n] // without < and >
 	s.at += n + 1
 	if len(tag) > 0 && tag[len(tag)-1] == '/' {
 		tag = tag[:len(tag)-1]
@@ -165,7 +171,7 @@ func (s *Scanner) startTag() error {
 	if err := s.readAttributes(tag[length:]); err != nil {
 		return err
 	}
-	return s.push(tag[:length])
+	return s.push(from, tag[:length])
 }
 
 // tagEnd finds the > that ends the tag: one in an attribute's value does not.
@@ -204,7 +210,7 @@ func nameLength(tag []byte) int {
 func (s *Scanner) readAttributes(rest []byte) error {
 	s.values = s.values[:0]
 	for {
-		trimmed := bytes.TrimLeft(rest, " \t\r\n")
+		trimmed := skipSpace(rest)
 		if len(trimmed) == 0 {
 			return nil
 		}
@@ -213,11 +219,11 @@ func (s *Scanner) readAttributes(rest []byte) error {
 			return s.wrong(ErrSyntax, "a tag with something that is no attribute")
 		}
 		name := trimmed[:length]
-		value := bytes.TrimLeft(trimmed[length:], " \t\r\n")
+		value := skipSpace(trimmed[length:])
 		if len(value) == 0 || value[0] != '=' {
 			return s.wrong(ErrSyntax, "an attribute without a value")
 		}
-		value = bytes.TrimLeft(value[1:], " \t\r\n")
+		value = skipSpace(value[1:])
 		if len(value) == 0 || value[0] != '"' && value[0] != '\'' {
 			return s.wrong(ErrSyntax, "an attribute's value without quotes")
 		}
@@ -238,62 +244,102 @@ func (s *Scanner) readAttributes(rest []byte) error {
 	}
 }
 
-func (s *Scanner) push(full []byte) error {
+func skipSpace(b []byte) []byte {
+	for len(b) > 0 && isSpace[b[0]] {
+		b = b[1:]
+	}
+	return b
+}
+
+// push opens an element. full is its name with the prefix, at from in the
+// buffer.
+func (s *Scanner) push(from int, full []byte) error {
 	if len(s.starts) == DepthMax {
 		return s.wrong(ErrTooDeep, "")
 	}
-	from := len(s.open)
-	local := from
-	for i, b := range full {
-		if b != ':' {
-			continue
-		}
-		if local > from || i == 0 || i == len(full)-1 {
-			return s.wrong(ErrSyntax, "a name with a colon out of place")
-		}
-		local = from + i + 1
+	local, err := s.localName(full)
+	if err != nil {
+		return err
 	}
-	s.open = append(s.open, full...)
-	s.name = s.open[local:]
-	s.starts = append(s.starts, opened{from, local})
+	s.name = span{from, from + local, from + len(full)}
+	s.tag = s.vocabulary.find(full[local:])
+	element := opened{s.tag, len(s.open)}
+	if s.tag == 0 || local > 0 {
+		element.tag = 0
+		s.open = append(s.open, full...)
+	}
+	s.starts = append(s.starts, element)
 	return nil
 }
 
-// pop ends the innermost element. Its name stays readable.
-func (s *Scanner) pop() {
+// localName is where a name goes on behind its prefix.
+func (s *Scanner) localName(full []byte) (int, error) {
+	colon := bytes.IndexByte(full, ':')
+	if colon < 0 {
+		return 0, nil
+	}
+	if colon == 0 || colon == len(full)-1 || bytes.IndexByte(full[colon+1:], ':') >= 0 {
+		return 0, s.wrong(ErrSyntax, "a name with a colon out of place")
+	}
+	return colon + 1, nil
+}
+
+// innermost is the full name of the innermost open element.
+func (s *Scanner) innermost() []byte {
 	last := s.starts[len(s.starts)-1]
-	s.name = s.open[last.local:]
-	s.open = s.open[:last.full]
-	s.starts = s.starts[:len(s.starts)-1]
-	s.rootEnded = len(s.starts) == 0
+	if last.tag != 0 {
+		return s.vocabulary.names[last.tag]
+	}
+	return s.open[last.from:]
+}
+
+// pop ends the innermost element.
+func (s *Scanner) pop() {
+	last := len(s.starts) - 1
+	s.open = s.open[:s.starts[last].from]
+	s.starts = s.starts[:last]
+	s.rootEnded = last == 0
 }
 
 // endsHere reports whether the innermost element's end tag stands at a place
-// of the buffer, with no white space in it.
-func (s *Scanner) endsHere(at int) bool {
-	name := s.open[s.starts[len(s.starts)-1].full:]
-	end := at + len("</") + len(name)
-	return end < s.end && s.buffer[end] == '>' && s.buffer[at] == '<' && s.buffer[at+1] == '/' &&
-		string(s.buffer[at+len("</"):end]) == string(name)
+// of the buffer, with no white space in it, and how long its name is.
+func (s *Scanner) endsHere(at int) (length int, ends bool) {
+	name := s.innermost()
+	from := at + len("</")
+	end := from + len(name)
+	return len(name), end < s.end && s.buffer[end] == '>' && s.buffer[at] == '<' && s.buffer[at+1] == '/' &&
+		string(s.buffer[from:end]) == string(name)
+}
+
+// closeHere ends the innermost element by the end tag that endsHere has seen.
+func (s *Scanner) closeHere(at, length int) {
+	from, local := at+len("</"), 0
+	if s.starts[len(s.starts)-1].tag == 0 {
+		local = bytes.IndexByte(s.innermost(), ':') + 1
+	}
+	s.token = s.base + int64(at)
+	s.at = from + length + len(">")
+	s.name = span{from, from + local, from + length}
+	s.pop()
 }
 
 func (s *Scanner) endTag() error {
 	if len(s.starts) == 0 {
 		return s.wrong(ErrSyntax, "an end tag that ends nothing")
 	}
-	name := s.open[s.starts[len(s.starts)-1].full:]
-	if s.endsHere(s.at) {
-		s.at += len("</>") + len(name)
-		s.pop()
+	if length, ends := s.endsHere(s.at); ends {
+		s.closeHere(s.at, length)
 		return nil
 	}
 	n, err := s.find('>', len("</"))
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(bytes.TrimRight(s.buffer[s.at+len("</"):s.at+n], " \t\r\n"), name) {
+	name, from := s.innermost(), s.at+len("</")
+	if !bytes.Equal(bytes.TrimRight(s.buffer[from:s.at+n], " \t\r\n"), name) {
 		return s.wrong(ErrSyntax, "an end tag that ends nothing")
 	}
+	s.name = span{from, from + bytes.IndexByte(name, ':') + 1, from + len(name)}
 	s.at += n + 1
 	s.pop()
 	return nil
