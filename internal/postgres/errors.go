@@ -24,6 +24,7 @@ const (
 	stateLockNotAvailable = "55P03"
 	stateQueryCanceled    = "57014"
 	stateNoDatabase       = "3D000"
+	stateNoPrivilege      = "42501"
 	stateAppendOnly       = "SN001" // raised by senim_refuse_change, migration 00001
 )
 
@@ -57,7 +58,7 @@ func codeOfState(state string) fault.Code {
 	switch state {
 	case stateSerialization, stateDeadlock, stateTooManyConns, stateLockNotAvailable, stateQueryCanceled:
 		return fault.DatabaseBusy
-	case stateNoDatabase:
+	case stateNoDatabase, stateNoPrivilege:
 		return fault.DatabaseDenied
 	case stateAppendOnly:
 		return fault.RecordImmutable
