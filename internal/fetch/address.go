@@ -14,6 +14,9 @@ import (
 // hostsMax bounds the allow-list: it is written by hand.
 const hostsMax = 256
 
+// anyPort is the port of an entry that stands for all of them.
+const anyPort = "*"
+
 // parseHosts turns the configured entries into the keys that hostKey makes. An
 // entry without a port stands for the default port of both schemes.
 func parseHosts(entries []string) (map[string]bool, error) {
@@ -22,12 +25,16 @@ func parseHosts(entries []string) (map[string]bool, error) {
 	}
 	allowed := make(map[string]bool, 2*len(entries))
 	for _, entry := range entries {
-		u, err := url.Parse("//" + entry)
-		if err != nil || u.Host != entry || u.Hostname() == "" || strings.ContainsAny(entry, "*@/ ") {
-			return nil, fault.New(fault.ConfigBad, "", "allowed host %q is not host or host:port", entry)
+		host, everyPort := strings.CutSuffix(entry, ":"+anyPort)
+		u, err := url.Parse("//" + host)
+		if err != nil || u.Host != host || u.Hostname() == "" || strings.ContainsAny(host, "*@/ ") || everyPort && u.Port() != "" {
+			return nil, fault.New(fault.ConfigBad, "", "allowed host %q is not host, host:port or host:*", entry)
 		}
 		ports := []string{u.Port()}
-		if u.Port() == "" {
+		switch {
+		case everyPort:
+			ports = []string{anyPort}
+		case u.Port() == "":
 			ports = []string{"80", "443"}
 		}
 		for _, port := range ports {
@@ -56,6 +63,12 @@ func hostKey(u *url.URL) (string, error) {
 		port = p
 	}
 	return net.JoinHostPort(canonicalName(u.Hostname()), port), nil
+}
+
+// permits looks a host:port up in the allow-list.
+func permits(allowed map[string]bool, key string) bool {
+	host, _, err := net.SplitHostPort(key)
+	return allowed[key] || err == nil && allowed[net.JoinHostPort(host, anyPort)]
 }
 
 // canonicalName folds case and the root dot, which DNS ignores.

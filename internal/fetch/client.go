@@ -32,8 +32,8 @@ const (
 // Config of a Client. The zero value is safe: it allows no host.
 type Config struct {
 	// AllowedHosts lists who may be asked: "ocsp.pki.gov.kz" (the scheme's
-	// default port only) or "10.1.2.3:8443" (that port only). Names are compared
-	// whole; there are no wildcards.
+	// default port only), "10.1.2.3:8443" (that port only) or "10.1.2.3:*"
+	// (every port). Names are compared whole; there are no wildcards.
 	AllowedHosts []string
 	// AllowLoopback permits 127.0.0.0/8 and ::1: the sandbox lives there.
 	AllowLoopback bool
@@ -128,6 +128,44 @@ func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, bo
 	return c.exchange(ctx, http.MethodPost, rawURL, header.Clone(), body, max)
 }
 
+// Notice is the answer of a peer that was told something: what counts is its
+// status.
+type Notice struct {
+	Status int
+	Header http.Header
+	// Start is the beginning of the body, as far as it came in time.
+	Start []byte
+}
+
+// Notify posts body with the header and returns whatever status comes. Of the
+// answer's body it reads no more than max bytes; that it is longer, or ends
+// early, is no error.
+func (c *Client) Notify(ctx context.Context, rawURL string, header http.Header, body []byte, max int64) (*Notice, error) {
+	target, err := c.check(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	within, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	response, err := c.send(within, http.MethodPost, target, header.Clone(), body)
+	if err != nil {
+		return nil, classify(ctx, err, target)
+	}
+	defer response.Body.Close()
+	// Only the start is wanted, and the status has come: what stops the reading
+	// changes neither.
+	start, _ := io.ReadAll(io.LimitReader(response.Body, min(max, c.maxBytes)))
+	return &Notice{Status: response.StatusCode, Header: response.Header, Start: start}, nil
+}
+
+// Permits reports, without asking anybody, whether the URL is one that the
+// client may be sent to: nil, or why not. What its host resolves to shows only
+// when it is asked.
+func (c *Client) Permits(rawURL string) error {
+	_, err := c.check(rawURL)
+	return err
+}
+
 func (c *Client) exchange(ctx context.Context, method, rawURL string, header http.Header, body []byte, max int64) (int, []byte, error) {
 	target, err := c.check(rawURL)
 	if err != nil {
@@ -136,18 +174,7 @@ func (c *Client) exchange(ctx context.Context, method, rawURL string, header htt
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, fault.Wrap(withoutURL(err), fault.BadArgument, origin(rawURL), "make the request")
-	}
-	if header != nil {
-		request.Header = header
-	}
-	request.Header.Set("User-Agent", c.userAgent)
-	request.Header.Set("Accept-Encoding", "identity")
-
-	response, err := c.http.Do(request)
+	response, err := c.send(ctx, method, target, header, body)
 	if err != nil {
 		return 0, nil, classify(outer, err, target)
 	}
@@ -160,6 +187,19 @@ func (c *Client) exchange(ctx context.Context, method, rawURL string, header htt
 		return 0, nil, classify(outer, err, target)
 	}
 	return response.StatusCode, answer, nil
+}
+
+func (c *Client) send(ctx context.Context, method string, target *url.URL, header http.Header, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fault.Wrap(withoutURL(err), fault.BadArgument, "", "make the request")
+	}
+	if header != nil {
+		request.Header = header
+	}
+	request.Header.Set("User-Agent", c.userAgent)
+	request.Header.Set("Accept-Encoding", "identity")
+	return c.http.Do(request)
 }
 
 // check parses the URL and looks its host up in the allow-list before any name
@@ -176,7 +216,7 @@ func (c *Client) check(rawURL string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.allowed[key] {
+	if !permits(c.allowed, key) {
 		return nil, fault.New(fault.HostDenied, origin(rawURL), "%s is not among the allowed hosts", key)
 	}
 	return target, nil

@@ -141,6 +141,49 @@ func TestPostKeepsHeadersStatusAndBody(t *testing.T) {
 	}
 }
 
+// Of who was only told something the status counts, whatever the body is.
+func TestNotifyTellsTheStatus(t *testing.T) {
+	base, c := peer(t)
+	for _, row := range []struct {
+		path, start string
+		status      int
+	}{
+		{"/echo", "POST|", 200},
+		{"/bytes", "xxxxx", 200},
+		{"/short", "short", 200},
+		{"/drip", "xxxxx", 200},
+		{"/redirect", "", 303},
+		{"/status/503", "fault", 503},
+	} {
+		notice, err := c.Notify(t.Context(), base+row.path, http.Header{"Content-Type": {"a/b"}}, []byte("ping"), 5)
+		if err != nil || notice.Status != row.status || string(notice.Start) != row.start {
+			t.Errorf("%s: %+v %v", row.path, notice, err)
+		}
+	}
+	notice, err := c.Notify(t.Context(), base+"/redirect", nil, nil, 5)
+	if err != nil || notice.Header.Get("Location") == "" {
+		t.Errorf("the header is lost: %+v %v", notice, err)
+	}
+	if _, err := c.Notify(t.Context(), "http://other.example/", nil, nil, 5); !fault.Is(err, fault.HostDenied) {
+		t.Errorf("another host: %v", err)
+	}
+}
+
+func TestAnyPortOfAHost(t *testing.T) {
+	c, err := New(Config{AllowedHosts: []string{"a.kz:*", "[::1]:*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rawURL, permitted := range map[string]bool{
+		"http://a.kz/": true, "https://A.kz.:8443/x": true, "http://[::1]:9/": true,
+		"http://b.a.kz:80/": false, "http://b.kz/": false, "http://a.kz:0/": false,
+	} {
+		if err := c.Permits(rawURL); (err == nil) != permitted {
+			t.Errorf("%s: %v", rawURL, err)
+		}
+	}
+}
+
 func TestRefusedBeforeAnythingIsAsked(t *testing.T) {
 	base, c := peer(t)
 	port := base[strings.LastIndex(base, ":")+1:]
@@ -290,6 +333,8 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		"scheme":       {AllowedHosts: []string{"http://a.kz"}},
 		"path":         {AllowedHosts: []string{"a.kz/x"}},
 		"wildcard":     {AllowedHosts: []string{"*.kz"}},
+		"any host":     {AllowedHosts: []string{"*:*"}},
+		"two ports":    {AllowedHosts: []string{"a.kz:80:*"}},
 		"empty":        {AllowedHosts: []string{""}},
 		"port only":    {AllowedHosts: []string{":80"}},
 		"credentials":  {AllowedHosts: []string{"u@a.kz"}},
