@@ -11,7 +11,6 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
-	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/money"
 )
 
@@ -21,32 +20,22 @@ const (
 	keyBytesMax = 200 // the table checks the same
 )
 
-// Account of the book, named by its kind and what it is of.
-type Account string
-
-// Clearing is the money that a gateway has told of and that the treasury has
-// not shown yet.
-func Clearing(gateway string) Account { return Account("clearing:" + gateway) }
-
-// Payer is the account of a payer: credited with what it pays, debited with
-// what that is applied to.
-func Payer(bin kz.BIN) Account { return Account("payer:" + string(bin)) }
-
-// Budget is the income under a budget code through a revenue office.
-func Budget(office charge.RevenueOffice, code charge.BudgetCode) Account {
-	return Account("budget:" + string(office) + ":" + string(code))
-}
-
-// Treasury is the treasury's account, as its statements show it.
-func Treasury(iik string) Account { return Account("treasury:" + iik) }
-
 // Kind of an entry.
 type Kind string
 
 // The kinds.
 const (
-	Payment    Kind = "payment"    // the gateway told of a payment, applied to the order's lines
-	Settlement Kind = "settlement" // the treasury's statement showed the money of a line
+	Payment         Kind = "payment"          // the gateway told of a payment, applied to the order's lines
+	Settlement      Kind = "settlement"       // the treasury's statement showed the money
+	Reversal        Kind = "reversal"         // the gateway took a payment back
+	Suspended       Kind = "suspense"         // money came that fits nothing
+	SuspenseRelease Kind = "suspense_release" // a person said what it was for
+	AdvanceUse      Kind = "advance_use"      // a payer's advance applied to an order's lines
+	Refund          Kind = "refund"           // ordered to be paid back
+	RefundPaid      Kind = "refund_paid"      // the gateway told that it was paid back
+	RefundFailed    Kind = "refund_failed"    // the gateway refused to pay back
+	Fee             Kind = "fee"              // kept by the gateway
+	Correction      Kind = "correction"       // of another entry, by two persons
 )
 
 // Posting is one side of an entry.
