@@ -176,6 +176,8 @@ func judge(f gateway.Fact, o *order.Order) fault.Code {
 	}
 	_, stateErr := o.State.After(order.Pay)
 	switch {
+	case f.Kind != gateway.Captured:
+		return fault.NotAvailable // only money is posted yet
 	case o.State == order.Paid || o.State == order.Reconciled:
 		return fault.OrderPaidAlready
 	case stateErr != nil:
@@ -197,7 +199,7 @@ func judge(f gateway.Fact, o *order.Order) fault.Code {
 func contentOf(f gateway.Fact) [sha256.Size]byte {
 	h := sha256.New()
 	for _, s := range []string{
-		f.Reference, f.Order.String(), string(f.Payer), f.BankBIC, f.Amount.String(), f.PaidAt.UTC().Format(time.RFC3339Nano),
+		string(f.Kind), f.Reference, f.Original, f.Order.String(), string(f.Payer), f.BankBIC, f.Amount.String(), f.PaidAt.UTC().Format(time.RFC3339Nano),
 	} {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(s))))
 		h.Write([]byte(s))

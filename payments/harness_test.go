@@ -248,7 +248,7 @@ func (w *world) seal(f gateway.Fact, key xmldsig.Key) []byte {
 }
 
 func (w *world) fact(o *order.Order, reference string) gateway.Fact {
-	return gateway.Fact{Reference: reference, Order: o.ID, Payer: o.Payer, BankBIC: "HSBKKZKX", Amount: o.Total, PaidAt: w.clock.Now()}
+	return gateway.Fact{Kind: gateway.Captured, Reference: reference, Order: o.ID, Payer: o.Payer, BankBIC: "HSBKKZKX", Amount: o.Total, PaidAt: w.clock.Now()}
 }
 
 func (w *world) ctx() context.Context { return w.t.Context() }

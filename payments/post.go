@@ -110,6 +110,7 @@ func lockFact(ctx context.Context, tx pgx.Tx, args PostArgs) (f gateway.Fact, st
 	if err != nil {
 		return gateway.Fact{}, "", time.Time{}, fmt.Errorf("read the fact: %w", postgres.Classify(err))
 	}
+	f.Kind = gateway.Captured // no other kind is ever received for posting
 	return f, state, recordedAt, nil
 }
 

@@ -174,13 +174,14 @@ func TestMoneyBeforeTheFact(t *testing.T) {
 	checkBooks(t, w, o)
 }
 
-// plain is a gateway without signatures, to do much in a short time.
-type plain struct{}
+// plain is a gateway without signatures, to do much in a short time; of the
+// port it has what these tests call.
+type plain struct{ gateway.Port }
 
 func (plain) Name() string { return "plain" }
 
 func (plain) Register(_ context.Context, b gateway.Bill) (*gateway.Registration, error) {
-	return &gateway.Registration{Reference: "B", PaymentURL: "https://bank.example/" + b.Order.String(), Sent: []byte("bill"), Received: []byte("ok")}, nil
+	return &gateway.Registration{Reference: "B", PaymentURL: "https://bank.example/" + b.Order.String(), Exchange: gateway.Exchange{Sent: []byte("bill"), Received: []byte("ok")}}, nil
 }
 
 func (plain) Open(_ context.Context, raw []byte) (*gateway.Callback, error) {

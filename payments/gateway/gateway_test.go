@@ -44,7 +44,7 @@ func bill(t testing.TB) gateway.Bill {
 }
 
 func fact() gateway.Fact {
-	return gateway.Fact{Reference: "PAY-1", Order: orderID, Payer: "190640017419", BankBIC: "HSBKKZKX", Amount: 1500, PaidAt: sheptest.Now.Add(123456 * time.Microsecond)}
+	return gateway.Fact{Kind: gateway.Captured, Reference: "PAY-1", Order: orderID, Payer: "190640017419", BankBIC: "HSBKKZKX", Amount: 1500, PaidAt: sheptest.Now.Add(123456 * time.Microsecond)}
 }
 
 func parse(t testing.TB, text string) *xmldsig.Element {

@@ -25,12 +25,17 @@ const (
 	billElement         = "RegisterBill"
 	registrationElement = "BillRegistered"
 	factElement         = "PaymentFact"
+	queryElement        = "QueryBill"
+	reportElement       = "BillReport"
+	refundElement       = "OrderRefund"
+	cancelElement       = "CancelBill"
 	receiptElement      = "PaymentFactReceived"
 )
 
 const (
 	fieldBytesMax = 2048 // a payment URL; everything else is far shorter
 	linesMax      = 64   // as an order has
+	factsMax      = 256  // of one order in a report
 	timeLayout    = time.RFC3339Nano
 )
 
@@ -137,26 +142,44 @@ func DecodeRegistration(root *xmldsig.Element) (id uuid.UUID, reference, payment
 	return id, reference, paymentURL, r.done()
 }
 
-// EncodeFact writes the fact of a payment.
+// EncodeFact writes a fact.
 func EncodeFact(f Fact) string {
 	w := open(factElement)
+	w.fact(f)
+	return w.close(factElement)
+}
+
+func (w *writer) fact(f Fact) {
+	w.field("Kind", string(f.Kind))
 	w.field("Reference", f.Reference)
+	w.optional("Original", f.Original)
 	w.field("Order", f.Order.String())
 	w.field("PayerBIN", string(f.Payer))
 	w.field("BankBIC", f.BankBIC)
 	w.field("Amount", f.Amount.String())
 	w.field("PaidAt", f.PaidAt.Format(timeLayout))
-	return w.close(factElement)
 }
 
 // DecodeFact reads what EncodeFact wrote.
 func DecodeFact(root *xmldsig.Element, c kz.Control) (Fact, error) {
 	r := read(root, factElement)
+	f := r.fact(c)
+	return f, r.done()
+}
+
+func (r *reader) fact(c kz.Control) Fact {
 	f := Fact{
-		Reference: r.pattern("Reference", referencePattern), Order: r.id("Order"), Payer: r.bin("PayerBIN", c),
+		Kind: FactKind(r.text("Kind")), Reference: r.pattern("Reference", referencePattern), Original: r.optional("Original", referencePattern),
+		Order: r.id("Order"), Payer: r.bin("PayerBIN", c),
 		BankBIC: r.pattern("BankBIC", bicPattern), Amount: r.amount("Amount"), PaidAt: r.time("PaidAt"),
 	}
-	return f, r.done()
+	if !f.Kind.Known() {
+		r.fail("Kind", "not a kind of fact")
+	}
+	if f.Kind.Refers() && f.Original == "" {
+		r.fail("Original", "a fact that is %s says of what", f.Kind)
+	}
+	return f
 }
 
 // EncodeReceipt writes the answer to a fact.
@@ -190,6 +213,12 @@ func (w *writer) field(name, value string) {
 	w.start(name)
 	w.WriteString(xmldsig.EscapeText(value))
 	w.end(name)
+}
+
+func (w *writer) optional(name, value string) {
+	if value != "" {
+		w.field(name, value)
+	}
 }
 
 func (w *writer) close(root string) string {
@@ -258,6 +287,14 @@ func (r *reader) pattern(name string, p *regexp.Regexp) string {
 		r.fail(name, "not of the required form")
 	}
 	return s
+}
+
+// optional is pattern, or empty where there is no such element.
+func (r *reader) optional(name string, p *regexp.Regexp) string {
+	if len(r.all(name)) == 0 {
+		return ""
+	}
+	return r.pattern(name, p)
 }
 
 func (r *reader) id(name string) uuid.UUID {

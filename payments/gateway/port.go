@@ -12,12 +12,25 @@ import (
 )
 
 // Port is a payment gateway as package payments sees it.
+//
+// A call that fails with fault.GatewayRefused was refused for good; one that
+// fails otherwise may have been carried out, its answer lost: it is repeated,
+// and the same request again gives the same result. The messages of a call
+// that failed are given by ExchangeOf.
 type Port interface {
 	// Name tells gateways apart in the ledger, "pshep". It never changes.
 	Name() string
 	// Register makes the bill payable. Registering the same order again gives
 	// the same registration; a gateway must see to that.
 	Register(ctx context.Context, b Bill) (*Registration, error)
+	// Status tells what has happened to an order's bill so far.
+	Status(ctx context.Context, order uuid.UUID) (*Answer, error)
+	// Refund orders that captured money goes back. The gateway carries out one
+	// refund per ID, and tells of it by a fact, at once or later.
+	Refund(ctx context.Context, r RefundOrder) (*Answer, error)
+	// Cancel withdraws the bill of an order: it can no longer be paid, and
+	// money that is held for it is let go. A bill that is paid is refused.
+	Cancel(ctx context.Context, order uuid.UUID) (*Answer, error)
 	// Open authenticates a message of the gateway and reads the fact in it. A
 	// message that is not proven to be the gateway's is refused with
 	// fault.CallbackUnauthentic, whatever is wrong with it.
@@ -44,18 +57,22 @@ func BillOf(o *order.Order) Bill {
 type Registration struct {
 	Reference  string // the gateway's own, of the bill
 	PaymentURL string // where the payer pays
-	// Sent and Received are the messages byte for byte, for the evidence.
-	Sent, Received []byte
+	Exchange
 }
 
-// Fact is what the gateway tells of one payment.
-type Fact struct {
-	Reference string // the gateway's own: the same payment has the same, for ever
-	Order     uuid.UUID
-	Payer     kz.BIN
-	BankBIC   string
-	Amount    money.Tiyn
-	PaidAt    time.Time
+// RefundOrder asks that money of a captured payment goes back to its payer.
+type RefundOrder struct {
+	ID      uuid.UUID // ours: asked twice, it is carried out once
+	Order   uuid.UUID
+	Payment string // the reference of the captured fact
+	Amount  money.Tiyn
+}
+
+// Answer is what a gateway answered to a request, with the facts that it told
+// of in it: each is known by its reference, however often it is told.
+type Answer struct {
+	Facts []Fact
+	Exchange
 }
 
 // Receipt is what the gateway is answered: the fact is kept, send it no more.
@@ -68,6 +85,9 @@ type Receipt struct {
 type Callback struct {
 	Fact Fact
 	Raw  []byte
+	// Asked is what the adapter asked the gateway before it believed the
+	// message, where the message alone proves nothing; kept beside Raw.
+	Asked Exchange
 	// Message is the adapter's own: what a reply must refer to.
 	Message any
 }

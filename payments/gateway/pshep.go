@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/shep"
@@ -61,36 +63,98 @@ func (g *PSHEP) Name() string { return NamePSHEP }
 
 // Register sends the bill and checks the signed answer.
 func (g *PSHEP) Register(ctx context.Context, b Bill) (*Registration, error) {
-	data, err := shep.SealPayload(EncodeBill(b), g.config.Key)
-	if err != nil {
-		return nil, fmt.Errorf("sign the bill: %w", err)
-	}
-	reply, err := g.config.Client.Send(ctx, shep.Request{ServiceID: g.config.ServiceID, Data: data})
+	payload, exchange, err := g.ask(ctx, EncodeBill(b))
 	if err != nil {
 		return nil, fmt.Errorf("register the bill: %w", err)
+	}
+	id, reference, paymentURL, err := DecodeRegistration(payload.Root)
+	switch {
+	case err != nil:
+		err = fault.Wrap(err, fault.GatewayAnswer, "", "read the answer to the bill")
+	case id != b.Order:
+		err = fault.New(fault.GatewayAnswer, "/"+registrationElement+"/Order", "the answer is of another order")
+	default:
+		err = checkPaymentURL(paymentURL)
+	}
+	if err != nil {
+		return nil, failed(err, exchange)
+	}
+	return &Registration{Reference: reference, PaymentURL: paymentURL, Exchange: exchange}, nil
+}
+
+// Status asks for the report of an order's bill.
+func (g *PSHEP) Status(ctx context.Context, order uuid.UUID) (*Answer, error) {
+	return g.report(ctx, order, EncodeQuery(order), "ask for the status")
+}
+
+// Refund orders a refund.
+func (g *PSHEP) Refund(ctx context.Context, r RefundOrder) (*Answer, error) {
+	return g.report(ctx, r.Order, EncodeRefund(r), "order the refund")
+}
+
+// Cancel withdraws the bill of an order.
+func (g *PSHEP) Cancel(ctx context.Context, order uuid.UUID) (*Answer, error) {
+	return g.report(ctx, order, EncodeCancel(order), "withdraw the bill")
+}
+
+// report sends a document and reads the report of the order that answers it.
+func (g *PSHEP) report(ctx context.Context, order uuid.UUID, document, act string) (*Answer, error) {
+	payload, exchange, err := g.ask(ctx, document)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", act, err)
+	}
+	id, facts, err := DecodeReport(payload.Root, g.config.Control)
+	switch {
+	case err != nil:
+		err = fault.Wrap(err, fault.GatewayAnswer, "", "%s: read the report", act)
+	case id != order:
+		err = fault.New(fault.GatewayAnswer, "/"+reportElement+"/Order", "the report is of another order")
+	default:
+		err = g.notAhead(facts)
+	}
+	if err != nil {
+		return nil, failed(err, exchange)
+	}
+	return &Answer{Facts: facts, Exchange: exchange}, nil
+}
+
+// ask sends a signed document and verifies the signed answer to it.
+func (g *PSHEP) ask(ctx context.Context, document string) (*shep.Payload, Exchange, error) {
+	data, err := shep.SealPayload(document, g.config.Key)
+	if err != nil {
+		return nil, Exchange{}, err
+	}
+	reply, err := g.config.Client.Send(ctx, shep.Request{ServiceID: g.config.ServiceID, Data: data})
+	var exchange Exchange
+	if reply != nil {
+		exchange = Exchange{Sent: reply.Exchange.Request, Received: reply.Exchange.Answer}
+	}
+	if err != nil {
+		return nil, exchange, failed(err, exchange)
 	}
 	answer, err := reply.Result()
 	if fault.Is(err, fault.ShepBusiness) {
-		return nil, fault.Wrap(err, fault.GatewayRefused, "", "register the bill")
+		err = fault.Wrap(err, fault.GatewayRefused, "", "the gateway's answer")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("register the bill: %w", err)
+		return nil, exchange, failed(err, exchange)
 	}
 	payload, err := shep.OpenPayload(ctx, answer, g.config.Gateway, g.config.Opener.Now())
 	if err != nil {
-		return nil, fault.Wrap(err, fault.GatewayAnswer, "", "verify the answer to the bill")
+		return nil, exchange, failed(fault.Wrap(err, fault.GatewayAnswer, "", "verify the answer"), exchange)
 	}
-	id, reference, paymentURL, err := DecodeRegistration(payload.Root)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.GatewayAnswer, "", "read the answer to the bill")
+	return payload, exchange, nil
+}
+
+// notAhead refuses facts that lie in the future.
+func (g *PSHEP) notAhead(facts []Fact) error {
+	latest := g.config.Opener.Now().Add(clockAhead)
+	for _, f := range facts {
+		if f.PaidAt.After(latest) {
+			return fault.New(fault.GatewayAnswer, "/"+reportElement, "a fact lies in the future")
+		}
 	}
-	if id != b.Order {
-		return nil, fault.New(fault.GatewayAnswer, "/"+registrationElement+"/Order", "the answer is of another order")
-	}
-	if err := checkPaymentURL(paymentURL); err != nil {
-		return nil, err
-	}
-	return &Registration{Reference: reference, PaymentURL: paymentURL, Sent: reply.Exchange.Request, Received: reply.Exchange.Answer}, nil
+	return nil
 }
 
 // checkPaymentURL lets a payer be sent only to a page over TLS, or to one on

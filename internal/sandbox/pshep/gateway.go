@@ -216,7 +216,7 @@ func (g *Gateway) Pay(id uuid.UUID) error {
 		return fault.New(fault.OrderExpired, "", "the bill of order %s has expired", id)
 	}
 	p := &payment{Fact: gateway.Fact{
-		Reference: fmt.Sprintf("PAY-%08d", len(g.register.Payments)+1), Order: b.Bill.Order, Payer: b.Bill.Payer,
+		Kind: gateway.Captured, Reference: fmt.Sprintf("PAY-%08d", len(g.register.Payments)+1), Order: b.Bill.Order, Payer: b.Bill.Payer,
 		BankBIC: g.config.BankBIC, Amount: b.Bill.Amount, PaidAt: now,
 	}}
 	b.Paid = true
