@@ -33,6 +33,7 @@ import (
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/dossier"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/pki/cert"
@@ -349,20 +350,20 @@ type rooms struct {
 	err    error // of every other use case
 	mu     sync.Mutex
 	caller access.Caller
-	key    dossier.Key
+	key    idempotency.Key
 	body   []byte
 
 	verifying chan struct{} // closed when Verify is called
 }
 
-func (r *rooms) note(caller access.Caller, key dossier.Key, body []byte) error {
+func (r *rooms) note(caller access.Caller, key idempotency.Key, body []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.caller, r.key, r.body = caller, key, body
 	return r.err
 }
 
-func (r *rooms) Open(_ context.Context, c access.Caller, k dossier.Key, o dossier.OpenRequest) (*dossier.Transaction, error) {
+func (r *rooms) Open(_ context.Context, c access.Caller, k idempotency.Key, o dossier.OpenRequest) (*dossier.Transaction, error) {
 	t := sampleTransaction()
 	t.Reference, t.DeclarantBIN = o.Reference, kz.BIN(o.DeclarantBIN)
 	return t, r.note(c, k, nil)
@@ -372,18 +373,18 @@ func (r *rooms) Show(ctx context.Context, c access.Caller, _ uuid.UUID) (*dossie
 	if r.show != nil {
 		return r.show(ctx)
 	}
-	return sampleTransaction(), r.note(c, dossier.Key{}, nil)
+	return sampleTransaction(), r.note(c, idempotency.Key{}, nil)
 }
 
-func (r *rooms) SubmitDocument(_ context.Context, c access.Caller, k dossier.Key, _ uuid.UUID, signed []byte) (*dossier.Document, error) {
+func (r *rooms) SubmitDocument(_ context.Context, c access.Caller, k idempotency.Key, _ uuid.UUID, signed []byte) (*dossier.Document, error) {
 	return &sampleTransaction().Documents[0], r.note(c, k, signed)
 }
 
-func (r *rooms) CreateOrder(_ context.Context, c access.Caller, k dossier.Key, _ uuid.UUID) (*dossier.Order, error) {
+func (r *rooms) CreateOrder(_ context.Context, c access.Caller, k idempotency.Key, _ uuid.UUID) (*dossier.Order, error) {
 	return &sampleTransaction().Orders[0], r.note(c, k, nil)
 }
 
-func (r *rooms) ImportStatement(_ context.Context, c access.Caller, k dossier.Key, _ string, in io.Reader) (*dossier.StatementImport, error) {
+func (r *rooms) ImportStatement(_ context.Context, c access.Caller, k idempotency.Key, _ string, in io.Reader) (*dossier.StatementImport, error) {
 	body, err := io.ReadAll(in)
 	if err != nil {
 		return nil, err
@@ -398,11 +399,11 @@ func (r *rooms) Reconcile(_ context.Context, c access.Caller, day kz.Day) (*doss
 	return &dossier.Reconciliation{
 		Day: day, Lines: 2, Matched: 1, Total: 700, ExceptionCount: 1,
 		Exceptions: []dossier.ReconciliationException{{Identifier: "A", Amount: 5, Code: "line_unmatched", Place: "line 2"}},
-	}, r.note(c, dossier.Key{}, nil)
+	}, r.note(c, idempotency.Key{}, nil)
 }
 
 func (r *rooms) AcceptCallback(_ context.Context, raw []byte) ([]byte, error) {
-	return []byte("<ok/>"), r.note(access.Caller{}, dossier.Key{}, raw)
+	return []byte("<ok/>"), r.note(access.Caller{}, idempotency.Key{}, raw)
 }
 
 func sampleTransaction() *dossier.Transaction {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/senim-kz/senim/internal/access"
-	"github.com/senim-kz/senim/internal/dossier"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
 )
 
 // call is what is known of one request on its way through.
@@ -47,12 +47,12 @@ func callOf(g *gin.Context) *call {
 
 // key makes the idempotency key. The digest covers the path too, so that one
 // key cannot be used for two transactions.
-func (c *call) key(value string) dossier.Key {
+func (c *call) key(value string) idempotency.Key {
 	h := sha256.New()
 	h.Write([]byte(c.request.URL.RequestURI()))
 	h.Write([]byte{0})
 	h.Write(c.body)
-	return dossier.Key{Value: value, BodySHA256: [sha256.Size]byte(h.Sum(nil))}
+	return idempotency.Key{Value: value, BodySHA256: [sha256.Size]byte(h.Sum(nil))}
 }
 
 // requestIDHeader carries the request's identifier in both directions.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/dossier"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 )
 
@@ -16,11 +17,11 @@ import (
 // *dossier.Service. An interface, so that the mapping can be tested without
 // the peers of a whole transaction.
 type Dossier interface {
-	Open(ctx context.Context, caller access.Caller, key dossier.Key, r dossier.OpenRequest) (*dossier.Transaction, error)
+	Open(ctx context.Context, caller access.Caller, key idempotency.Key, r dossier.OpenRequest) (*dossier.Transaction, error)
 	Show(ctx context.Context, caller access.Caller, id uuid.UUID) (*dossier.Transaction, error)
-	SubmitDocument(ctx context.Context, caller access.Caller, key dossier.Key, id uuid.UUID, signed []byte) (*dossier.Document, error)
-	CreateOrder(ctx context.Context, caller access.Caller, key dossier.Key, id uuid.UUID) (*dossier.Order, error)
-	ImportStatement(ctx context.Context, caller access.Caller, key dossier.Key, name string, r io.Reader) (*dossier.StatementImport, error)
+	SubmitDocument(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, signed []byte) (*dossier.Document, error)
+	CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID) (*dossier.Order, error)
+	ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*dossier.StatementImport, error)
 	Reconcile(ctx context.Context, caller access.Caller, day kz.Day) (*dossier.Reconciliation, error)
 }
 

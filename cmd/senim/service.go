@@ -28,6 +28,7 @@ import (
 	"github.com/senim-kz/senim/internal/dossier"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/fetch"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
@@ -317,8 +318,7 @@ func (s *service) makePayments(context.Context) error {
 	var err error
 	s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{
 		Now: s.now, Logger: s.log,
-		// The dossier is made after the jobs, and they start after it.
-		Daily: map[string]func(context.Context) error{"idempotency": func(ctx context.Context) error { return s.dossier.Prune(ctx) }},
+		Daily: map[string]func(context.Context) error{"idempotency": idempotency.New(s.pool, s.now).Prune},
 	})
 	if err != nil {
 		return err

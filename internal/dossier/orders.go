@@ -11,6 +11,7 @@ import (
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/order"
@@ -26,12 +27,12 @@ import (
 //
 // Errors: idempotency codes, transaction_not_found, document_missing, the
 // codes of payments.
-func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key Key, transaction uuid.UUID) (*Order, error) {
+func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, transaction uuid.UUID) (*Order, error) {
 	t, err := s.find(ctx, caller, transaction)
 	if err != nil {
 		return nil, err
 	}
-	return once(ctx, s, caller, key, "create order of "+transaction.String(), func(ctx context.Context, c *claim) (*Order, error) {
+	return idempotency.Once(ctx, s.keys, caller.ID, key, "create order of "+transaction.String(), func(ctx context.Context, c *idempotency.Claim) (*Order, error) {
 		charges, err := s.charges(ctx, t)
 		if err != nil {
 			return nil, err
@@ -91,7 +92,7 @@ func (s *Service) draft(ctx context.Context, t *Transaction, charges []charge.Ch
 	return orders[0].ID, nil
 }
 
-func (s *Service) orderCreated(ctx context.Context, caller access.Caller, c *claim, t *Transaction) (*Order, error) {
+func (s *Service) orderCreated(ctx context.Context, caller access.Caller, c *idempotency.Claim, t *Transaction) (*Order, error) {
 	var shown *Order
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 		orders, err := s.payments.OrdersOf(ctx, tx, t.ID)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
@@ -53,6 +54,7 @@ type Service struct {
 	issuer   string
 	control  kz.Control
 	now      func() time.Time
+	keys     *idempotency.Keys
 }
 
 // New makes a Service.
@@ -60,6 +62,7 @@ func New(c Config) *Service {
 	return &Service{
 		pool: c.Pool, anchors: c.Anchors, policy: c.Policy, status: c.Revocation, registry: c.Registry, tsa: c.TSA, payments: c.Payments,
 		receipts: c.Receipts, issuer: c.Issuer, control: c.Control, now: c.Now,
+		keys: idempotency.New(c.Pool, c.Now),
 	}
 }
 
@@ -73,7 +76,7 @@ const referenceLengthMax = 64 // characters
 
 // Open opens a transaction for a declarant. A trader opens its own only.
 // Errors: idempotency codes, bin_invalid, bad_argument, declarant_mismatch.
-func (s *Service) Open(ctx context.Context, caller access.Caller, key Key, r OpenRequest) (*Transaction, error) {
+func (s *Service) Open(ctx context.Context, caller access.Caller, key idempotency.Key, r OpenRequest) (*Transaction, error) {
 	bin, err := kz.ParseBIN(r.DeclarantBIN, s.control)
 	if err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func (s *Service) Open(ctx context.Context, caller access.Caller, key Key, r Ope
 	if caller.Role == access.Trader && caller.BIN != bin {
 		return nil, fault.New(fault.DeclarantMismatch, "/declarant_bin", "is not the caller's own")
 	}
-	return once(ctx, s, caller, key, "open transaction", func(ctx context.Context, c *claim) (*Transaction, error) {
+	return idempotency.Once(ctx, s.keys, caller.ID, key, "open transaction", func(ctx context.Context, c *idempotency.Claim) (*Transaction, error) {
 		id := postgres.NewID(s.now())
 		t := &Transaction{
 			ID: id, Reference: r.Reference, DeclarantBIN: bin, OpenedBy: caller.ID,
@@ -125,7 +128,7 @@ func recordedAt(id uuid.UUID) time.Time {
 // note ends a use case of a transaction inside its database transaction: the
 // event on the timeline, the audit record, and the answer kept under the
 // request's key.
-func (s *Service) note(ctx context.Context, tx pgx.Tx, caller access.Caller, c *claim,
+func (s *Service) note(ctx context.Context, tx pgx.Tx, caller access.Caller, c *idempotency.Claim,
 	transaction uuid.UUID, event, action string, answer any) error {
 	err := outbox.Publish(ctx, tx, outbox.Event{Transaction: transaction, Type: event, At: s.now(), Data: eventData{By: caller.ID}})
 	if err != nil {
@@ -136,12 +139,12 @@ func (s *Service) note(ctx context.Context, tx pgx.Tx, caller access.Caller, c *
 
 // audit is note without an event: for what the house that did the work has
 // put on the timeline itself.
-func (s *Service) audit(ctx context.Context, tx pgx.Tx, caller access.Caller, c *claim, object, action string, answer any) error {
+func (s *Service) audit(ctx context.Context, tx pgx.Tx, caller access.Caller, c *idempotency.Claim, object, action string, answer any) error {
 	err := outbox.Audit(ctx, tx, outbox.AuditRecord{Actor: caller.ID, Action: action, Object: object, Outcome: "done", At: s.now()})
 	if err != nil {
 		return err
 	}
-	return c.finish(ctx, tx, answer)
+	return c.Finish(ctx, tx, answer)
 }
 
 // eventData says who caused an event, and with which refusal it ended.

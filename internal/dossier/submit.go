@@ -15,6 +15,7 @@ import (
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
@@ -51,12 +52,12 @@ const materialMax = evidence.ObjectsMax - 32
 // Errors: idempotency codes, transaction_not_found, the verifier's reason, the
 // registry's reason, declarant_mismatch, document_already_submitted; and, when
 // a peer is down, a code of class retry later.
-func (s *Service) SubmitDocument(ctx context.Context, caller access.Caller, key Key, transaction uuid.UUID, signed []byte) (*Document, error) {
+func (s *Service) SubmitDocument(ctx context.Context, caller access.Caller, key idempotency.Key, transaction uuid.UUID, signed []byte) (*Document, error) {
 	t, err := s.find(ctx, caller, transaction)
 	if err != nil {
 		return nil, err
 	}
-	return once(ctx, s, caller, key, "submit document to "+transaction.String(), func(ctx context.Context, c *claim) (*Document, error) {
+	return idempotency.Once(ctx, s.keys, caller.ID, key, "submit document to "+transaction.String(), func(ctx context.Context, c *idempotency.Claim) (*Document, error) {
 		var x examination
 		if err := s.examine(ctx, &x, t, signed); err != nil {
 			return nil, errors.Join(err, s.noteRefusal(ctx, caller, t.ID, x.audit, err))
@@ -237,7 +238,7 @@ func (s *Service) identify(ctx context.Context, x *examination, t *Transaction) 
 }
 
 // accept signs the receipt and writes the whole record in one transaction.
-func (s *Service) accept(ctx context.Context, caller access.Caller, c *claim, t *Transaction, x *examination) (*Document, error) {
+func (s *Service) accept(ctx context.Context, caller access.Caller, c *idempotency.Claim, t *Transaction, x *examination) (*Document, error) {
 	kept, err := x.evidence()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/senim-kz/senim/internal/access"
+	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
@@ -19,8 +20,8 @@ import (
 // ImportStatement stores one of the treasury's statement files. A bad line is
 // kept and reported; the same file again changes nothing. Errors: idempotency
 // codes, the codes of statements.
-func (s *Service) ImportStatement(ctx context.Context, caller access.Caller, key Key, name string, r io.Reader) (*StatementImport, error) {
-	return once(ctx, s, caller, key, "import statement", func(ctx context.Context, c *claim) (*StatementImport, error) {
+func (s *Service) ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*StatementImport, error) {
+	return idempotency.Once(ctx, s.keys, caller.ID, key, "import statement", func(ctx context.Context, c *idempotency.Claim) (*StatementImport, error) {
 		done, err := s.payments.ImportStatement(ctx, name, r, statement.Options{})
 		if err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package dossier
+package idempotency
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
 )
@@ -31,14 +31,15 @@ const (
 	keyRetention = 30 * 24 * time.Hour
 )
 
-// Key is the Idempotency-Key of one request, scoped by its caller and bound
-// to the digest of what was asked (draft-ietf-httpapi-idempotency-key-header).
+// Key is the Idempotency-Key of one request, bound to the digest of what was
+// asked.
 type Key struct {
 	Value      string // 1..128 printable ASCII characters
 	BodySHA256 [sha256.Size]byte
 }
 
-func (k Key) check() error {
+// Check refuses a key that no request may carry.
+func (k Key) Check() error {
 	if k.Value == "" {
 		return fault.New(fault.IdempotencyKeyMissing, "/headers/Idempotency-Key", "every request that moves money or evidence carries one")
 	}
@@ -53,9 +54,18 @@ func (k Key) check() error {
 	return nil
 }
 
-// claim is the right to do one request's work: whoever holds it alone may
+// Keys are the keys in the database.
+type Keys struct {
+	pool *pgxpool.Pool
+	now  func() time.Time
+}
+
+// New opens the keys.
+func New(pool *pgxpool.Pool, now func() time.Time) *Keys { return &Keys{pool: pool, now: now} }
+
+// Claim is the right to do one request's work: whoever holds it alone may
 // store the answer, in the transaction that does the work.
-type claim struct {
+type Claim struct {
 	caller, key string
 	lease       uuid.UUID
 }
@@ -65,16 +75,16 @@ type claim struct {
 //
 // The key is claimed in a transaction of its own, so that a second request
 // sees the first one in flight while it waits for peers.
-func (s *Service) begin(ctx context.Context, caller access.Caller, key Key, operation string) (*claim, json.RawMessage, error) {
-	if err := key.check(); err != nil {
+func (k *Keys) begin(ctx context.Context, caller string, key Key, operation string) (*Claim, json.RawMessage, error) {
+	if err := key.Check(); err != nil {
 		return nil, nil, err
 	}
-	now := s.now()
-	c := &claim{caller: caller.ID, key: key.Value, lease: postgres.NewID(now)}
+	now := k.now()
+	c := &Claim{caller: caller, key: key.Value, lease: postgres.NewID(now)}
 	// The claim does not wait for the disk. Should a crash of the database undo
-	// it, it undoes the work too: finish updates this very row, so that what the
+	// it, it undoes the work too: Finish updates this very row, so that what the
 	// work commits is never durable without its claim.
-	tag, err := s.pool.Exec(ctx, `
+	tag, err := k.pool.Exec(ctx, `
 		with quick as (select set_config('synchronous_commit', 'off', true))
 		insert into idempotency (caller, key, operation, body_sha256, lease, lease_until, recorded_at)
 		select $1, $2, $3, $4, $5, $6, $7 from quick on conflict (caller, key) do nothing`,
@@ -86,7 +96,7 @@ func (s *Service) begin(ctx context.Context, caller access.Caller, key Key, oper
 		return c, nil, nil
 	}
 	var answer json.RawMessage
-	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
+	err = postgres.InTx(ctx, k.pool, func(tx pgx.Tx) error {
 		answer = nil
 		var (
 			was   string
@@ -122,9 +132,9 @@ func (s *Service) begin(ctx context.Context, caller access.Caller, key Key, oper
 	return c, nil, nil
 }
 
-// finish stores the answer in the transaction that did the work. It fails if
+// Finish stores the answer in the transaction that did the work. It fails if
 // the lease was lost, and with it the whole transaction.
-func (c *claim) finish(ctx context.Context, tx pgx.Tx, answer any) error {
+func (c *Claim) Finish(ctx context.Context, tx pgx.Tx, answer any) error {
 	raw, err := json.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
@@ -142,20 +152,20 @@ func (c *claim) finish(ctx context.Context, tx pgx.Tx, answer any) error {
 
 // release frees the key of a request that failed, so that the caller may try
 // again with it. If that fails too, the lease runs out by itself.
-func (s *Service) release(ctx context.Context, c *claim) error {
+func (k *Keys) release(ctx context.Context, c *Claim) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, err := s.pool.Exec(ctx, `delete from idempotency where caller = $1 and key = $2 and lease = $3 and answer is null`,
+	_, err := k.pool.Exec(ctx, `delete from idempotency where caller = $1 and key = $2 and lease = $3 and answer is null`,
 		c.caller, c.key, c.lease)
 	return err
 }
 
-// once runs work under the key and returns its answer, or the kept answer of
-// the same request. work must store its answer with claim.finish in the
+// Once runs work under the key and returns its answer, or the kept answer of
+// the same request. work must store its answer with Claim.Finish in the
 // transaction that does the work.
-func once[T any](ctx context.Context, s *Service, caller access.Caller, key Key, operation string,
-	work func(context.Context, *claim) (*T, error)) (*T, error) {
-	c, kept, err := s.begin(ctx, caller, key, operation)
+func Once[T any](ctx context.Context, k *Keys, caller string, key Key, operation string,
+	work func(context.Context, *Claim) (*T, error)) (*T, error) {
+	c, kept, err := k.begin(ctx, caller, key, operation)
 	if err != nil {
 		return nil, err
 	}
@@ -168,14 +178,14 @@ func once[T any](ctx context.Context, s *Service, caller access.Caller, key Key,
 	}
 	answer, err := work(ctx, c)
 	if err != nil {
-		return nil, errors.Join(err, s.release(ctx, c))
+		return nil, errors.Join(err, k.release(ctx, c))
 	}
 	return answer, nil
 }
 
 // Prune drops answers older than the retention time. It is run daily.
-func (s *Service) Prune(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `delete from idempotency where recorded_at < $1`, s.now().Add(-keyRetention))
+func (k *Keys) Prune(ctx context.Context) error {
+	_, err := k.pool.Exec(ctx, `delete from idempotency where recorded_at < $1`, k.now().Add(-keyRetention))
 	if err != nil {
 		return fmt.Errorf("prune idempotency keys: %w", err)
 	}

@@ -1,4 +1,4 @@
-package dossier
+package idempotency
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
@@ -35,36 +34,33 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-func testService(t *testing.T) (*Service, *clock) {
+func testKeys(t *testing.T) (*Keys, *clock) {
 	t.Helper()
 	c := &clock{now: postgrestest.FixedMonth.Add(36 * time.Hour)}
-	return New(Config{Pool: postgrestest.Pool(t), Now: c.Now}), c
+	return New(postgrestest.Pool(t), c.Now), c
 }
 
-var (
-	alice = access.Caller{ID: "alice", Role: access.SingleWindow}
-	bob   = access.Caller{ID: "bob", Role: access.SingleWindow}
-)
+const alice, bob = "alice", "bob"
 
 func keyOf(value, body string) Key { return Key{Value: value, BodySHA256: sha256.Sum256([]byte(body))} }
 
 type answer struct{ N int }
 
 // counted is work that counts its runs and stores its answer.
-func counted(s *Service, runs *int) func(context.Context, *claim) (*answer, error) {
-	return func(ctx context.Context, c *claim) (*answer, error) {
+func counted(k *Keys, runs *int) func(context.Context, *Claim) (*answer, error) {
+	return func(ctx context.Context, c *Claim) (*answer, error) {
 		*runs++
 		a := &answer{N: *runs}
-		return a, postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error { return c.finish(ctx, tx, a) })
+		return a, postgres.InTx(ctx, k.pool, func(tx pgx.Tx) error { return c.Finish(ctx, tx, a) })
 	}
 }
 
 func TestSameRequestGetsTheSameAnswer(t *testing.T) {
-	s, _ := testService(t)
+	k, _ := testKeys(t)
 	ctx := t.Context()
 	runs := 0
 	for range 3 {
-		got, err := once(ctx, s, alice, keyOf("k", "body"), "op", counted(s, &runs))
+		got, err := Once(ctx, k, alice, keyOf("k", "body"), "op", counted(k, &runs))
 		if err != nil || got.N != 1 {
 			t.Fatalf("answer %v, error %v", got, err)
 		}
@@ -73,22 +69,22 @@ func TestSameRequestGetsTheSameAnswer(t *testing.T) {
 		t.Errorf("the work ran %d times", runs)
 	}
 	// Another caller's key is another key.
-	if got, err := once(ctx, s, bob, keyOf("k", "other"), "op", counted(s, &runs)); err != nil || got.N != 2 {
+	if got, err := Once(ctx, k, bob, keyOf("k", "other"), "op", counted(k, &runs)); err != nil || got.N != 2 {
 		t.Errorf("answer %v, error %v", got, err)
 	}
 }
 
 func TestKeyIsBoundToItsRequest(t *testing.T) {
-	s, _ := testService(t)
+	k, _ := testKeys(t)
 	runs := 0
-	if _, err := once(t.Context(), s, alice, keyOf("k", "body"), "op", counted(s, &runs)); err != nil {
+	if _, err := Once(t.Context(), k, alice, keyOf("k", "body"), "op", counted(k, &runs)); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ body, operation string }{
 		"other body":      {"other", "op"},
 		"other operation": {"body", "other"},
 	} {
-		if _, err := once(t.Context(), s, alice, keyOf("k", c.body), c.operation, counted(s, &runs)); !fault.Is(err, fault.IdempotencyKeyReused) {
+		if _, err := Once(t.Context(), k, alice, keyOf("k", c.body), c.operation, counted(k, &runs)); !fault.Is(err, fault.IdempotencyKeyReused) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -98,7 +94,7 @@ func TestKeyIsBoundToItsRequest(t *testing.T) {
 }
 
 func TestKeyForms(t *testing.T) {
-	s, _ := testService(t)
+	k, _ := testKeys(t)
 	runs := 0
 	for value, want := range map[string]fault.Code{
 		"":                                  fault.IdempotencyKeyMissing,
@@ -107,57 +103,57 @@ func TestKeyForms(t *testing.T) {
 		"\x00":                              fault.IdempotencyKeyInvalid,
 		strings.Repeat("k", keyLengthMax+1): fault.IdempotencyKeyInvalid,
 	} {
-		if _, err := once(t.Context(), s, alice, keyOf(value, "b"), "op", counted(s, &runs)); !fault.Is(err, want) {
+		if _, err := Once(t.Context(), k, alice, keyOf(value, "b"), "op", counted(k, &runs)); !fault.Is(err, want) {
 			t.Errorf("%q: error %v, want %s", value, err, want)
 		}
 	}
-	if _, err := once(t.Context(), s, alice, keyOf(strings.Repeat("k", keyLengthMax), "b"), "op", counted(s, &runs)); err != nil {
+	if _, err := Once(t.Context(), k, alice, keyOf(strings.Repeat("k", keyLengthMax), "b"), "op", counted(k, &runs)); err != nil {
 		t.Errorf("the longest key: %v", err)
 	}
 }
 
 func TestInFlightAndTakeOver(t *testing.T) {
-	s, clock := testService(t)
+	k, clock := testKeys(t)
 	ctx := t.Context()
 	key := keyOf("k", "body")
-	first, _, err := s.begin(ctx, alice, key, "op")
+	first, _, err := k.begin(ctx, alice, key, "op")
 	if err != nil {
 		t.Fatal(err)
 	}
 	runs := 0
-	if _, err := once(ctx, s, alice, key, "op", counted(s, &runs)); !fault.Is(err, fault.RequestInFlight) {
+	if _, err := Once(ctx, k, alice, key, "op", counted(k, &runs)); !fault.Is(err, fault.RequestInFlight) {
 		t.Fatalf("error %v", err)
 	}
 	// The first holder dies; its lease runs out and the next one takes over.
 	clock.pass(leaseTime)
-	if got, err := once(ctx, s, alice, key, "op", counted(s, &runs)); err != nil || got.N != 1 {
+	if got, err := Once(ctx, k, alice, key, "op", counted(k, &runs)); err != nil || got.N != 1 {
 		t.Fatalf("answer %v, error %v", got, err)
 	}
 	// It was only slow: it cannot store a second answer, so its work is undone.
-	err = postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error { return first.finish(ctx, tx, &answer{N: 99}) })
+	err = postgres.InTx(ctx, k.pool, func(tx pgx.Tx) error { return first.Finish(ctx, tx, &answer{N: 99}) })
 	if !fault.Is(err, fault.RequestInFlight) {
 		t.Errorf("error %v", err)
 	}
-	if got, err := once(ctx, s, alice, key, "op", counted(s, &runs)); err != nil || got.N != 1 {
+	if got, err := Once(ctx, k, alice, key, "op", counted(k, &runs)); err != nil || got.N != 1 {
 		t.Errorf("answer %v, error %v", got, err)
 	}
 }
 
 func TestFailureFreesTheKey(t *testing.T) {
-	s, _ := testService(t)
+	k, _ := testKeys(t)
 	refusal := fault.New(fault.SignatureNotAccepted, "", "no")
-	_, err := once(t.Context(), s, alice, keyOf("k", "body"), "op", func(context.Context, *claim) (*answer, error) { return nil, refusal })
+	_, err := Once(t.Context(), k, alice, keyOf("k", "body"), "op", func(context.Context, *Claim) (*answer, error) { return nil, refusal })
 	if !errors.Is(err, refusal) {
 		t.Fatalf("error %v", err)
 	}
 	runs := 0
-	if _, err := once(t.Context(), s, alice, keyOf("k", "another body"), "op", counted(s, &runs)); err != nil || runs != 1 {
+	if _, err := Once(t.Context(), k, alice, keyOf("k", "another body"), "op", counted(k, &runs)); err != nil || runs != 1 {
 		t.Errorf("runs %d, error %v", runs, err)
 	}
 }
 
 func TestConcurrentRequestsRunOnce(t *testing.T) {
-	s, _ := testService(t)
+	k, _ := testKeys(t)
 	ctx := t.Context()
 	var (
 		wait    sync.WaitGroup
@@ -167,11 +163,11 @@ func TestConcurrentRequestsRunOnce(t *testing.T) {
 	)
 	for range 16 {
 		wait.Go(func() {
-			_, err := once(ctx, s, alice, keyOf("k", "body"), "op", func(ctx context.Context, c *claim) (*answer, error) {
+			_, err := Once(ctx, k, alice, keyOf("k", "body"), "op", func(ctx context.Context, c *Claim) (*answer, error) {
 				mu.Lock()
 				runs++
 				mu.Unlock()
-				return &answer{1}, postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error { return c.finish(ctx, tx, &answer{1}) })
+				return &answer{1}, postgres.InTx(ctx, k.pool, func(tx pgx.Tx) error { return c.Finish(ctx, tx, &answer{1}) })
 			})
 			if err != nil && !fault.Is(err, fault.RequestInFlight) {
 				t.Error(err)
@@ -190,20 +186,20 @@ func TestConcurrentRequestsRunOnce(t *testing.T) {
 }
 
 func TestPrune(t *testing.T) {
-	s, clock := testService(t)
+	k, clock := testKeys(t)
 	runs := 0
-	if _, err := once(t.Context(), s, alice, keyOf("old", "b"), "op", counted(s, &runs)); err != nil {
+	if _, err := Once(t.Context(), k, alice, keyOf("old", "b"), "op", counted(k, &runs)); err != nil {
 		t.Fatal(err)
 	}
 	clock.pass(keyRetention + time.Second)
-	if _, err := once(t.Context(), s, alice, keyOf("new", "b"), "op", counted(s, &runs)); err != nil {
+	if _, err := Once(t.Context(), k, alice, keyOf("new", "b"), "op", counted(k, &runs)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Prune(t.Context()); err != nil {
+	if err := k.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for value, want := range map[string]int{"new": 2, "old": 3} {
-		got, err := once(t.Context(), s, alice, keyOf(value, "b"), "op", counted(s, &runs))
+		got, err := Once(t.Context(), k, alice, keyOf(value, "b"), "op", counted(k, &runs))
 		if err != nil || got.N != want {
 			t.Errorf("%s: answer %v, error %v; want %d", value, got, err, want)
 		}
