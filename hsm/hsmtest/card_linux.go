@@ -2,8 +2,8 @@ package hsmtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -25,8 +25,13 @@ var (
 	readerDrivers = []string{"/usr/lib/pcsc/drivers/serial/libifdvpcd.so"}
 )
 
-// cardWaitMax bounds the wait for pcscd and OpenSC to see a card.
-const cardWaitMax = 20 * time.Second
+const (
+	// cardWaitMax bounds the wait for pcscd and OpenSC to see a card.
+	cardWaitMax = 20 * time.Second
+	// readerPort is where the virtual reader listens for a card, and at the next
+	// one for its second slot, which stays empty.
+	readerPort = 35963
+)
 
 // PIVCard is the virtual card in a reader of its own.
 type PIVCard struct {
@@ -38,11 +43,10 @@ type PIVCard struct {
 	ModulePath  string
 	Environment []string
 
-	folder string
-	reader string // the address that the card connects to
-	card   *exec.Cmd
-	stdin  io.Closer
-	said   bytes.Buffer
+	folder  string
+	network *loopback // the reader's
+	card    *exec.Cmd
+	said    bytes.Buffer
 }
 
 // reader is what a process has one of: pcscd's library reads the name of its
@@ -102,14 +106,15 @@ func firstThere(paths []string) string {
 }
 
 // startReader runs pcscd with a socket that it inherits, as from systemd
-// (sd_listen_fds(3)), so that it touches no other pcscd.
+// (sd_listen_fds(3)), so that it touches no other pcscd. Its virtual reader listens
+// on all addresses, and cannot be told otherwise: so pcscd gets a network of its
+// own, which has loopback and nothing else. (A device named host:port has vpcd
+// connect instead of listen, but vpcd 3.3 aborts pcscd when that connection ends.)
 func (c *PIVCard) startReader(t testing.TB, daemon, driver, socket string) {
 	t.Helper()
-	port := freePorts(t)
-	c.reader = fmt.Sprint("127.0.0.1:", port)
 	drivers := filepath.Join(c.folder, "reader.conf.d")
 	check(t, os.Mkdir(drivers, 0o700))
-	text := fmt.Sprintf("FRIENDLYNAME \"Senim\"\nDEVICENAME /dev/null:%d\nLIBPATH %s\nCHANNELID %d\n", port, driver, port)
+	text := fmt.Sprintf("FRIENDLYNAME \"Senim\"\nDEVICENAME /dev/null:%d\nLIBPATH %s\nCHANNELID %d\n", readerPort, driver, readerPort)
 	check(t, os.WriteFile(filepath.Join(drivers, "vpcd"), []byte(text), 0o600))
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	check(t, err)
@@ -117,11 +122,16 @@ func (c *PIVCard) startReader(t testing.TB, daemon, driver, socket string) {
 	check(t, err)
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" --foreground --error --config "$1"`, daemon, drivers)
 	cmd.ExtraFiles = []*os.File{file} // becomes descriptor 3
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	check(t, cmd.Start())
+	err = cmd.Start()
 	check(t, file.Close())
+	if errors.Is(err, syscall.EPERM) {
+		listener.Close()
+		t.Skip("pcscd is run in a network of its own, which needs root: ", err)
+	}
+	check(t, err)
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() {
@@ -135,9 +145,11 @@ func (c *PIVCard) startReader(t testing.TB, daemon, driver, socket string) {
 		listener.Close()
 		os.Remove(socket)
 	})
+	c.network, err = openLoopback(cmd.Process.Pid)
+	check(t, err)
+	t.Cleanup(func() { check(t, c.network.close()) })
 	for deadline := time.Now().Add(cardWaitMax); ; {
-		// A program asks pcscd for its readers: it answers, or does not run here.
-		if conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port+1)); err == nil { // the second slot, which stays empty
+		if conn, err := c.network.connect(readerPort + 1); err == nil {
 			conn.Close()
 			return
 		}
@@ -147,27 +159,9 @@ func (c *PIVCard) startReader(t testing.TB, daemon, driver, socket string) {
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Skipf("pcscd opened no reader in %s: %s", cardWaitMax, said.String())
+			t.Skipf("pcscd opened no reader in %s", cardWaitMax)
 		}
 	}
-}
-
-// freePorts finds a port that is free, as the next one is: vpcd has two slots.
-func freePorts(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", ":0")
-		check(t, err)
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", fmt.Sprint(":", port+1))
-		first.Close()
-		if err == nil {
-			second.Close()
-			return port
-		}
-	}
-	t.Fatal("no two free ports")
-	return 0
 }
 
 // Insert puts the card in.
@@ -186,12 +180,14 @@ func (c *PIVCard) insert(t testing.TB, folder string) {
 	t.Helper()
 	program, err := os.Executable()
 	check(t, err)
+	conn, err := c.network.connect(readerPort)
+	check(t, err)
+	defer conn.Close()
 	c.card = exec.Command(program)
-	c.card.Env = append(os.Environ(), cardVariable+"="+folder, readerVariable+"="+c.reader)
+	c.card.Env = append(os.Environ(), cardVariable+"="+folder)
+	c.card.ExtraFiles = []*os.File{conn} // becomes cardDescriptor
 	c.card.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	c.card.Stderr = &c.said
-	c.stdin, err = c.card.StdinPipe()
-	check(t, err)
 	check(t, c.card.Start())
 	card := c.card
 	t.Cleanup(func() {

@@ -1,7 +1,6 @@
 package pivcard
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,19 +20,13 @@ const (
 // knows by their answer to reset, and of no others.
 var atr = []byte{0x3b, 0xf8, 0x13, 0x00, 0x00, 0x81, 0x31, 0xfe, 0x15, 0x59, 0x75, 0x62, 0x69, 0x6b, 0x65, 0x79, 0x34, 0xd4}
 
-// Insert puts the card into the reader that listens at the address, and serves
-// until the reader goes away or the context ends: then the card is out.
-func (c *Card) Insert(ctx context.Context, address string) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("reach the reader: %w", err)
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+// Serve is the card in the reader at the other end, until that goes away.
+func (c *Card) Serve(reader net.Conn) error {
+	defer reader.Close()
 	for {
-		message, err := read(conn)
+		message, err := read(reader)
 		switch {
-		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("read from the reader: %w", err)
@@ -42,7 +35,7 @@ func (c *Card) Insert(ctx context.Context, address string) error {
 		if !any {
 			continue
 		}
-		if _, err := conn.Write(join(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer)); err != nil {
+		if _, err := reader.Write(join(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer)); err != nil {
 			return fmt.Errorf("answer the reader: %w", err)
 		}
 	}
