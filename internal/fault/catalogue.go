@@ -22,6 +22,7 @@ var rooms = [][]Entry{
 	hsmEntries,
 	accessEntries,
 	dossierEntries,
+	webhookEntries,
 }
 
 // catalogue is the index over all rooms.
