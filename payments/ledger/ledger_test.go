@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -185,6 +186,11 @@ func TestDatabaseRefuses(t *testing.T) {
 	}
 	const newEntry = `INSERT INTO ledger_entry SELECT '0193a000-0000-7000-8000-000000000009', recorded_at, 'x', kind, day, transaction_id, 2 FROM ledger_entry;`
 	const newPosting = `INSERT INTO ledger_posting SELECT '0193a000-0000-7000-8000-000000000009', recorded_at, %d, 'a', %d FROM ledger_entry WHERE natural_key = 'pay:1';`
+	together := func(postings string) string {
+		return `WITH e AS (` + strings.TrimSuffix(newEntry, ";") + `)
+			INSERT INTO ledger_posting SELECT '0193a000-0000-7000-8000-000000000009', recorded_at, p.position, 'a', p.amount
+			  FROM ledger_entry, (VALUES ` + postings + `) AS p (position, amount) WHERE natural_key = 'pay:1'`
+	}
 	tests := []struct {
 		name, sql string
 		code      fault.Code
@@ -193,6 +199,20 @@ func TestDatabaseRefuses(t *testing.T) {
 		{"entry without postings", newEntry, fault.LedgerUnbalanced},
 		{"a posting short", newEntry + fmt.Sprintf(newPosting, 0, 5), fault.LedgerUnbalanced},
 		{"postings without an entry", fmt.Sprintf(newPosting, 0, 5) + fmt.Sprintf(newPosting, 1, -5), fault.LedgerUnbalanced},
+		{"unbalanced at once", together("(0, 5), (1, -4)"), fault.LedgerUnbalanced},
+		{"a posting short at once", together("(0, 5)"), fault.LedgerUnbalanced},
+		{"a posting too many at once", together("(0, 5), (1, -4), (2, -1)"), fault.LedgerUnbalanced},
+		{"no posting at once", together("(0, 5)") + " LIMIT 0", fault.LedgerUnbalanced},
+		{"room left before the postings", together("(1, 5), (2, -5)"), fault.LedgerUnbalanced},
+		{"room left between the postings", together("(0, 5), (2, -5)"), fault.LedgerUnbalanced},
+		{"unbalanced into partitions", strings.ReplaceAll(strings.ReplaceAll(together("(0, 5), (1, -4)"),
+			"INTO ledger_entry", "INTO ledger_entry_202611"), "INTO ledger_posting", "INTO ledger_posting_202611"), fault.LedgerUnbalanced},
+		{"entry without postings into a partition", strings.Replace(newEntry, "INTO ledger_entry", "INTO ledger_entry_202611", 1), fault.LedgerUnbalanced},
+		{"a good entry beside a bad one", `WITH old AS (SELECT recorded_at, kind, day, transaction_id FROM ledger_entry), e AS (
+			INSERT INTO ledger_entry SELECT ('0193a000-0000-7000-8000-00000000000' || n)::uuid, recorded_at, 'x' || n, kind, day, transaction_id, 2
+			  FROM old, generate_series(7, 8) n)
+			INSERT INTO ledger_posting SELECT ('0193a000-0000-7000-8000-00000000000' || n)::uuid, recorded_at, p, 'a', (2 * p - 1) * (5 + (n - 7) * p)
+			  FROM old, generate_series(7, 8) n, generate_series(0, 1) p`, fault.LedgerUnbalanced},
 		{"balanced postings added to an old entry", `INSERT INTO ledger_posting
 			SELECT id, recorded_at, 5, 'a', 7 FROM ledger_entry UNION ALL SELECT id, recorded_at, 6, 'b', -7 FROM ledger_entry`, fault.LedgerUnbalanced},
 		{"update", `UPDATE ledger_posting SET amount = amount`, fault.RecordImmutable},
@@ -221,6 +241,9 @@ func TestDatabaseRefuses(t *testing.T) {
 	}
 	if _, err := verify(t, pool); err != nil {
 		t.Error(err)
+	}
+	if _, err := pool.Exec(t.Context(), together("(0, 5), (1, -5)")); err != nil { // or the rows above prove nothing
+		t.Errorf("a balanced entry at once: %v", err)
 	}
 }
 
