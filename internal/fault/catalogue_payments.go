@@ -38,6 +38,8 @@ const (
 	RequisiteInvalid     Code = "requisite_invalid"
 	RevenueOfficeUnknown Code = "revenue_office_unknown"
 
+	RefundExceeds Code = "refund_exceeds_paid"
+
 	LedgerUnbalanced   Code = "ledger_unbalanced"
 	LedgerConflict     Code = "ledger_key_conflict"
 	LedgerEntryBad     Code = "ledger_entry_invalid"
@@ -57,6 +59,7 @@ const (
 	StatementTotals    Code = "statement_totals_mismatch"
 	StatementLineBad   Code = "statement_line_invalid"
 	StatementUnknown   Code = "statement_unknown"
+	StatementGap       Code = "statement_gap"
 
 	AmountDiffers     Code = "amount_differs"
 	WrongBudgetCode   Code = "wrong_budget_code"
@@ -110,6 +113,8 @@ var paymentsEntries = []Entry{
 	{RequisiteInvalid, Refused, "Төлем деректемесі қате.", "Неверный реквизит платежа.", "A payment requisite is invalid."},
 	{RevenueOfficeUnknown, Refused, "Мемлекеттік кірістер органы белгісіз.", "Неизвестный орган государственных доходов.", "The revenue office is unknown."},
 
+	{RefundExceeds, Refused, "Қайтарылатын сома төленгеннен көп.", "Сумма возврата больше уплаченной.", "The refund is more than what was paid and is left."},
+
 	{LedgerUnbalanced, Fatal, "Жазбаның дебеті мен кредиті тең емес.", "Дебет и кредит записи не равны.", "The entry does not balance."},
 	{LedgerConflict, Conflict, "Осы кілтпен басқа жазба бар.", "С этим ключом есть другая запись.", "Another entry has this key."},
 	{LedgerEntryBad, Fatal, "Бухгалтерлік жазба қате.", "Неверная бухгалтерская запись.", "The ledger entry is invalid."},
@@ -123,11 +128,12 @@ var paymentsEntries = []Entry{
 
 	{StatementMalformed, BadInput, "Үзінді көшірме файлы дұрыс емес.", "Файл выписки построен неверно.", "The statement file is malformed."},
 	{StatementVersion, Refused, "Үзінді көшірменің бұл пішіміне қолдау жоқ.", "Этот формат выписки не поддерживается.", "This statement format is not supported."},
-	{StatementPaged, Refused, "Көп бетті немесе көп бөлікті үзінді көшірмеге қолдау жоқ.", "Выписка из нескольких страниц или частей не поддерживается.", "A statement of several pages or parts is not supported."},
+	{StatementPaged, Refused, "Файлда үзінді көшірме немесе оның беті қайталанған, жетіспейді не ретімен тұрған жоқ.", "В файле выписка или её страница повторяется, пропущена или стоит не на месте.", "A statement or one of its pages stands twice in the file, is missing or out of order."},
 	{StatementAccount, Refused, "Үзінді көшірме басқа шот бойынша.", "Выписка по другому счёту.", "The statement is of another account."},
 	{StatementBalance, Refused, "Үзінді көшірменің қалдықтары айналымға сәйкес емес.", "Остатки выписки не сходятся с оборотом.", "The statement's balances do not add up."},
 	{StatementTotals, Refused, "Үзінді көшірменің жиынтықтары жолдарына сәйкес емес.", "Итоги выписки не сходятся с её строками.", "The statement's totals differ from its lines."},
 	{StatementLineBad, Refused, "Үзінді көшірменің жолы оқылмайды.", "Строка выписки не читается.", "A line of the statement cannot be read."},
+	{StatementGap, Conflict, "Үзінді көшірме алдыңғысын жалғастырмайды: арасында басқа үзінді көшірме жоқ болуы мүмкін.", "Выписка не продолжает предыдущую: между ними, возможно, не хватает выписки.", "The statement does not continue the one before: another may be missing between them."},
 	{StatementUnknown, NotFound, "Мұндай үзінді көшірме жүктелмеген.", "Такая выписка не загружалась.", "No such statement was imported."},
 
 	{AmountDiffers, Refused, "Төленген сома тапсырыстан өзгеше.", "Уплаченная сумма отличается от заказа.", "The amount paid differs from the order."},

@@ -59,6 +59,7 @@ func (c *camt) readEntry(s *Statement) error {
 	}
 	for i := range e.Details {
 		if d := &e.Details[i]; d.Amount != nil {
+			d.Amount = &d.amount // the details may have moved since
 			own := d.indicator
 			if own == "" {
 				own = indicator
@@ -214,10 +215,27 @@ func (c *camt) detail(d *Detail, tag xmlpull.Tag) error {
 		return c.children(func(xmlpull.Tag) error { return c.code(&d.PurposeCode) })
 	case tagRmtInf:
 		return c.remittance(d)
+	case tagBkTxCd:
+		return c.transactionCode(&d.Code)
+	case tagRtrInf:
+		return c.returnInformation(d)
 	case tagAddtlTxInf:
 		return c.into(&d.Info)
 	}
 	return c.x.Skip()
+}
+
+// returnInformation reads why a payment came back. Version 01 calls the reason
+// RtrRsn.
+func (c *camt) returnInformation(d *Detail) error {
+	d.Returned = true
+	return c.children(func(tag xmlpull.Tag) error {
+		switch tag {
+		case tagRsn, tagRtrRsn:
+			return c.children(func(xmlpull.Tag) error { return c.code(&d.ReturnReason) })
+		}
+		return c.x.Skip()
+	})
 }
 
 func (c *camt) detailAmount(d *Detail) error {

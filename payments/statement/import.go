@@ -52,6 +52,7 @@ type Import struct {
 	BadLines    []BadLine  // the first hundred of them
 	Known       bool       // the same file had been imported before: nothing was changed
 	Days        []kz.Day   // booking days of the new lines, ascending
+	Gaps        []Gap      // where its statements do not continue those that are known
 }
 
 // errKnown ends the transaction of a file that is known already.
@@ -113,7 +114,10 @@ func (i *importer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *parsing) error{i.file, i.parts, i.lines, i.badLines, i.days} {
+	if i.from.Options.Progress != nil {
+		i.from.Options.Progress(Storing, parsed.position())
+	}
+	for _, step := range []func(context.Context, *parsing) error{i.once, i.lines, i.file, i.parts, i.badLines, i.found} {
 		if err := step(ctx, parsed); err != nil {
 			return err
 		}
@@ -128,7 +132,7 @@ func (i *importer) load(ctx context.Context) (*parsing, error) {
 		CREATE TEMPORARY TABLE statement_input (
 			id uuid, key bytea, position int, place text, reference text, booked bool, reversal bool, booking_day date, value_day date,
 			amount bigint, identifier text, budget_code text, purpose_code text, payer text, end_to_end text, declaration text, purpose text,
-			code text, detail text) ON COMMIT DROP`)
+			returned bool, return_reason text, code text, detail text) ON COMMIT DROP`)
 	if err != nil {
 		return nil, fmt.Errorf("prepare an import: %w", postgres.Classify(err))
 	}
@@ -154,6 +158,44 @@ func (i *importer) load(ctx context.Context) (*parsing, error) {
 	return p, nil
 }
 
+// once ends the import of a file that is known. Another import waits for this
+// one's lock, so it stays so.
+func (i *importer) once(ctx context.Context, _ *parsing) error {
+	var known bool
+	if err := i.tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM statement_file WHERE sha256 = $1)`, i.result.SHA256[:]).Scan(&known); err != nil {
+		return fmt.Errorf("look the file up: %w", postgres.Classify(err))
+	}
+	if known {
+		return errKnown
+	}
+	return nil
+}
+
+// lines claims the keys of the lines and stores those that no file has brought
+// before. The second of two lines that are the same has a key of its own: it
+// is known from another file only if that has two as well. In the order of the
+// keys their index is written one page after the other.
+func (i *importer) lines(ctx context.Context, p *parsing) error {
+	tag, err := i.tx.Exec(ctx, `
+		WITH fresh AS (
+			INSERT INTO statement_line_once (line_key, line_id, recorded_at)
+			SELECT CASE WHEN twin = 1 THEN key ELSE sha256(key || int8send(twin)) END, id, $1
+			  FROM (SELECT key, id, row_number() OVER (PARTITION BY key ORDER BY position) AS twin
+			          FROM statement_input WHERE code = '') AS numbered
+			ON CONFLICT DO NOTHING RETURNING line_id)
+		INSERT INTO statement_line (id, recorded_at, file_id, position, place, reference, booked, reversal, booking_day, value_day,
+			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose, returned, return_reason)
+		SELECT id, $1, $2, position, place, reference, booked, reversal, booking_day, value_day,
+			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose, returned, return_reason
+		  FROM statement_input JOIN fresh ON line_id = id`, i.result.ImportedAt, i.result.ID)
+	if err != nil {
+		return fmt.Errorf("store statement lines: %w", postgres.Classify(err))
+	}
+	i.result.Lines = int(tag.RowsAffected())
+	i.result.Duplicates = p.lines - i.result.Lines
+	return nil
+}
+
 // file writes the row that makes the import known.
 func (i *importer) file(ctx context.Context, p *parsing) error {
 	r := i.result
@@ -162,25 +204,13 @@ func (i *importer) file(ctx context.Context, p *parsing) error {
 	if first.opening != nil && last.closing != nil {
 		r.Opening, r.Closing = *first.opening, *last.closing
 	}
-	err := i.tx.QueryRow(ctx, `
-		WITH fresh AS (
-			INSERT INTO statement_line_once (line_key, line_id, recorded_at)
-			SELECT key, id, $1 FROM statement_input WHERE code = '' ORDER BY position ON CONFLICT DO NOTHING RETURNING line_id)
-		SELECT count(*) FROM fresh`, r.ImportedAt).Scan(&r.Lines)
-	if err != nil {
-		return fmt.Errorf("know the lines again: %w", postgres.Classify(err))
-	}
-	r.Duplicates = p.lines - r.Lines
-	tag, err := i.tx.Exec(ctx, `
+	_, err := i.tx.Exec(ctx, `
 		INSERT INTO statement_file (sha256, id, recorded_at, name, format, message_id, statement_id, account, opening, closing, lines, duplicates, bad)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (sha256) DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		r.SHA256[:], r.ID, r.ImportedAt, r.Name, string(r.Format), r.MessageID, r.StatementID, r.Account,
 		int64(r.Opening), int64(r.Closing), r.Lines, r.Duplicates, r.Bad)
 	if err != nil {
 		return fmt.Errorf("store the statement: %w", postgres.Classify(err))
-	}
-	if tag.RowsAffected() == 0 {
-		return errKnown
 	}
 	return nil
 }
@@ -195,22 +225,6 @@ func (i *importer) parts(ctx context.Context, p *parsing) error {
 		}))
 	if err != nil {
 		return fmt.Errorf("store the statements of the file: %w", postgres.Classify(err))
-	}
-	return nil
-}
-
-// lines stores those that no file has brought before: file has claimed their
-// keys.
-func (i *importer) lines(ctx context.Context, _ *parsing) error {
-	_, err := i.tx.Exec(ctx, `
-		INSERT INTO statement_line (id, recorded_at, file_id, position, place, reference, booked, reversal, booking_day, value_day,
-			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose)
-		SELECT s.id, $1, $2, s.position, s.place, s.reference, s.booked, s.reversal, s.booking_day, s.value_day,
-			s.amount, s.identifier, s.budget_code, s.purpose_code, s.payer, s.end_to_end, s.declaration, s.purpose
-		  FROM statement_input s JOIN statement_line_once o ON o.line_key = s.key AND o.line_id = s.id
-		 WHERE s.code = ''`, i.result.ImportedAt, i.result.ID)
-	if err != nil {
-		return fmt.Errorf("store statement lines: %w", postgres.Classify(err))
 	}
 	return nil
 }
@@ -230,13 +244,17 @@ func (i *importer) badLines(ctx context.Context, p *parsing) error {
 	return err
 }
 
-func (i *importer) days(ctx context.Context, _ *parsing) (err error) {
-	i.result.Days, err = daysOf(ctx, i.tx, i.result)
+func (i *importer) found(ctx context.Context, _ *parsing) (err error) {
+	if i.result.Days, err = daysOf(ctx, i.tx, i.result); err != nil {
+		return err
+	}
+	i.result.Gaps, err = gapsOf(ctx, i.tx, i.result.Account, &i.result.ID)
 	return err
 }
 
 // Get returns the import of the file with this digest. Its bad lines are the
-// first hundred, its days those of the lines it brought.
+// first hundred, its days those of the lines it brought, its gaps those that
+// are there now.
 func Get(ctx context.Context, q postgres.Querier, digest [sha256.Size]byte) (*Import, error) {
 	r := &Import{SHA256: digest, Known: true}
 	err := q.QueryRow(ctx, `
@@ -251,6 +269,9 @@ func Get(ctx context.Context, q postgres.Querier, digest [sha256.Size]byte) (*Im
 		return nil, fmt.Errorf("read an import: %w", postgres.Classify(err))
 	}
 	if r.Days, err = daysOf(ctx, q, r); err != nil {
+		return nil, err
+	}
+	if r.Gaps, err = gapsOf(ctx, q, r.Account, &r.ID); err != nil {
 		return nil, err
 	}
 	r.BadLines, err = badLinesOf(ctx, q, r)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -86,9 +87,153 @@ func TestImportIsAllOrNothing(t *testing.T) {
 			t.Errorf("%d rows in %s", n, table)
 		}
 	}
-	// The same reference and content 1 500 times in a file is one line.
-	if got, err := read(t, pool, "whole", head("2500.00")+many+foot); err != nil || got.Lines != 1 || got.Duplicates != 1499 {
+	if got, err := read(t, pool, "whole", head("2500.00")+many+foot); err != nil || got.Lines != 1500 || got.Duplicates != 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Lines that are the same within a file are as many as they stand there; of
+// several files, the one that has most counts.
+func TestTwins(t *testing.T) {
+	one := entry("R1", "1.00", "CRDT", "")
+	bare := entry("", "1.00", "CRDT", details(`<RmtInf><Ustrd>fee</Ustrd></RmtInf>`))
+	file := func(id, closing string, entries ...string) string {
+		return strings.Replace(head(closing), "<Id>S1</Id>", "<Id>"+id+"</Id>", 1) + strings.Join(entries, "") + foot
+	}
+	pool := postgrestest.Pool(t)
+	for _, step := range []struct {
+		name, text        string
+		lines, duplicates int
+	}{
+		{"two", file("S1", "1002.00", one, one), 2, 0},
+		{"the two again, and another", file("S1", "1003.00", one, one, entry("R2", "1.00", "CRDT", "")), 1, 2},
+		{"one of them", file("S1", "1001.00", one), 0, 1},
+		{"three of them", file("S2", "1003.00", one, one, one), 1, 2},
+		{"two without a reference", file("S1", "1002.00", bare, bare), 2, 0},
+		{"the two behind another", file("S1", "1003.00", entry("R3", "1.00", "CRDT", ""), bare, bare), 1, 2},
+		{"another text", file("S1", "1001.00", strings.Replace(bare, "fee", "duty", 1)), 1, 0},
+		{"of another statement", file("S2", "1001.00", bare), 1, 0},
+	} {
+		got, err := read(t, pool, step.name, step.text)
+		if err != nil || got.Lines != step.lines || got.Duplicates != step.duplicates {
+			t.Errorf("%s: %+v, %v", step.name, got, err)
+		}
+	}
+}
+
+// day is a statement of one entry that moves the balance.
+func day(id, number, date, opening, amount, closing string) string {
+	text := head(closing) + entry(id, amount, "CRDT", "") + foot
+	return strings.NewReplacer("<Id>S1</Id>", "<Id>"+id+"</Id><ElctrncSeqNb>"+number+"</ElctrncSeqNb>", "2026-11-20", date, "1000.00", opening).Replace(text)
+}
+
+// What is missing between statements is told, and goes when it comes.
+func TestGaps(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	var last *statement.Import
+	for _, step := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"first", day("D1", "1", "2026-11-02", "0.00", "1.00", "1.00"), nil},
+		{"next", day("D2", "2", "2026-11-03", "1.00", "1.00", "2.00"), nil},
+		{"one is missing", day("D4", "4", "2026-11-05", "3.00", "1.00", "4.00"), []string{
+			"D4 it opens with 3.00, the statement before closes with 2.00", "D4 its number is 4, the number before is 2"}},
+		{"after it", day("D5", "5", "2026-11-06", "4.00", "1.00", "5.00"), nil},
+		{"the missing one", day("D3", "3", "2026-11-04", "2.00", "1.00", "3.00"), nil},
+		{"on the same day", day("D5b", "6", "2026-11-06", "5.00", "1.00", "6.00"), nil},
+		{"wrong balances", day("D6", "7", "2026-11-07", "9.00", "1.00", "10.00"), []string{"D6 it opens with 9.00, the statement before closes with 6.00"}},
+		{"a new year begins its numbers", day("D7", "1", "2027-01-04", "10.00", "1.00", "11.00"), nil},
+	} {
+		got, err := read(t, pool, step.name, step.text)
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		var gaps []string
+		for _, g := range got.Gaps {
+			gaps = append(gaps, g.Statement+" "+g.Detail)
+		}
+		if diff := cmp.Diff(step.want, gaps); diff != "" {
+			t.Errorf("%s: %s", step.name, diff)
+		}
+		last = got
+	}
+	all, err := statement.Gaps(t.Context(), pool, last.Account)
+	if err != nil || len(all) != 1 || all[0].Code != fault.StatementGap || all[0].Day.String() != "2026-11-07" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// pages of one statement, as MT950 has them.
+func page(number, mark, opening, amount, closingMark, closing string) string {
+	return "{1:F01K}{2:O950S}\n{4:\n:20:ST\n:25:" + order.TreasuryIIK + "\n:28C:7/" + number + "\n:60" + mark + ":C261119KZT" + opening +
+		"\n:61:2611201120C" + amount + "NTRFX" + number + "\n:62" + closingMark + ":C261120KZT" + closing + "\n-}\n"
+}
+
+func TestPagesInAFile(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	one, two, three := page("1", "F", "0,", "1,", "M", "1,"), page("2", "M", "1,", "1,", "M", "2,"), page("3", "M", "2,", "1,", "F", "3,")
+	for _, test := range []struct {
+		name, text string
+		want       fault.Code
+	}{
+		{"a page is missing", one + three, fault.StatementPaged},
+		{"out of order", two + one, fault.StatementPaged},
+		{"a page twice", one + one + two, fault.StatementPaged},
+		{"all of it twice", one + two + three + one + two + three, fault.StatementPaged},
+		{"does not continue", one + page("2", "M", "2,", "1,", "F", "3,"), fault.StatementBalance},
+		{"whole", one + two + three, ""},
+	} {
+		if got, err := read(t, pool, test.name, test.text); fault.CodeOf(err) != test.want || err == nil && (got.Lines != 3 || len(got.Gaps) != 0) {
+			t.Errorf("%s: %+v, %v", test.name, got, err)
+		}
+	}
+}
+
+// What the database could not keep is a bad line or a refusal, and not a
+// failure of the database.
+func TestImportOfStrangeTexts(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	long := strings.Repeat("9", 5000)
+	for name, text := range map[string]string{
+		"NUL in a text":   `[{"paymentDocumentNumber":"1","dateOfBudgetEnrollment":"05.11.2026","paymentAmount":"1","paymentPurpose":"a\u0000b"},` + "\n",
+		"NUL in a number": `[{"paymentDocumentNumber":"1\u0000","dateOfBudgetEnrollment":"05.11.2026","paymentAmount":"2"},` + "\n",
+		"long number":     `[{"paymentDocumentNumber":"` + long + `","dateOfBudgetEnrollment":"05.11.2026","paymentAmount":"3"},` + "\n",
+		"long payer":      `[{"bin":"` + long + `","dateOfBudgetEnrollment":"05.11.2026","paymentAmount":"4"},` + "\n",
+	} {
+		good := `{"paymentDocumentNumber":"` + name + `","dateOfBudgetEnrollment":"05.11.2026","paymentAmount":"5","paymentPurpose":"` + long + `"}]`
+		if got, err := read(t, pool, name, text+good); err != nil || got.Lines != 1 || got.Bad != 1 || got.BadLines[0].Code != fault.StatementLineBad {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	in := strings.Replace(page("1", "F", "0,", "1,", "F", "1,"), ":20:ST", ":20:S\x00T", 1)
+	if _, err := read(t, pool, "NUL in the head", in); !fault.Is(err, fault.StatementMalformed) {
+		t.Errorf("NUL in the head: %v", err)
+	}
+}
+
+// A payment that comes back is marked, with its reason and its references.
+func TestReturns(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	back := `<Refs><EndToEndId>E1</EndToEndId></Refs><Amt Ccy="KZT">1.00</Amt>` + remittance(uin("26112000000000118")) +
+		`<RtrInf><OrgnlBkTxCd><Prtry><Cd>X</Cd></Prtry></OrgnlBkTxCd><Rsn><Cd>AC04</Cd></Rsn><AddtlInf>closed</AddtlInf></RtrInf>`
+	domain := `<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>RRTN</SubFmlyCd></Fmly></Domn></BkTxCd>`
+	text := head("997.00") +
+		entry("R1", "2.00", "DBIT", details(back, `<Amt Ccy="KZT">1.00</Amt>`)) +
+		entry("R2", "1.00", "DBIT", domain) +
+		entry("R3", "1.00", "DBIT", details(domain)) +
+		entry("R4", "1.00", "CRDT", "<RvslInd>true</RvslInd>") + foot
+	if _, err := read(t, pool, "returns", text); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := pool.Query(t.Context(), `SELECT concat_ws(' ', reference, amount, returned, return_reason, reversal, end_to_end, identifier) FROM statement_line ORDER BY position`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	want := []string{" -100 t AC04 f E1 26112000000000118", " -100 f  f  ", "R2 -100 t  f  ", "R3 -100 t  f  ", "R4 100 f  t  "}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 

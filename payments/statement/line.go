@@ -3,8 +3,8 @@ package statement
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
@@ -39,25 +39,59 @@ type Line struct {
 	EndToEnd    string
 	Declaration string // number of a goods declaration in the free text, post/day/number
 	Purpose     string // the free text
+	Returned    bool   // the payment comes back: it was made before, under the same references
+	// ReturnReason is the code of ISO 20022 (ExternalReturnReason1Code) or the
+	// bank's own; "" if the line says none.
+	ReturnReason string
+
+	number string // of the statement
 }
 
-// key is what makes two lines the same, in whatever files they come. The
-// amount and the codes belong to it: a line that repeats a reference with
-// another amount is another line, and reconciliation must see it.
-func (l *Line) key(account string) [sha256.Size]byte {
-	reference := l.Reference
-	if reference == "" {
-		// With no reference, a line is known only within its own statement.
-		reference = l.Statement + "#" + strconv.Itoa(l.Position)
-	}
-	var space [512]byte
-	b := space[:0]
-	for _, s := range []string{
-		account, l.BookingDay.String(), reference, strconv.FormatBool(l.Booked), l.Amount.String(),
-		l.Identifier, l.BudgetCode, l.PurposeCode, l.Payer, l.EndToEnd,
+// textRunesMax bounds each text of a line but its purpose. Longer ones are none
+// of the standards', whose references have 35 characters, and do not fit into an
+// index.
+const textRunesMax = 255
+
+// checkTexts refuses what the database cannot keep.
+func (l *Line) checkTexts() error {
+	for _, text := range []struct{ at, value string }{
+		{"AcctSvcrRef", l.Reference}, {"UIN", l.Identifier}, {"KBK", l.BudgetCode}, {"Purp", l.PurposeCode},
+		{"Dbtr", l.Payer}, {"EndToEndId", l.EndToEnd}, {"RtrInf", l.ReturnReason}, {"RmtInf", l.Purpose},
 	} {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(s))) // so that no two texts run together
+		if strings.IndexByte(text.value, 0) >= 0 {
+			return fault.New(fault.StatementLineBad, text.at, "a NUL character")
+		}
+		if len(text.value) > textRunesMax && text.at != "RmtInf" && utf8.RuneCountInString(text.value) > textRunesMax {
+			return fault.New(fault.StatementLineBad, text.at, "more than %d characters", textRunesMax)
+		}
+	}
+	return nil
+}
+
+// key is what makes a line of one file that of another. The amount and the
+// codes belong to it: a line that repeats a reference with another amount is
+// another line, and reconciliation must see it.
+//
+// Of two lines of one file that are the same in all of this, each is a line of
+// its own, and the importer counts them: as many as the file that has most.
+func (l *Line) key(account string) [sha256.Size]byte {
+	// What has no reference is known by its text, within its own statement.
+	statement, number, text := "", "", ""
+	if l.Reference == "" {
+		statement, number, text = l.Statement, l.number, l.Purpose
+	}
+	var space [768]byte
+	b := space[:0]
+	for _, s := range [...]string{
+		account, l.BookingDay.String(), l.Reference, l.Identifier, l.BudgetCode, l.PurposeCode, l.Payer, l.EndToEnd,
+		statement, number, text,
+	} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s))) // so that no two texts run together
 		b = append(b, s...)
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(l.Amount))
+	if l.Booked {
+		b = append(b, 1)
 	}
 	return sha256.Sum256(b)
 }
@@ -92,7 +126,7 @@ func appendLines(lines []Line, s *Statement, e *Entry) ([]Line, error) {
 	var sum money.Tiyn
 	for i := range max(len(e.Details), 1) {
 		l := Line{
-			Statement: s.ID, Booked: e.Booked(), Reversal: e.Reversal,
+			Statement: s.ID, number: s.Number, Booked: e.Booked(), Reversal: e.Reversal, Returned: e.returned(),
 			BookingDay: day, ValueDay: e.ValueDay, Amount: total,
 		}
 		if len(e.Details) <= 1 { // an entry's reference names it as a whole
@@ -102,6 +136,9 @@ func appendLines(lines []Line, s *Statement, e *Entry) ([]Line, error) {
 			if err := e.Details[i].fill(&l, len(e.Details)); err != nil {
 				return lines[:from], err
 			}
+		}
+		if err := l.checkTexts(); err != nil {
+			return lines[:from], err
 		}
 		if sum, err = sum.Add(l.Amount); err != nil {
 			return lines[:from], err
@@ -145,6 +182,8 @@ func (d *Detail) fill(l *Line, of int) (err error) {
 	if l.EndToEnd == "NOTPROVIDED" {
 		l.EndToEnd = ""
 	}
+	l.Returned = l.Returned || d.Returned || isReturn(d.Code)
+	l.ReturnReason = d.ReturnReason
 	l.Payer = firstOf(d.Debtor.ID(idScheme), d.Debtor.ID("IIN"))
 	l.Purpose = strings.TrimSpace(strings.Join(d.Text, " "))
 	found := search(l.Purpose)
@@ -153,6 +192,16 @@ func (d *Detail) fill(l *Line, of int) (err error) {
 		l.Identifier = found.identifier
 	}
 	return nil
+}
+
+// returned reports whether the bank's code of the entry says that a payment
+// comes back.
+func (e *Entry) returned() bool { return isReturn(e.Code) }
+
+// isReturn knows the subfamily of a reversal due to a return of the payment (ISO
+// 20022, external code set of bank transaction codes) and SWIFT's returned item.
+func isReturn(code string) bool {
+	return strings.HasSuffix(code, "/RRTN") || code == "NRTI" || code == "SRTI" || code == "FRTI"
 }
 
 // onlyOne returns the value of the references of one kind; two that differ say
@@ -170,6 +219,10 @@ func onlyOne(all []Reference, kind string) (string, error) {
 	}
 	return value, nil
 }
+
+// identifierDigits is the length of an order.Identifier: of other numbers in a
+// text it need not be asked.
+const identifierDigits = 17
 
 // searched is what a free text gives away.
 type searched struct{ identifier, declaration string }
@@ -195,10 +248,12 @@ func search(text string) (s searched) {
 			end++
 		}
 		word := strings.TrimRight(text[i:end], "/")
-		if id, err := order.ParseIdentifier(word); err == nil {
-			note(&s.identifier, &clash.identifier, string(id))
-		} else if isDeclaration(word) {
+		if isDeclaration(word) {
 			note(&s.declaration, &clash.declaration, word)
+		} else if len(word) == identifierDigits {
+			if id, err := order.ParseIdentifier(word); err == nil {
+				note(&s.identifier, &clash.identifier, string(id))
+			}
 		}
 		i = end
 	}
@@ -214,6 +269,7 @@ func search(text string) (s searched) {
 // isDeclaration tells a declaration's number by its shape: the customs post, the
 // day and the number of the day (EAEU decision 257).
 func isDeclaration(word string) bool {
-	parts := strings.Split(word, "/")
-	return len(parts) == 3 && (len(parts[0]) == 5 || len(parts[0]) == 8) && len(parts[1]) == 6 && len(parts[2]) == 7
+	const behindPost = len("/051126/0000123")
+	post := len(word) - behindPost
+	return (post == 5 || post == 8) && word[post] == '/' && word[post+7] == '/' && strings.Count(word, "/") == 2
 }

@@ -146,6 +146,10 @@ type Detail struct {
 	References  []Reference // typed numbers of structured remittance information
 	Text        []string    // unstructured remittance information, block by block
 	Info        string
+	Code        string // the bank's transaction code of its own, its parts joined by "/"
+	Returned    bool   // it says what an earlier payment came back for
+	// ReturnReason is why; "" if the file gives no code.
+	ReturnReason string
 
 	amount    Amount // what Amount points to
 	indicator string // CRDT or DBIT, if the file gives the detail its own

@@ -19,7 +19,20 @@ type Options struct {
 	// Mapping says what the columns of a CSV file are. With it, a file that is
 	// of no other format is read as CSV; without, CSV is refused.
 	Mapping *Mapping
+	// Progress is told by an import from time to time how many lines it has
+	// read, and at last that it is storing them. It is called by another
+	// goroutine than the caller's.
+	Progress func(Step, int)
 }
+
+// Step of an import.
+type Step int
+
+// The steps.
+const (
+	Reading Step = iota // the file, into the database's temporary storage
+	Storing             // the lines that are new
+)
 
 // Parse reads a file of any format, recognised by its content, and hands what
 // it holds to the sink. Nothing of it may be trusted before Parse has returned

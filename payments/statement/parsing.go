@@ -5,6 +5,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -43,6 +44,7 @@ type parsing struct {
 
 	pending []row
 	scratch []Line
+	stated  map[statedPart]bool
 	order   int // statements seen, those of other accounts included
 	parts   []part
 	lines   int
@@ -135,9 +137,6 @@ func (p *parsing) end(s *Statement) error {
 	if err := s.Check(p.from.Account); err != nil {
 		return err
 	}
-	if err := p.follows(s); err != nil {
-		return err
-	}
 	one := part{
 		format: s.Format, message: s.MessageID, id: s.ID, number: s.Number, page: s.Page, lastPage: s.LastPage,
 		entries: s.Entries, bad: s.Bad,
@@ -164,23 +163,59 @@ func (p *parsing) end(s *Statement) error {
 	if one.debits, err = (Amount{s.ReadDebits.Sum, money.Currency}).Tiyn(); err != nil {
 		return err
 	}
+	if err := p.follows(&one); err != nil {
+		return err
+	}
 	p.parts = append(p.parts, one)
 	return nil
 }
 
-// follows refuses a statement of several pages in one file if a page between
-// two is missing.
-func (p *parsing) follows(s *Statement) error {
-	if len(p.parts) == 0 || s.Number == "" {
+// statedPart is what makes two statements of one file the same.
+type statedPart struct {
+	id, number, page     string
+	opening, closing     money.Tiyn
+	openingDay, closeDay kz.Day
+	entries              int
+}
+
+// follows refuses a file in which a statement stands twice, or the pages of a
+// statement are missing, out of order or do not continue one another. Whether
+// a statement continues that of another file is not its matter: see Gaps.
+func (p *parsing) follows(s *part) error {
+	for _, text := range []string{s.id, s.number, s.page, s.message} {
+		if strings.IndexByte(text, 0) >= 0 {
+			return fault.New(fault.StatementMalformed, "/Stmt", "a NUL character in its head")
+		}
+	}
+	if s.opening == nil || s.closing == nil {
 		return nil
 	}
-	before := p.parts[len(p.parts)-1]
+	stated := statedPart{s.id, s.number, s.page, *s.opening, *s.closing, *s.openingDay, *s.closingDay, s.entries}
+	if p.stated[stated] && s.entries > 0 {
+		return fault.New(fault.StatementPaged, "", "the statement %.35q stands twice in the file", s.id)
+	}
+	if p.stated == nil {
+		p.stated = make(map[statedPart]bool)
+	}
+	p.stated[stated] = true
+	if len(p.parts) == 0 || s.number == "" {
+		return nil
+	}
+	before := &p.parts[len(p.parts)-1]
 	last, lastErr := strconv.Atoi(before.page)
-	page, err := strconv.Atoi(s.Page)
-	if before.number != s.Number || lastErr != nil || err != nil || page == last+1 || page <= last {
+	page, err := strconv.Atoi(s.page)
+	if before.number != s.number || before.closing == nil || lastErr != nil || err != nil {
 		return nil
 	}
-	return fault.New(fault.StatementPaged, "", "of statement %.35q page %d follows page %d", s.Number, page, last)
+	switch {
+	case page == last+1 && *s.opening != *before.closing:
+		return fault.New(fault.StatementBalance, "/Bal", "page %d of statement %.35q opens with %s, page %d closes with %s", page, s.number, s.opening, last, before.closing)
+	case page > last+1:
+		return fault.New(fault.StatementPaged, "", "of statement %.35q page %d follows page %d", s.number, page, last)
+	case page < last && *s.closing == *before.opening && *s.closingDay == *before.closingDay:
+		return fault.New(fault.StatementPaged, "", "of statement %.35q page %d stands behind page %d", s.number, page, last)
+	}
+	return nil
 }
 
 // lastDay is the day that bad lines without one of their own count to: that of
@@ -212,6 +247,9 @@ func (p *parsing) flush() error {
 	select {
 	case p.batches <- p.pending:
 		p.pending = nil
+		if p.from.Options.Progress != nil {
+			p.from.Options.Progress(Reading, p.position())
+		}
 		return nil
 	case <-p.ctx.Done():
 		return p.ctx.Err()
@@ -221,7 +259,8 @@ func (p *parsing) flush() error {
 // inputColumns of the temporary table, in the order of rows.Values.
 var inputColumns = []string{
 	"id", "key", "position", "place", "reference", "booked", "reversal", "booking_day", "value_day",
-	"amount", "identifier", "budget_code", "purpose_code", "payer", "end_to_end", "declaration", "purpose", "code", "detail",
+	"amount", "identifier", "budget_code", "purpose_code", "payer", "end_to_end", "declaration", "purpose", "returned", "return_reason",
+	"code", "detail",
 }
 
 // rows hands the batches to COPY.
@@ -231,7 +270,7 @@ type rows struct {
 	at      int
 	account string
 	now     time.Time
-	values  [19]any
+	values  [21]any
 }
 
 func (r *rows) Next() bool {
@@ -252,9 +291,9 @@ func (r *rows) Values() ([]any, error) {
 		}
 		return d
 	}
-	r.values = [19]any{
+	r.values = [21]any{
 		postgres.NewID(r.now), key[:], int32(l.Position), l.Place, l.Reference, l.Booked, l.Reversal, day(l.BookingDay), day(l.ValueDay),
-		int64(l.Amount), l.Identifier, l.BudgetCode, l.PurposeCode, l.Payer, l.EndToEnd, l.Declaration, l.Purpose,
+		int64(l.Amount), l.Identifier, l.BudgetCode, l.PurposeCode, l.Payer, l.EndToEnd, l.Declaration, l.Purpose, l.Returned, l.ReturnReason,
 		string(r.current[r.at].code), r.current[r.at].detail,
 	}
 	return r.values[:], nil
