@@ -19,6 +19,7 @@ var rooms = [][]Entry{
 	processEntries,
 	xmlEntries,
 	paymentsEntries,
+	ledgerEntries,
 	hsmEntries,
 	accessEntries,
 	dossierEntries,

@@ -6,10 +6,16 @@
 // Every entry carries a natural key, and posting the same entry again under
 // the same key changes nothing, so any message may be replayed. The database
 // itself refuses, whoever writes: an entry that does not balance, a posting
-// added to an entry later, and any UPDATE, DELETE or TRUNCATE.
+// added to an entry later, an entry of a day whose period is closed, and any
+// UPDATE, DELETE or TRUNCATE, for which the service's role has no privilege
+// either.
 //
-// It does not know what a payment, an order or a statement is. Holds, closing
-// of periods and balances as of a past time are not here yet.
+// A balance can be asked for as of any business day and as of any instant of
+// recording. A period is closed by two persons and never opens again; what
+// belongs to it and comes later is entered under the first open day. A hold
+// keeps money of an account for one purpose.
+//
+// It does not know what a payment, an order or a statement is.
 //
 // Called by payments and payments/reconcile inside their transactions, and by
 // cmd/senim for Verify.

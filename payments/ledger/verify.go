@@ -13,33 +13,6 @@ import (
 	"github.com/senim-kz/senim/payments/money"
 )
 
-// Balance of one account: its debits, its credits (negative) and their sum.
-type Balance struct {
-	Account Account    `json:"account"`
-	Debits  money.Tiyn `json:"debits_tiyn"`
-	Credits money.Tiyn `json:"credits_tiyn"`
-	Balance money.Tiyn `json:"balance_tiyn"`
-}
-
-// Balances returns the trial balance: every account by its name.
-func Balances(ctx context.Context, q postgres.Querier) ([]Balance, error) {
-	// The casts fail rather than wrap when a sum does not fit in 64 bits.
-	rows, err := q.Query(ctx, `
-		SELECT account,
-		       coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
-		       coalesce(sum(amount) FILTER (WHERE amount < 0), 0)::bigint,
-		       sum(amount)::bigint
-		  FROM ledger_posting GROUP BY account ORDER BY account`)
-	if err != nil {
-		return nil, fmt.Errorf("read the balances: %w", postgres.Classify(err))
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Balance])
-	if err != nil {
-		return nil, fmt.Errorf("read the balances: %w", postgres.Classify(err))
-	}
-	return all, nil
-}
-
 // findingsMax bounds what Verify lists; a broken book needs a person, not a
 // complete list.
 const findingsMax = 100
@@ -68,12 +41,15 @@ const (
 	DebitsDiffer    = "debits_differ"    // the debits are not those that were posted
 	ContentDiffers  = "content_differs"  // the digest of the entry is another
 	PostingOrphaned = "posting_orphaned" // a posting of no entry
+	AccountUnknown  = "account_unknown"  // an account of no sort there is
+	PeriodDiffers   = "period_differs"   // a balance kept at the end of a closed period is another
 )
 
 // Verify reads the whole book and checks that nothing was lost, added or
 // changed: every entry balances, has its postings and its key with the digest
-// it was posted with, no posting is without an entry, and all debits equal all
-// credits. A book that is not whole is fault.LedgerInconsistent, with the
+// it was posted with, no posting is without an entry, every account is of a
+// known sort, closed periods have the balances they were closed with, and all
+// debits equal all credits. A book that is not whole is fault.LedgerInconsistent, with the
 // findings in the Verification. The transaction must be one that sees a single
 // moment (repeatable read): the checks are several statements.
 func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
@@ -85,15 +61,13 @@ func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
 		  FROM ledger_posting`).Scan(&v.Entries, &v.Postings, &v.Debits, &v.Credits); err != nil {
 		return nil, fmt.Errorf("add up the ledger: %w", postgres.Classify(err))
 	}
-	var err error
-	if v.Findings, err = findings(ctx, tx); err != nil {
-		return nil, err
+	for _, check := range []func(context.Context, pgx.Tx) ([]Finding, error){checkEntries, checkContents, checkAccounts} {
+		found, err := check(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		v.Findings = append(v.Findings, found...)
 	}
-	contents, err := checkContents(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	v.Findings = append(v.Findings, contents...)
 	if len(v.Findings) > findingsMax {
 		v.Findings = v.Findings[:findingsMax]
 	}
@@ -103,8 +77,8 @@ func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
 	return &v, nil
 }
 
-// findings asks for what sums and counts can show.
-func findings(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
+// checkEntries asks for what sums and counts can show.
+func checkEntries(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
 	rows, err := tx.Query(ctx, `
 		WITH sums AS (
 			SELECT entry_id, recorded_at, count(*) AS postings, sum(amount) AS total,
@@ -126,11 +100,42 @@ func findings(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check the ledger: %w", postgres.Classify(err))
 	}
+	return collectFindings(rows)
+}
+
+func collectFindings(rows pgx.Rows) ([]Finding, error) {
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Finding])
 	if err != nil {
 		return nil, fmt.Errorf("check the ledger: %w", postgres.Classify(err))
 	}
 	return found, nil
+}
+
+// checkAccounts finds accounts of no known sort, and balances of closed
+// periods that their entries do not add up to.
+func checkAccounts(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
+	sorts := make([]string, len(Sorts()))
+	for i, s := range Sorts() {
+		sorts[i] = string(s)
+	}
+	rows, err := tx.Query(ctx, `
+		WITH summed AS (
+			SELECT d.last_day, p.account, sum(greatest(p.amount, 0)) AS debits, sum(least(p.amount, 0)) AS credits
+			  FROM ledger_period d
+			  JOIN ledger_entry e ON e.day <= d.last_day
+			  JOIN ledger_posting p ON p.entry_id = e.id AND p.recorded_at = e.recorded_at
+			 GROUP BY d.last_day, p.account)
+		SELECT account, $1::text FROM (SELECT DISTINCT account FROM ledger_posting) AS a
+		 WHERE split_part(account, ':', 1) <> ALL ($3::text[])
+		UNION ALL
+		SELECT last_day || ' ' || account, $2
+		  FROM ledger_period_balance b FULL JOIN summed s USING (last_day, account)
+		 WHERE b.debits IS DISTINCT FROM s.debits OR b.credits IS DISTINCT FROM s.credits
+		 ORDER BY 1 LIMIT $4`, AccountUnknown, PeriodDiffers, sorts, findingsMax)
+	if err != nil {
+		return nil, fmt.Errorf("check the accounts: %w", postgres.Classify(err))
+	}
+	return collectFindings(rows)
 }
 
 // checkContents computes the digest of every entry again, one entry in memory
