@@ -19,7 +19,7 @@ import (
 
 // SQLSTATEs of the ledger's own triggers.
 const (
-	stateUnbalanced = "SN020" // ledger_check_entry, at commit
+	stateUnbalanced = "SN020" // ledger_check_postings and ledger_check_entries
 	stateClosed     = "SN021" // ledger_check_period
 )
 
@@ -144,22 +144,23 @@ func insert(ctx context.Context, tx pgx.Tx, rows []row) error {
 			accounts, amounts = append(accounts, string(p.Account)), append(amounts, int64(p.Amount))
 		}
 	}
-	var batch pgx.Batch
-	batch.Queue(`INSERT INTO ledger_entry (id, recorded_at, natural_key, kind, day, transaction_id, postings)
-		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::date[], $6::uuid[], $7::int[])`,
-		ids, ats, keys, kinds, days, transactions, counts)
-	batch.Queue(`INSERT INTO ledger_posting (entry_id, recorded_at, position, account, amount)
-		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::text[], $5::bigint[])`,
-		entryOf, atOf, positions, accounts, amounts)
-	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+	// One statement: the database takes an entry with all its postings or not
+	// at all.
+	_, err := tx.Exec(ctx, `
+		WITH entry AS (
+			INSERT INTO ledger_entry (id, recorded_at, natural_key, kind, day, transaction_id, postings)
+			SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::date[], $6::uuid[], $7::int[]))
+		INSERT INTO ledger_posting (entry_id, recorded_at, position, account, amount)
+		SELECT * FROM unnest($8::uuid[], $9::timestamptz[], $10::int[], $11::text[], $12::bigint[])`,
+		ids, ats, keys, kinds, days, transactions, counts, entryOf, atOf, positions, accounts, amounts)
+	if err != nil {
 		return fmt.Errorf("post to the ledger: %w", postgres.Classify(err))
 	}
 	return nil
 }
 
-// Refusal gives the database's own refusals, of an unbalanced entry, which
-// comes at commit, and of an entry in a closed period, their codes; it returns
-// any other error as it is.
+// Refusal gives the database's own refusals, of an unbalanced entry and of an
+// entry in a closed period, their codes; it returns any other error as it is.
 func Refusal(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
