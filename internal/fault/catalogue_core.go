@@ -13,6 +13,7 @@ const (
 	ConfigUnsafe Code = "config_unsafe"
 	IINInvalid   Code = "iin_invalid"
 	BINInvalid   Code = "bin_invalid"
+	CalendarBad  Code = "calendar_invalid"
 	HostDenied   Code = "host_not_allowed"
 	PeerDown     Code = "peer_unavailable"
 	PeerAnswer   Code = "peer_answer_invalid"
@@ -33,6 +34,7 @@ var coreEntries = []Entry{
 	{ConfigBad, BadInput, "Баптау қате.", "Ошибка в настройках.", "The configuration is invalid."},
 	{ConfigUnsafe, Denied, "Баптау қауіпсіз емес.", "Небезопасная настройка.", "The configuration is unsafe for production."},
 	{IINInvalid, BadInput, "ЖСН қате.", "Неверный ИИН.", "The IIN is invalid."},
+	{CalendarBad, BadInput, "Жұмыс күндерінің күнтізбесі қате.", "Неверный календарь рабочих дней.", "The calendar of business days is invalid."},
 	{BINInvalid, BadInput, "БСН қате.", "Неверный БИН.", "The BIN is invalid."},
 	{HostDenied, Denied, "Бұл мекенжайға рұқсат жоқ.", "Обращение к этому адресу не разрешено.", "This address is not allowed."},
 	{PeerDown, RetryLater, "Сыртқы жүйе жауап бермейді.", "Внешняя система не отвечает.", "A peer system does not answer."},
