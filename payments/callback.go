@@ -174,13 +174,12 @@ func judge(f gateway.Fact, o *order.Order) fault.Code {
 	if o == nil {
 		return fault.UnknownOrder
 	}
-	_, stateErr := o.State.After(order.Pay)
 	switch {
 	case f.Kind != gateway.Captured:
 		return fault.NotAvailable // only money is posted yet
-	case o.State == order.Paid || o.State == order.Reconciled:
+	case o.State == order.Paid:
 		return fault.OrderPaidAlready
-	case stateErr != nil:
+	case !o.State.Takes():
 		return fault.OrderState
 	case f.Amount != o.Total:
 		return fault.AmountDiffers

@@ -75,7 +75,7 @@ func TestWholeFlow(t *testing.T) {
 		t.Errorf("%+v", result)
 	}
 	got := w.get(o)
-	if got.State != order.Reconciled || got.Lines[2].State != order.LineReconciled {
+	if got.State != order.Paid || got.Lines[2].State != order.LineReconciled {
 		t.Errorf("%+v", got)
 	}
 	want := []string{payments.EventCreated, payments.EventPresented, payments.EventReceived, payments.EventPosted, payments.EventReconciled}

@@ -14,6 +14,7 @@ import (
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
+	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
 )
 
@@ -73,7 +74,10 @@ func (p *poster) post(ctx context.Context, tx pgx.Tx, args PostArgs) error {
 	if _, err := ledger.Post(ctx, tx, entryOf(args, f, o, now)); err != nil {
 		return err
 	}
-	if err := o.Move(ctx, tx, order.Pay); err != nil {
+	if _, err := o.Receive(f.Amount, money.Tolerance{}); err != nil {
+		return err
+	}
+	if err := order.SaveAll(ctx, tx, []*order.Order{o}); err != nil {
 		return err
 	}
 	if err := moveFact(ctx, tx, args, recordedAt, factPosted, ""); err != nil {

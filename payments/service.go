@@ -96,11 +96,13 @@ func (s *Service) AssessCharges(r assess.Request) (*assess.Assessment, error) {
 	return a, nil
 }
 
-// CreateOrder draws up the order of a transaction, which has one for ever.
-func (s *Service) CreateOrder(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, payer kz.BIN, charges []charge.Charge) (*order.Order, error) {
+// CreateOrder draws up the order of a transaction: the debt is the
+// declarant's, the payer is the declarant or its broker; who may pay, the
+// caller decides.
+func (s *Service) CreateOrder(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, declarant, payer kz.BIN, charges []charge.Charge) (*order.Order, error) {
 	now := s.config.Now()
 	o, err := order.Create(ctx, tx, s.config.Book, order.Request{
-		Transaction: transaction, Payer: payer, Charges: charges, At: now, Life: s.config.OrderLife,
+		Transaction: transaction, Declarant: declarant, Payer: payer, Charges: charges, At: now, Life: s.config.OrderLife,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create the order: %w", err)
@@ -150,7 +152,7 @@ func (s *Service) presented(ctx context.Context, tx pgx.Tx, id uuid.UUID, r *gat
 		return "", err
 	}
 	switch o.State {
-	case order.Presented, order.Paid, order.Reconciled:
+	case order.Presented, order.Paid:
 		return r.PaymentURL, nil
 	}
 	o.PaymentURL = r.PaymentURL
@@ -190,6 +192,9 @@ func (s *Service) Cancel(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
 	o, err := order.Lock(ctx, tx, id)
 	if err != nil {
 		return err
+	}
+	if o.State != order.Draft {
+		return fault.New(fault.OrderState, "", "order %s is %s: its payer may be paying it", id, o.State)
 	}
 	if err := o.Move(ctx, tx, order.Cancel); err != nil {
 		return err

@@ -76,7 +76,7 @@ func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge,
 func (s *Service) draft(ctx context.Context, t *Transaction, charges []charge.Charge) (uuid.UUID, error) {
 	var drawn *order.Order
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		drawn, err = s.payments.CreateOrder(ctx, tx, t.ID, t.DeclarantBIN, charges)
+		drawn, err = s.payments.CreateOrder(ctx, tx, t.ID, t.DeclarantBIN, t.DeclarantBIN, charges)
 		return err
 	})
 	if err == nil {

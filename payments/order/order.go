@@ -16,17 +16,32 @@ import (
 const linesMax = 64
 
 // Order is the bill of one transaction.
+//
+// What was received is on the lines or credited to the payer's advance (EAEU
+// kind 9070), to the tiyn. What was refunded is not owed again.
 type Order struct {
 	ID          uuid.UUID
 	Transaction uuid.UUID
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
-	Payer       kz.BIN
+	Declarant   kz.BIN // whose debt it is
+	Payer       kz.BIN // who pays it: the declarant or its broker
 	Total       money.Tiyn
 	State       State
-	PaymentURL  string // where the payer pays; "" until presented
-	Lines       []Line
-	Charges     []charge.Charge // what the lines are made of
+
+	// Where it was presented last; empty until it is.
+	Gateway       string
+	Registration  string // the gateway's own reference of the bill
+	PaymentURL    string
+	Presentations int // how often it was presented
+
+	Credited       money.Tiyn // paid beyond the debt
+	Tolerated      money.Tiyn // owed and let go
+	RefundedCredit money.Tiyn // paid back of what was credited
+	Refunding      money.Tiyn // ordered to be paid back, not executed
+
+	Lines   []Line          // by position
+	Charges []charge.Charge // what the lines are made of; LockAll does not read them
 }
 
 // Line is what is paid under one identifier to one budget code.
@@ -37,6 +52,9 @@ type Line struct {
 	PurposeCode charge.PurposeCode
 	Requisites  Requisites
 	Amount      money.Tiyn
+	Paid        money.Tiyn // received on it
+	Refunded    money.Tiyn // of that, paid back
+	Matched     money.Tiyn // of that, found in the treasury's statements; LockAll does not read it
 	State       LineState
 }
 

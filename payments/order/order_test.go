@@ -43,26 +43,7 @@ func book(t *testing.T) order.Book {
 }
 
 func request(t *testing.T) order.Request {
-	return order.Request{Transaction: uuid.New(), Payer: sample.DeclarantBIN, Charges: charges(t), At: at, Life: 24 * time.Hour}
-}
-
-// Every state with every act: what the table does not list is refused.
-func TestMachine(t *testing.T) {
-	allowed := map[order.State]map[order.Act]order.State{
-		order.Draft:     {order.Present: order.Presented, order.Pay: order.Paid, order.Expire: order.Expired, order.Cancel: order.Cancelled},
-		order.Presented: {order.Pay: order.Paid, order.Expire: order.Expired},
-		order.Expired:   {order.Pay: order.Paid},
-		order.Paid:      {order.Reconcile: order.Reconciled},
-	}
-	for _, s := range []order.State{order.Draft, order.Presented, order.Paid, order.Reconciled, order.Expired, order.Cancelled, "nowhere"} {
-		for _, a := range []order.Act{order.Present, order.Pay, order.Reconcile, order.Expire, order.Cancel, "wish"} {
-			got, err := s.After(a)
-			want := allowed[s][a]
-			if got != want || (want == "") != fault.Is(err, fault.OrderState) {
-				t.Errorf("%s by %s: %q, %v; want %q", s, a, got, err, want)
-			}
-		}
-	}
+	return order.Request{Transaction: uuid.New(), Declarant: sample.DeclarantBIN, Payer: sample.DeclarantBIN, Charges: charges(t), At: at, Life: 24 * time.Hour}
 }
 
 func TestIdentifier(t *testing.T) {
@@ -196,7 +177,7 @@ func TestCreateAndRead(t *testing.T) {
 	if err := create(r); !fault.Is(err, fault.OrderExists) {
 		t.Errorf("a second order: %v", err)
 	}
-	if none, err := order.Of(ctx, pool, uuid.New()); err != nil || none != nil {
+	if none, err := order.Of(ctx, pool, uuid.New()); err != nil || len(none) != 0 {
 		t.Errorf("no order: %v, %v", none, err)
 	}
 	if _, err := order.Get(ctx, pool, uuid.New()); !fault.Is(err, fault.OrderNotFound) {
@@ -225,6 +206,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"overflow", func(r *order.Request) { r.Charges[1].Amount = math.MaxInt64 }, fault.AmountOverflow},
 		{"no transaction", func(r *order.Request) { r.Transaction = uuid.Nil }, fault.BadArgument},
 		{"no payer", func(r *order.Request) { r.Payer = "" }, fault.BadArgument},
+		{"no declarant", func(r *order.Request) { r.Declarant = "" }, fault.BadArgument},
 		{"no life", func(r *order.Request) { r.Life = 0 }, fault.BadArgument},
 	}
 	for _, tt := range tests {
@@ -242,54 +224,6 @@ func TestCreateRefuses(t *testing.T) {
 				t.Errorf("left behind: %d, %v", len(all), err)
 			}
 		})
-	}
-}
-
-func TestMove(t *testing.T) {
-	pool := postgrestest.Pool(t)
-	ctx := t.Context()
-	r := request(t)
-	var id uuid.UUID
-	move := func(act order.Act) error {
-		return postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
-			o, err := order.Lock(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			o.PaymentURL = "https://pay.example/1"
-			return o.Move(ctx, tx, act)
-		})
-	}
-	if err := postgres.InTx(ctx, pool, func(tx pgx.Tx) error {
-		o, err := order.Create(ctx, tx, book(t), r)
-		id = o.ID
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := move(order.Reconcile); !fault.Is(err, fault.OrderState) {
-		t.Errorf("reconciling a draft: %v", err)
-	}
-	for _, act := range []order.Act{order.Present, order.Pay} {
-		if err := move(act); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o, err := order.Get(ctx, pool, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if o.State != order.Paid || o.PaymentURL == "" || o.Lines[0].State != order.LinePaid {
-		t.Errorf("%+v", o)
-	}
-	// A copy read before somebody else moved the order moves nothing.
-	stale := *o
-	if err := move(order.Reconcile); err != nil {
-		t.Fatal(err)
-	}
-	err = postgres.InTx(ctx, pool, func(tx pgx.Tx) error { return stale.Move(ctx, tx, order.Reconcile) })
-	if !fault.Is(err, fault.OrderState) {
-		t.Errorf("a stale move: %v", err)
 	}
 }
 

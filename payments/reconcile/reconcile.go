@@ -182,17 +182,37 @@ type Reconciled struct {
 // EventReconciled tells that every line of an order was found in statements.
 const EventReconciled = "payment.reconciled"
 
-// finish moves the orders whose last line was matched, and tells of them.
+// agreed is the condition that every line of the order p is matched.
+const agreed = `NOT EXISTS (SELECT FROM payment_line l
+	WHERE l.order_id = p.id AND l.recorded_at = p.recorded_at
+	  AND NOT EXISTS (SELECT FROM payment_match m WHERE m.identifier = l.identifier))`
+
+type agreedOrder struct {
+	ID, Transaction uuid.UUID
+	Total           money.Tiyn
+}
+
+// finish tells of the orders whose last line was matched. A line is matched
+// once, so each is told of once.
 func finish(ctx context.Context, tx pgx.Tx, matches []found, day kz.Day, at time.Time) error {
 	ids := make([]uuid.UUID, len(matches))
 	for i, m := range matches {
 		ids[i] = m.Order
 	}
-	moved, err := order.MoveReconciled(ctx, tx, ids)
+	rows, err := tx.Query(ctx, `
+		SELECT p.id, p.transaction_id, p.total
+		  FROM payment_order_once o
+		  JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
+		 WHERE o.order_id = ANY ($1) AND `+agreed+`
+		 ORDER BY p.transaction_id`, ids)
 	if err != nil {
-		return err
+		return fmt.Errorf("find the reconciled orders: %w", postgres.Classify(err))
 	}
-	for _, o := range moved { // by transaction, as Publish wants them
+	whole, err := pgx.CollectRows(rows, pgx.RowToStructByPos[agreedOrder])
+	if err != nil {
+		return fmt.Errorf("find the reconciled orders: %w", postgres.Classify(err))
+	}
+	for _, o := range whole { // by transaction, as Publish wants them
 		event := outbox.Event{Transaction: o.Transaction, Type: EventReconciled, At: at, Data: Reconciled{Order: o.ID, Amount: o.Total, Day: day}}
 		if err := outbox.Publish(ctx, tx, event); err != nil {
 			return fmt.Errorf("tell of the reconciled order %s: %w", o.ID, err)
@@ -221,7 +241,7 @@ func ResultOf(ctx context.Context, q postgres.Querier, day kz.Day) (*Result, err
 		  FROM payment_match m
 		  JOIN payment_order_once o ON o.order_id = m.order_id
 		  JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
-		 WHERE m.booking_day = $1 AND p.state = $2 ORDER BY 1`, day, string(order.Reconciled))
+		 WHERE m.booking_day = $1 AND `+agreed+` ORDER BY 1`, day)
 	if err == nil {
 		r.Orders, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	}
