@@ -55,7 +55,7 @@ type camt struct {
 
 // readCAMT reads the whole file.
 func readCAMT(r io.Reader, to *reader) error {
-	c := &camt{reader: to, x: xmlpull.New(r, camtVocabulary)}
+	c := &camt{reader: to, x: xmlpull.New(r, to.base, camtVocabulary)}
 	err := c.document()
 	var broken *xmlpull.Error
 	if err == nil || !errors.As(err, &broken) {

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -11,7 +12,10 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -25,7 +29,7 @@ const MappingBytesMax = 64 << 10
 // file's first record names them.
 type Mapping struct {
 	Delimiter string `yaml:"delimiter"` // one character; empty is ";"
-	Encoding  string `yaml:"encoding"`  // empty is utf-8
+	Encoding  string `yaml:"encoding"`  // empty is utf-8, or windows-1251 if the file's beginning is not that
 	Date      string `yaml:"date"`      // layout as Go writes it; empty is 02.01.2006
 	Decimal   string `yaml:"decimal"`   // "." or ","; empty is ","
 	Grouping  string `yaml:"grouping"`  // what stands between thousands; empty is nothing
@@ -64,14 +68,13 @@ func (m *Mapping) check() error {
 	m.Delimiter = orDefault(m.Delimiter, ";")
 	m.Date = orDefault(m.Date, "02.01.2006")
 	m.Decimal = orDefault(m.Decimal, ",")
-	m.Encoding = orDefault(m.Encoding, "utf-8")
 	if r, size := utf8.DecodeRuneInString(m.Delimiter); size != len(m.Delimiter) || strings.ContainsRune("\"\r\n\uFFFD", r) {
 		return bad("delimiter", "not one character")
 	}
 	if m.Decimal != "." && m.Decimal != "," || m.Grouping == m.Decimal {
 		return bad("decimal", "neither a point nor a comma, or the same as grouping")
 	}
-	if _, err := htmlindex.Get(m.Encoding); err != nil {
+	if _, err := htmlindex.Get(orDefault(m.Encoding, "utf-8")); err != nil {
 		return bad("encoding", "an encoding that is not supported")
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
@@ -102,23 +105,25 @@ type table struct {
 	*reader
 	m      *Mapping
 	places map[string]int
+	width  int // fields of the first record
 	s      *Statement
 }
 
 func readCSV(r io.Reader, to *reader) error {
 	m := to.options.Mapping
-	set, err := htmlindex.Get(m.Encoding)
+	decoder, err := m.decoder(&r)
 	if err != nil {
-		return fault.Wrap(err, fault.BadArgument, "encoding", "find the encoding")
+		return err
 	}
-	guard := &recordGuard{source: transform.NewReader(r, set.NewDecoder()), until: 2 * recordBytesMax}
+	guard := &recordGuard{source: transform.NewReader(r, decoder), until: 2 * recordBytesMax}
 	rows := csv.NewReader(guard)
 	rows.Comma, _ = utf8.DecodeRuneInString(m.Delimiter)
 	rows.ReuseRecord = true
+	rows.FieldsPerRecord = -1 // one that has others than the head is a bad line
 	t := &table{reader: to, m: m, s: &Statement{Format: CSV, Account: m.Account, Currency: money.Currency, LastPage: true}}
 	for first := true; ; first = false {
-		offset := rows.InputOffset()
-		guard.until = offset + 2*recordBytesMax
+		guard.until = rows.InputOffset() + 2*recordBytesMax
+		offset := to.base + rows.InputOffset()
 		row, err := rows.Read()
 		var syntax *csv.ParseError
 		switch {
@@ -126,20 +131,64 @@ func readCSV(r io.Reader, to *reader) error {
 			return fault.New(fault.StatementMalformed, "", "no record")
 		case errors.Is(err, io.EOF):
 			return t.end(t.s)
-		case err != nil && errors.As(err, &syntax):
+		case errors.Is(err, encoding.ErrInvalidUTF8):
+			return fault.New(fault.StatementMalformed, "", "not UTF-8 in the record at byte %d; the mapping may name another encoding", offset)
+		case errors.As(err, &syntax) && syntax.StartLine == syntax.Line && !first:
+			err = t.refuse(offset, "a quote out of place")
+		case errors.As(err, &syntax): // other lines may be in it
 			return fault.Wrap(err, fault.StatementMalformed, "", "read the record at byte %d", offset)
 		case err != nil:
 			return sourceError(err)
 		case first:
-			if err := t.head(row); err != nil {
-				return err
-			}
-			continue
+			t.width = len(row)
+			err = t.head(row)
+		case len(row) != t.width:
+			err = t.refuse(offset, "not as many fields as the first record has")
+		default:
+			err = t.row(row, offset)
 		}
-		if err := t.row(row, offset); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// decoder is what makes UTF-8 of the file. It may look at how the file begins.
+func (m *Mapping) decoder(r *io.Reader) (transform.Transformer, error) {
+	name := m.Encoding
+	if name == "" {
+		name = "utf-8"
+		b := bufio.NewReaderSize(*r, sniffBytes)
+		*r = b
+		head, err := b.Peek(sniffBytes)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, sourceError(err)
+		}
+		if !utf8.Valid(wholeRunes(head)) {
+			return charmap.Windows1251.NewDecoder(), nil
+		}
+	}
+	set, err := htmlindex.Get(name)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "encoding", "find the encoding")
+	}
+	if set == unicode.UTF8 {
+		return encoding.UTF8Validator, nil // the set's own decoder replaces what is not UTF-8
+	}
+	return set.NewDecoder(), nil
+}
+
+// wholeRunes is the text without the beginning of a rune at its end.
+func wholeRunes(text []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
+		if last := text[len(text)-i:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return text[:len(text)-i]
+			}
+			break
+		}
+	}
+	return text
 }
 
 // head finds the columns and begins the statement.
@@ -153,6 +202,11 @@ func (t *table) head(row []string) error {
 		t.places[what] = i
 	}
 	return t.begin(t.s)
+}
+
+// refuse hands on a record that cannot be read.
+func (t *table) refuse(offset int64, why string) error {
+	return t.emit(t.s, &Entry{Index: t.s.Entries, Offset: offset}, fault.New(fault.StatementLineBad, "", "%s", why))
 }
 
 func (t *table) row(row []string, offset int64) error {

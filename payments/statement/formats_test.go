@@ -182,8 +182,15 @@ func TestCSV(t *testing.T) {
 	if diff := cmp.Diff(want, summary(lines)); err != nil || diff != "" || len(bad) != 3 || s.Format != statement.CSV {
 		t.Errorf("%v, %v, %s", err, bad, diff)
 	}
+	for name, more := range map[string]string{"fields": "1;2\nИтого\n", "quotes": "05.11.2026;2\"2;;1,00;;;;\n\"05.11.2026\"x;;;1,00;;;;\n"} {
+		last := "05.11.2026;23;;3,00;;;;\n"
+		lines, bad, _, err := parseWith(strings.NewReader(in+more+last), statement.Options{Mapping: m})
+		if err != nil || len(lines) != 3 || len(bad) != 5 || bad[3].Detail == "" || bad[3].Offset != int64(len(in)) {
+			t.Errorf("%s: %d lines, %+v, %v", name, len(lines), bad, err)
+		}
+	}
 	for name, in := range map[string]string{
-		"no record": "Дата", "a column is missing": "Дата;Номер\n1;2\n", "quotes": in + "\"a;b;c\n", "columns": in + "1;2\n",
+		"no record": "Дата", "a column is missing": "Дата;Номер\n1;2\n", "a quote over the rest": in + "\"a;b;c\n" + in, "the head's quotes": "Дата\"",
 	} {
 		if _, _, _, err := parseWith(strings.NewReader(in), statement.Options{Mapping: m}); err == nil && name != "no record" || err != nil && fault.CodeOf(err) != fault.StatementMalformed {
 			t.Errorf("%s: %v", name, err)
@@ -191,6 +198,55 @@ func TestCSV(t *testing.T) {
 	}
 	if _, _, _, err := parse(strings.NewReader(in)); !fault.Is(err, fault.StatementMalformed) {
 		t.Errorf("without a mapping: %v", err)
+	}
+}
+
+// A mark, NULs before and another alphabet change nothing.
+func TestStrangeBeginnings(t *testing.T) {
+	m, err := statement.ParseMapping([]byte(mapping))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := statement.Options{Mapping: m}
+	table := "Дата;Номер;Дебет;Кредит;БИН;КБК;КНП;Назначение\n05.11.2026;17;;1,00;;;;пошлина\n"
+	table1251, err := charmap.Windows1251.NewEncoder().String(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	camt := head("1001.00") + entry("R", "1.00", "CRDT", "") + foot
+	for name, test := range map[string]struct {
+		in    string
+		lines int
+	}{
+		"camt.053":                  {"\xEF\xBB\xBF" + camt, 1},
+		"MT950":                     {"\xEF\xBB\xBF" + mt950, 2},
+		"MT950 behind a NUL":        {"\x00\x01" + mt950, 2},
+		"MT940 without blocks":      {"\xEF\xBB\xBF:20:A\n:25:" + iik + "\n:28C:1\n:60F:C261104KZT1,00\n:61:2611051105C1,00NTRFX//Y\n:62F:C261105KZT2,00\n-", 1},
+		"MT100":                     {"\xEF\xBB\xBF" + mt100, 1},
+		"the revenue service":       {"\xEF\xBB\xBF" + kgd, 2},
+		"CSV":                       {"\xEF\xBB\xBF" + table, 1},
+		"CSV, the first one quoted": {"\xEF\xBB\xBF" + strings.Replace(table, "Дата", "\"Дата\"", 1), 1},
+		"CSV in windows-1251":       {table1251, 1},
+	} {
+		lines, bad, s, err := parseWith(strings.NewReader(test.in), options)
+		if err != nil || len(bad) > 0 || len(lines) != test.lines || s.Format == statement.CSV && lines[0].Purpose != "пошлина" {
+			t.Errorf("%s: %v, %v, %v", name, summary(lines), bad, err)
+		}
+	}
+	// Windows-1251 behind a beginning that is ASCII, or against what the mapping says.
+	late := strings.NewReplacer("Дата", "day", "Номер", "no", "Дебет", "debit", "Кредит", "credit", "БИН", "bin", "КБК", "kbk", "КНП", "knp", "Назначение", "text")
+	ascii, err := statement.ParseMapping([]byte(late.Replace(mapping)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := late.Replace(table[:strings.Index(table, "\n")+1])
+	in := first + strings.Repeat("05.11.2026;17;;1,00;;;;duty\n", 200) + table1251[strings.Index(table1251, "\n")+1:]
+	if _, _, _, err := parseWith(strings.NewReader(in), statement.Options{Mapping: ascii}); !fault.Is(err, fault.StatementMalformed) {
+		t.Errorf("an alphabet that changes: %v", err)
+	}
+	m.Encoding = "utf-8"
+	if _, _, _, err := parseWith(strings.NewReader(table1251), options); !fault.Is(err, fault.StatementMalformed) {
+		t.Errorf("another alphabet than said: %v", err)
 	}
 }
 

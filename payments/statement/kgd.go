@@ -54,7 +54,7 @@ func readKGD(r io.Reader, to *reader) error {
 	malformed := func(err error) error {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return fault.Wrap(err, fault.StatementMalformed, "", "read the JSON at byte %d", d.InputOffset())
+			return fault.Wrap(err, fault.StatementMalformed, "", "read the JSON at byte %d", to.base+d.InputOffset())
 		}
 		return sourceError(err)
 	}
@@ -75,7 +75,7 @@ func readKGD(r io.Reader, to *reader) error {
 			return malformed(err)
 		}
 		e, wrong := one.entry()
-		e.Index, e.Offset = s.Entries, offset
+		e.Index, e.Offset = s.Entries, to.base+offset
 		if typed != nil {
 			wrong = fault.New(fault.StatementLineBad, typed.Field, "a %s where a text is due", typed.Value)
 		}
@@ -87,7 +87,7 @@ func readKGD(r io.Reader, to *reader) error {
 		return malformed(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fault.New(fault.StatementMalformed, "", "something stands after the array at byte %d", d.InputOffset())
+		return fault.New(fault.StatementMalformed, "", "something stands after the array at byte %d", to.base+d.InputOffset())
 	}
 	return to.end(s)
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 )
 
+// byteOrderMark that some programs put before UTF-8.
+const byteOrderMark = "\xEF\xBB\xBF"
+
 // sniffBytes is how much of a file tells its format.
 const sniffBytes = 4 << 10
 
@@ -55,12 +58,16 @@ func Parse(r io.Reader, o Options, sink Sink) error {
 		return fault.New(fault.StatementMalformed, "", "no statement format that is known")
 	}
 	to := &reader{sink: sink, options: o}
+	if bytes.HasPrefix(head, []byte(byteOrderMark)) {
+		n, _ := b.Discard(len(byteOrderMark)) // it has been read, so it cannot fail
+		to.base = int64(n)
+	}
 	return read(b, to)
 }
 
 // sniff tells the format by how the file begins.
 func sniff(head []byte, o Options) func(io.Reader, *reader) error {
-	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF")), " \t\r\n\x00\x01")
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte(byteOrderMark)), " \t\r\n\x00\x01")
 	switch {
 	case len(head) == 0:
 		return nil
@@ -104,6 +111,7 @@ type reader struct {
 	texts
 	sink    Sink
 	options Options
+	base    int64 // bytes of the file before those that the format's reader gets
 	lastDay struct {
 		text string
 		day  kz.Day

@@ -39,8 +39,8 @@ type fields struct {
 	kind   string // of the block 2, "940"; "" for a bare message
 }
 
-func newFields(r io.Reader) *fields {
-	return &fields{lines: bufio.NewReaderSize(r, swiftLineBytesMax)}
+func newFields(r io.Reader, base int64) *fields {
+	return &fields{lines: bufio.NewReaderSize(r, swiftLineBytesMax), at: base}
 }
 
 // line returns the next line without its end, and where it begins.
@@ -167,7 +167,7 @@ func isSWIFT(head []byte) bool {
 
 // readSWIFT reads a file of messages, each by its own kind.
 func readSWIFT(r io.Reader, to *reader) error {
-	f := newFields(r)
+	f := newFields(r, to.base)
 	account := &accountMessages{reader: to, fields: f}
 	found := false
 	for {

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
+const byteOrderMark = "\xEF\xBB\xBF"
+
 // declarationBytesMax bounds the XML declaration.
 const declarationBytesMax = 512
 
@@ -21,7 +23,10 @@ func (s *Scanner) prologue() error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return &Error{Err: err}
 	}
-	head = bytes.TrimPrefix(head[:n], []byte("\xEF\xBB\xBF"))
+	head, marked := bytes.CutPrefix(head[:n], []byte(byteOrderMark))
+	if marked {
+		s.base += int64(len(byteOrderMark))
+	}
 	rest := io.MultiReader(bytes.NewReader(head), s.source)
 	name := declaredEncoding(head)
 	switch strings.ToLower(name) {

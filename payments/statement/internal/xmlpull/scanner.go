@@ -97,13 +97,14 @@ type opened struct {
 // span is where a name begins with and without its prefix, and where it ends.
 type span struct{ full, local, end int }
 
-// New reads from r, which must give UTF-8 or what its XML declaration says. The
-// vocabulary may be nil: all tags are zero then.
-func New(r io.Reader, vocabulary *Vocabulary) *Scanner {
+// New reads from r, which must give UTF-8 or what its XML declaration says. base
+// is how many bytes of the document were read before. The vocabulary may be
+// nil: all tags are zero then.
+func New(r io.Reader, base int64, vocabulary *Vocabulary) *Scanner {
 	if vocabulary == nil {
 		vocabulary = NewVocabulary()
 	}
-	s := &Scanner{source: r, buffer: make([]byte, bufferBytes), vocabulary: vocabulary}
+	s := &Scanner{source: r, buffer: make([]byte, bufferBytes), vocabulary: vocabulary, base: base}
 	s.failed = s.prologue()
 	return s
 }

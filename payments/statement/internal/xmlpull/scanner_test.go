@@ -20,7 +20,7 @@ import (
 // without white space.
 func tokens(r io.Reader) (string, error) {
 	var b strings.Builder
-	s := xmlpull.New(r, nil)
+	s := xmlpull.New(r, 0, nil)
 	text := ""
 	flush := func() {
 		if text = strings.Join(strings.Fields(text), ""); text != "" {
@@ -94,7 +94,7 @@ func TestValue(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, r := range []io.Reader{strings.NewReader(test.in), iotest.OneByteReader(strings.NewReader(test.in))} {
-			s := xmlpull.New(r, nil)
+			s := xmlpull.New(r, 0, nil)
 			if kind, err := s.Next(); kind != xmlpull.Start || err != nil {
 				t.Fatal(kind, err)
 			}
@@ -110,7 +110,7 @@ func TestValue(t *testing.T) {
 		`<a><b/></a>`: xmlpull.ErrSyntax, `<a>1</b>`: xmlpull.ErrSyntax, `<a>1`: xmlpull.ErrTruncated,
 		`<a>` + strings.Repeat(strings.Repeat("x", 1000)+"<!-- -->", 70) + `</a>`: xmlpull.ErrTooLong,
 	} {
-		s := xmlpull.New(strings.NewReader(in), nil)
+		s := xmlpull.New(strings.NewReader(in), 0, nil)
 		if _, err := s.Next(); err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestValue(t *testing.T) {
 
 func TestSkip(t *testing.T) {
 	for _, in := range []string{`<a><b><c/>x<b>y</b></b><d/></a>`, `<a><b/><d/></a>`} {
-		s := xmlpull.New(strings.NewReader(in), nil)
+		s := xmlpull.New(strings.NewReader(in), 0, nil)
 		for range 2 {
 			if _, err := s.Next(); err != nil {
 				t.Fatal(err)
@@ -205,6 +205,9 @@ func TestRefusals(t *testing.T) {
 	if _, err := tokens(io.MultiReader(strings.NewReader(`<a>`), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("a reader that fails: %v", err)
 	}
+	if _, err := tokens(strings.NewReader("\xEF\xBB\xBF<a></a")); err == nil || !strings.Contains(err.Error(), "at byte 6") {
+		t.Errorf("the mark is not counted: %v", err)
+	}
 	if _, err := tokens(strings.NewReader(`<a></a`)); err == nil || !strings.Contains(err.Error(), "at byte 3") {
 		t.Errorf("no place: %v", err)
 	}
@@ -219,7 +222,7 @@ var vocabulary = xmlpull.NewVocabulary(names...)
 // with the text of every element called v.
 func walk(r io.Reader) (string, error) {
 	var b strings.Builder
-	s := xmlpull.New(r, vocabulary)
+	s := xmlpull.New(r, 0, vocabulary)
 	var element func() error
 	element = func() error {
 		name := string(s.Name())
@@ -308,7 +311,7 @@ func TestVocabularyIsFull(t *testing.T) {
 	}
 	full := xmlpull.NewVocabulary(all...)
 	for i, name := range all {
-		s := xmlpull.New(strings.NewReader("<"+name+"/>"), full)
+		s := xmlpull.New(strings.NewReader("<"+name+"/>"), 0, full)
 		if _, err := s.Next(); err != nil || int(s.Tag()) != (i+1)%(xmlpull.NamesMax+1) {
 			t.Errorf("%s: %d, %v", name, s.Tag(), err)
 		}
@@ -405,7 +408,7 @@ func BenchmarkScanner(b *testing.B) {
 	document := []byte(`<Stmt>` + strings.Repeat(entry, 20_000) + `</Stmt>`)
 	for name, read := range map[string]func() error{
 		"xmlpull": func() error {
-			s := xmlpull.New(bytes.NewReader(document), leaves)
+			s := xmlpull.New(bytes.NewReader(document), 0, leaves)
 			for {
 				kind, err := s.Next()
 				if err == nil && kind == xmlpull.Start && s.Tag() != 0 {
