@@ -126,7 +126,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.port, err = gateway.NewPSHEP(gateway.PSHEPConfig{
-		Client: client, ServiceID: "PSHEP", Key: ours, Opener: opener, Gateway: theirs, Control: kz.FormatOnly,
+		Client: client, ServiceID: pshep.ServiceID, Account: pshep.ClientID, Key: ours, Opener: opener, Gateway: theirs, Control: kz.FormatOnly,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -234,12 +234,13 @@ func (w *world) work(times int) {
 // seal writes a message of the gateway about a fact, signed by a key.
 func (w *world) seal(f gateway.Fact, key xmldsig.Key) []byte {
 	w.t.Helper()
-	data, err := shep.SealPayload(gateway.EncodeFact(f), key)
+	id, now := uuid.NewString(), w.clock.Now()
+	data, err := gateway.SealMessage(gateway.Header{ID: id, To: pshep.ClientID, At: now}, gateway.EncodeFact(f), key)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	raw, err := shep.SealRequest(shep.Request{
-		MessageID: uuid.NewString(), ServiceID: "PaymentFact", Date: w.clock.Now(), Sender: shep.Sender{ID: "pshep"}, Data: data,
+		MessageID: id, ServiceID: "PaymentFact", Date: now, Sender: shep.Sender{ID: "pshep"}, Data: data,
 	}, key)
 	if err != nil {
 		w.t.Fatal(err)
@@ -336,7 +337,8 @@ func readReceipt(t testing.TB, reply []byte) gateway.Receipt {
 		t.Fatal(err)
 	}
 	receipt := gateway.Receipt{}
-	for _, e := range payload.Root.Elements() {
+	parts := payload.Root.Elements() // of the header, and the document last but for the signature
+	for _, e := range parts[len(parts)-2].Elements()[0].Elements() {
 		switch e.Local {
 		case "Reference":
 			receipt.Reference = e.Text()

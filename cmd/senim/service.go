@@ -328,7 +328,7 @@ func (s *service) makePayments(context.Context) error {
 		return err
 	}
 	port, err := gateway.NewPSHEP(gateway.PSHEPConfig{
-		Client: client, ServiceID: s.config.Gateway.ServiceID, Key: s.gatewayKey, Opener: s.opener(cert.OIDRolePaymentGateway),
+		Client: client, ServiceID: s.config.Gateway.ServiceID, Account: s.config.Gateway.SenderID, Key: s.gatewayKey, Opener: s.opener(cert.OIDRolePaymentGateway),
 		Gateway: shep.Peer{Trust: s.peerTrust()}, Control: s.control,
 	})
 	if err != nil {

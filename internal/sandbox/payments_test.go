@@ -86,7 +86,7 @@ func paymentAdapter(t *testing.T, s *sandbox.Sandbox) *gateway.PSHEP {
 	if err != nil {
 		t.Fatal(err)
 	}
-	adapter, err := gateway.NewPSHEP(gateway.PSHEPConfig{Client: sender, ServiceID: "Bill", Key: key, Opener: opener, Gateway: peer})
+	adapter, err := gateway.NewPSHEP(gateway.PSHEPConfig{Client: sender, ServiceID: pshep.ServiceID, Account: pshep.ClientID, Key: key, Opener: opener, Gateway: peer})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,9 +25,9 @@ type exchanged struct {
 
 func (e *exchanged) Unwrap() error { return e.error }
 
-// failed puts the messages beside an error; where nothing was sent, nothing
-// is put.
-func failed(err error, x Exchange) error {
+// WithExchange puts the messages beside an error, for adapters; where nothing
+// was sent, nothing is put.
+func WithExchange(err error, x Exchange) error {
 	if err == nil || len(x.Sent) == 0 {
 		return err
 	}

@@ -127,18 +127,21 @@ type peer struct {
 	ours   xmldsig.Key
 	key    xmldsig.Key // of the gateway: signs the envelope of the answer
 	trust  shep.Trust
-	answer func(b gateway.Bill) shep.Response
+	answer func(b gateway.Bill, to gateway.Header) shep.Response
 }
 
 func (p *peer) Post(ctx context.Context, _ string, _ http.Header, body []byte, _ int64) (int, []byte, error) {
 	opener := shep.Opener{Peer: shep.Peer{Trust: p.trust, Role: cert.OIDRoleSingleWindow}, Now: sheptest.Clock}
 	server := shep.Server{Key: p.key, Opener: opener, Serve: func(ctx context.Context, e *shep.Envelope) (shep.Response, error) {
-		payload, err := shep.OpenPayload(ctx, e.Request.Data, opener.Peer, sheptest.Now)
+		document, err := gateway.OpenMessage(ctx, e.Request.Data, opener.Peer, gateway.Header{ID: e.Request.MessageID, To: "PSHEP", At: sheptest.Now})
 		if err != nil {
 			return shep.Response{}, err
 		}
-		b, err := gateway.DecodeBill(payload.Root, kz.FormatOnly)
-		return p.answer(b), err
+		b, err := gateway.DecodeBill(document, kz.FormatOnly)
+		to := gateway.Header{ID: uuid.NewString(), InReplyTo: e.Request.MessageID, To: e.Request.Sender.ID, At: sheptest.Now}
+		response := p.answer(b, to)
+		response.MessageID = to.ID
+		return response, err
 	}}
 	reply, _, err := server.Answer(ctx, body)
 	return http.StatusOK, reply, err
@@ -156,7 +159,7 @@ func adapter(t *testing.T, p *peer) *gateway.PSHEP {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gateway.NewPSHEP(gateway.PSHEPConfig{Client: client, ServiceID: "PSHEP", Key: p.ours, Opener: opener, Gateway: theirs})
+	g, err := gateway.NewPSHEP(gateway.PSHEPConfig{Client: client, ServiceID: "PSHEP", Account: "senim", Key: p.ours, Opener: opener, Gateway: theirs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,39 +170,60 @@ func TestRegister(t *testing.T) {
 	ca := sheptest.NewCA(t, "authority")
 	ours, theirs := issue(ca, "service", cert.OIDRoleSingleWindow), issue(ca, "gateway", cert.OIDRolePaymentGateway)
 	other := issue(ca, "ШЭП", cert.OIDRoleGateway)
-	sealed := func(text string, key xmldsig.Key) shep.Response {
-		data, err := shep.SealPayload(text, key)
+	sealed := func(text string, h gateway.Header, key xmldsig.Key) shep.Response {
+		data, err := gateway.SealMessage(h, text, key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: data}
 	}
-	registered := func(id uuid.UUID, page string) shep.Response {
-		return sealed(gateway.EncodeRegistration(id, "B-1", page), theirs)
+	registered := func(id uuid.UUID, page string, h gateway.Header) shep.Response {
+		return sealed(gateway.EncodeRegistration(id, "B-1", page), h, theirs)
 	}
 	const page = "https://bank.kz/pay/1"
+	// changed answers well but for the header.
+	changed := func(change func(h *gateway.Header)) func(gateway.Bill, gateway.Header) shep.Response {
+		return func(b gateway.Bill, h gateway.Header) shep.Response {
+			change(&h)
+			return registered(b.Order, page, h)
+		}
+	}
+	type header = gateway.Header
 	tests := []struct {
 		name   string
-		answer func(b gateway.Bill) shep.Response
+		answer func(b gateway.Bill, h header) shep.Response
 		code   fault.Code
 	}{
-		{"good", func(b gateway.Bill) shep.Response { return registered(b.Order, page) }, ""},
-		{"on this machine", func(b gateway.Bill) shep.Response { return registered(b.Order, "http://127.0.0.1:9/pay") }, ""},
-		{"another order", func(gateway.Bill) shep.Response { return registered(uuid.New(), page) }, fault.GatewayAnswer},
-		{"page without TLS", func(b gateway.Bill) shep.Response { return registered(b.Order, "http://bank.kz/pay") }, fault.GatewayAnswer},
-		{"page is a script", func(b gateway.Bill) shep.Response { return registered(b.Order, "javascript:alert(1)") }, fault.GatewayAnswer},
-		{"page with a user", func(b gateway.Bill) shep.Response { return registered(b.Order, "https://a@bank.kz/") }, fault.GatewayAnswer},
-		{"another message", func(gateway.Bill) shep.Response { return sealed(gateway.EncodeFact(fact()), theirs) }, fault.GatewayAnswer},
-		{"signed by another system", func(b gateway.Bill) shep.Response {
-			return sealed(gateway.EncodeRegistration(b.Order, "B-1", page), other)
+		{"good", func(b gateway.Bill, h header) shep.Response { return registered(b.Order, page, h) }, ""},
+		{"on this machine", func(b gateway.Bill, h header) shep.Response { return registered(b.Order, "http://127.0.0.1:9/pay", h) }, ""},
+		{"another order", func(_ gateway.Bill, h header) shep.Response { return registered(uuid.New(), page, h) }, fault.GatewayAnswer},
+		{"page without TLS", func(b gateway.Bill, h header) shep.Response { return registered(b.Order, "http://bank.kz/pay", h) }, fault.GatewayAnswer},
+		{"page is a script", func(b gateway.Bill, h header) shep.Response { return registered(b.Order, "javascript:alert(1)", h) }, fault.GatewayAnswer},
+		{"page with a user", func(b gateway.Bill, h header) shep.Response { return registered(b.Order, "https://a@bank.kz/", h) }, fault.GatewayAnswer},
+		{"another message", func(_ gateway.Bill, h header) shep.Response { return sealed(gateway.EncodeFact(fact()), h, theirs) }, fault.GatewayAnswer},
+		{"signed by another system", func(b gateway.Bill, h header) shep.Response {
+			return sealed(gateway.EncodeRegistration(b.Order, "B-1", page), h, other)
 		}, fault.GatewayAnswer},
-		{"not signed", func(b gateway.Bill) shep.Response {
+		{"not signed", func(b gateway.Bill, _ header) shep.Response {
 			return shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: shep.Data{Text: gateway.EncodeRegistration(b.Order, "B-1", page)}}
 		}, fault.GatewayAnswer},
-		{"refused", func(gateway.Bill) shep.Response {
+		{"a document without a header", func(b gateway.Bill, _ header) shep.Response {
+			data, err := shep.SealPayload(gateway.EncodeRegistration(b.Order, "B-1", page), theirs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: data}
+		}, fault.GatewayAnswer},
+		{"of another envelope", changed(func(h *header) { h.ID = uuid.NewString() }), fault.GatewayAnswer},
+		{"to another request", changed(func(h *header) { h.InReplyTo = uuid.NewString() }), fault.GatewayAnswer},
+		{"to no request", changed(func(h *header) { h.InReplyTo = "" }), fault.GatewayAnswer},
+		{"to another receiver", changed(func(h *header) { h.To = "another" }), fault.GatewayAnswer},
+		{"signed an hour ago", changed(func(h *header) { h.At = h.At.Add(-time.Hour) }), fault.GatewayAnswer},
+		{"signed in the future", changed(func(h *header) { h.At = h.At.Add(time.Hour) }), fault.GatewayAnswer},
+		{"refused", func(gateway.Bill, header) shep.Response {
 			return shep.Response{Status: shep.Status{Code: shep.StatusBadData, Message: "no"}}
 		}, fault.GatewayRefused},
-		{"their failure", func(gateway.Bill) shep.Response {
+		{"their failure", func(gateway.Bill, header) shep.Response {
 			return shep.Response{Status: shep.Status{Code: shep.StatusUnhandled, Message: "oops"}}
 		}, fault.ShepTechnical},
 	}
@@ -211,6 +235,11 @@ func TestRegister(t *testing.T) {
 		}
 		if tt.code == "" && (got.Reference != "B-1" || len(got.Sent) == 0 || len(got.Received) == 0) {
 			t.Errorf("%s: %+v", tt.name, got)
+		}
+		if tt.code != "" {
+			if x, ok := gateway.ExchangeOf(err); !ok || len(x.Messages()) != 2 {
+				t.Errorf("%s: the messages are not beside the error", tt.name)
+			}
 		}
 	}
 }

@@ -29,6 +29,11 @@ const (
 	reportElement       = "BillReport"
 	refundElement       = "OrderRefund"
 	cancelElement       = "CancelBill"
+	captureElement      = "CaptureHold"
+	debitElement        = "DebitAccount"
+	qrRequestElement    = "RequestQR"
+	qrElement           = "QRIssued"
+	qrStatusElement     = "QRStatus"
 	receiptElement      = "PaymentFactReceived"
 )
 
@@ -42,6 +47,7 @@ const (
 var (
 	referencePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	bicPattern       = regexp.MustCompile(`^[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
+	iikPattern       = regexp.MustCompile(`^KZ[0-9]{5}[A-Z0-9]{13}$`)
 	positionPattern  = regexp.MustCompile(`^(0|[1-9][0-9]?)$`)
 )
 
@@ -151,6 +157,10 @@ func EncodeFact(f Fact) string {
 
 func (w *writer) fact(f Fact) {
 	w.field("Kind", string(f.Kind))
+	w.happening(f)
+}
+
+func (w *writer) happening(f Fact) {
 	w.field("Reference", f.Reference)
 	w.optional("Original", f.Original)
 	w.field("Order", f.Order.String())
@@ -168,18 +178,23 @@ func DecodeFact(root *xmldsig.Element, c kz.Control) (Fact, error) {
 }
 
 func (r *reader) fact(c kz.Control) Fact {
-	f := Fact{
-		Kind: FactKind(r.text("Kind")), Reference: r.pattern("Reference", referencePattern), Original: r.optional("Original", referencePattern),
-		Order: r.id("Order"), Payer: r.bin("PayerBIN", c),
-		BankBIC: r.pattern("BankBIC", bicPattern), Amount: r.amount("Amount"), PaidAt: r.time("PaidAt"),
-	}
-	if !f.Kind.Known() {
+	f := r.happening(c)
+	if f.Kind = FactKind(r.text("Kind")); !f.Kind.Known() {
 		r.fail("Kind", "not a kind of fact")
 	}
 	if f.Kind.Refers() && f.Original == "" {
 		r.fail("Original", "a fact that is %s says of what", f.Kind)
 	}
 	return f
+}
+
+// happening reads a fact but for its kind.
+func (r *reader) happening(c kz.Control) Fact {
+	return Fact{
+		Reference: r.pattern("Reference", referencePattern), Original: r.optional("Original", referencePattern),
+		Order: r.id("Order"), Payer: r.bin("PayerBIN", c),
+		BankBIC: r.pattern("BankBIC", bicPattern), Amount: r.amount("Amount"), PaidAt: r.time("PaidAt"),
+	}
 }
 
 // EncodeReceipt writes the answer to a fact.

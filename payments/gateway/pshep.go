@@ -27,6 +27,7 @@ const clockAhead = 5 * time.Minute
 type PSHEPConfig struct {
 	Client    *shep.Client // to the gateway's endpoint
 	ServiceID string       // of the gateway at ШЭП
+	Account   string       // ours: what the gateway sends must be for it
 	Key       xmldsig.Key  // ours: signs what we state
 	// Opener opens the envelopes that the gateway sends: whoever carries them
 	// is its Peer.
@@ -44,13 +45,18 @@ type PSHEP struct {
 	server shep.Server
 }
 
-var _ Port = (*PSHEP)(nil)
+var (
+	_ Port     = (*PSHEP)(nil)
+	_ Capturer = (*PSHEP)(nil)
+	_ QRIssuer = (*PSHEP)(nil)
+	_ Debtor   = (*PSHEP)(nil)
+)
 
 // NewPSHEP makes the adapter.
 func NewPSHEP(c PSHEPConfig) (*PSHEP, error) {
 	switch {
-	case c.Client == nil || c.ServiceID == "" || c.Opener.Now == nil || c.Gateway.Trust == nil:
-		return nil, fault.New(fault.ConfigBad, "gateway", "the client, the service, the clock and the trust in the gateway are required")
+	case c.Client == nil || c.ServiceID == "" || c.Account == "" || c.Opener.Now == nil || c.Gateway.Trust == nil:
+		return nil, fault.New(fault.ConfigBad, "gateway", "the client, the service, our account, the clock and the trust in the gateway are required")
 	case c.Key.Signer == nil || c.Key.Certificate == nil:
 		return nil, fault.New(fault.ConfigBad, "gateway", "a key and its certificate are required")
 	}
@@ -63,11 +69,11 @@ func (g *PSHEP) Name() string { return NamePSHEP }
 
 // Register sends the bill and checks the signed answer.
 func (g *PSHEP) Register(ctx context.Context, b Bill) (*Registration, error) {
-	payload, exchange, err := g.ask(ctx, EncodeBill(b))
+	answer, exchange, err := g.ask(ctx, EncodeBill(b))
 	if err != nil {
 		return nil, fmt.Errorf("register the bill: %w", err)
 	}
-	id, reference, paymentURL, err := DecodeRegistration(payload.Root)
+	id, reference, paymentURL, err := DecodeRegistration(answer)
 	switch {
 	case err != nil:
 		err = fault.Wrap(err, fault.GatewayAnswer, "", "read the answer to the bill")
@@ -77,7 +83,7 @@ func (g *PSHEP) Register(ctx context.Context, b Bill) (*Registration, error) {
 		err = checkPaymentURL(paymentURL)
 	}
 	if err != nil {
-		return nil, failed(err, exchange)
+		return nil, WithExchange(err, exchange)
 	}
 	return &Registration{Reference: reference, PaymentURL: paymentURL, Exchange: exchange}, nil
 }
@@ -97,13 +103,39 @@ func (g *PSHEP) Cancel(ctx context.Context, order uuid.UUID) (*Answer, error) {
 	return g.report(ctx, order, EncodeCancel(order), "withdraw the bill")
 }
 
+// Capture asks for money that is held.
+func (g *PSHEP) Capture(ctx context.Context, c CaptureOrder) (*Answer, error) {
+	return g.report(ctx, c.Order, EncodeCapture(c), "capture the held money")
+}
+
+// Debit asks for money from the account of who gave a mandate.
+func (g *PSHEP) Debit(ctx context.Context, d DebitOrder) (*Answer, error) {
+	return g.report(ctx, d.Order, EncodeDebit(d), "order the debit")
+}
+
+// IssueQR asks for a code to scan.
+func (g *PSHEP) IssueQR(ctx context.Context, q QRRequest) (*QR, error) {
+	answer, exchange, err := g.ask(ctx, EncodeQRRequest(q))
+	if err != nil {
+		return nil, fmt.Errorf("ask for a QR code: %w", err)
+	}
+	id, payload, err := DecodeQR(answer)
+	if err == nil && id != q.ID {
+		err = fault.New(fault.GatewayAnswer, "/"+qrElement+"/QR", "the answer is of another code")
+	}
+	if err != nil {
+		return nil, WithExchange(fault.Wrap(err, fault.GatewayAnswer, "", "read the QR code"), exchange)
+	}
+	return &QR{Payload: payload, Exchange: exchange}, nil
+}
+
 // report sends a document and reads the report of the order that answers it.
 func (g *PSHEP) report(ctx context.Context, order uuid.UUID, document, act string) (*Answer, error) {
-	payload, exchange, err := g.ask(ctx, document)
+	answer, exchange, err := g.ask(ctx, document)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", act, err)
 	}
-	id, facts, err := DecodeReport(payload.Root, g.config.Control)
+	id, facts, err := DecodeReport(answer, g.config.Control)
 	switch {
 	case err != nil:
 		err = fault.Wrap(err, fault.GatewayAnswer, "", "%s: read the report", act)
@@ -113,37 +145,43 @@ func (g *PSHEP) report(ctx context.Context, order uuid.UUID, document, act strin
 		err = g.notAhead(facts)
 	}
 	if err != nil {
-		return nil, failed(err, exchange)
+		return nil, WithExchange(err, exchange)
 	}
 	return &Answer{Facts: facts, Exchange: exchange}, nil
 }
 
-// ask sends a signed document and verifies the signed answer to it.
-func (g *PSHEP) ask(ctx context.Context, document string) (*shep.Payload, Exchange, error) {
-	data, err := shep.SealPayload(document, g.config.Key)
+// ask sends a signed document and returns the signed one that answers it.
+func (g *PSHEP) ask(ctx context.Context, document string) (*xmldsig.Element, Exchange, error) {
+	id := uuid.NewString()
+	data, err := SealMessage(Header{ID: id, To: g.config.ServiceID, At: g.config.Opener.Now()}, document, g.config.Key)
 	if err != nil {
 		return nil, Exchange{}, err
 	}
-	reply, err := g.config.Client.Send(ctx, shep.Request{ServiceID: g.config.ServiceID, Data: data})
+	reply, err := g.config.Client.Send(ctx, shep.Request{MessageID: id, ServiceID: g.config.ServiceID, Data: data})
 	var exchange Exchange
 	if reply != nil {
 		exchange = Exchange{Sent: reply.Exchange.Request, Received: reply.Exchange.Answer}
 	}
 	if err != nil {
-		return nil, exchange, failed(err, exchange)
+		return nil, exchange, WithExchange(err, exchange)
 	}
-	answer, err := reply.Result()
+	result, err := reply.Result()
 	if fault.Is(err, fault.ShepBusiness) {
 		err = fault.Wrap(err, fault.GatewayRefused, "", "the gateway's answer")
 	}
 	if err != nil {
-		return nil, exchange, failed(err, exchange)
+		return nil, exchange, WithExchange(err, exchange)
 	}
-	payload, err := shep.OpenPayload(ctx, answer, g.config.Gateway, g.config.Opener.Now())
+	answer, err := OpenMessage(ctx, result, g.config.Gateway, Header{
+		ID: reply.MessageID, InReplyTo: id, To: g.config.Account, At: g.config.Opener.Now(),
+	})
 	if err != nil {
-		return nil, exchange, failed(fault.Wrap(err, fault.GatewayAnswer, "", "verify the answer"), exchange)
+		if !slices.Contains(passing, fault.CodeOf(err)) {
+			err = fault.Wrap(err, fault.GatewayAnswer, "", "verify the answer")
+		}
+		return nil, exchange, WithExchange(err, exchange)
 	}
-	return payload, exchange, nil
+	return answer, exchange, nil
 }
 
 // notAhead refuses facts that lie in the future.
@@ -185,11 +223,11 @@ func (g *PSHEP) Open(ctx context.Context, raw []byte) (*Callback, error) {
 		return nil, fault.New(fault.CallbackUnauthentic, "", "an answer where a message must be")
 	}
 	now := g.config.Opener.Now()
-	payload, err := shep.OpenPayload(ctx, envelope.Request.Data, g.config.Gateway, now)
+	told, err := OpenMessage(ctx, envelope.Request.Data, g.config.Gateway, Header{ID: envelope.Request.MessageID, To: g.config.Account, At: now})
 	if err != nil {
 		return nil, unauthentic(err, "verify the fact")
 	}
-	fact, err := DecodeFact(payload.Root, g.config.Control)
+	fact, err := DecodeTold(told, g.config.Control)
 	if err != nil {
 		return nil, fmt.Errorf("read the fact: %w", err)
 	}
@@ -219,11 +257,12 @@ func (g *PSHEP) Reply(c *Callback, r Receipt) ([]byte, error) {
 	if !ok {
 		return nil, fault.New(fault.Internal, "", "the callback was not opened by this adapter")
 	}
-	data, err := shep.SealPayload(EncodeReceipt(r), g.config.Key)
+	id := uuid.NewString()
+	data, err := SealMessage(Header{ID: id, InReplyTo: request.MessageID, To: request.Sender.ID, At: g.config.Opener.Now()}, EncodeReceipt(r), g.config.Key)
 	if err != nil {
 		return nil, fmt.Errorf("sign the receipt: %w", err)
 	}
-	reply, err := g.server.Seal(shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: data}, request)
+	reply, err := g.server.Seal(shep.Response{MessageID: id, Status: shep.Status{Code: shep.StatusOK}, Data: data}, request)
 	if err != nil {
 		return nil, fmt.Errorf("seal the receipt: %w", err)
 	}

@@ -93,3 +93,41 @@ func decodeTold(e *xmldsig.Element, i int, c kz.Control) (Fact, error) {
 	f := r.fact(c)
 	return f, r.done()
 }
+
+// EncodeCapture asks for held money.
+func EncodeCapture(c CaptureOrder) string {
+	w := open(captureElement)
+	w.field("Order", c.Order.String())
+	w.field("Authorisation", c.Authorisation)
+	w.field("Amount", c.Amount.String())
+	return w.close(captureElement)
+}
+
+// DecodeCapture reads what EncodeCapture wrote.
+func DecodeCapture(root *xmldsig.Element) (CaptureOrder, error) {
+	r := read(root, captureElement)
+	c := CaptureOrder{Order: r.id("Order"), Authorisation: r.pattern("Authorisation", referencePattern), Amount: r.amount("Amount")}
+	return c, r.done()
+}
+
+// EncodeDebit asks for money under a mandate.
+func EncodeDebit(d DebitOrder) string {
+	w := open(debitElement)
+	w.field("Debit", d.ID.String())
+	w.field("Order", d.Order.String())
+	w.field("Mandate", d.Mandate.String())
+	w.field("PayerBIN", string(d.Payer))
+	w.field("Account", d.Account)
+	w.field("Amount", d.Amount.String())
+	return w.close(debitElement)
+}
+
+// DecodeDebit reads what EncodeDebit wrote.
+func DecodeDebit(root *xmldsig.Element, c kz.Control) (DebitOrder, error) {
+	r := read(root, debitElement)
+	d := DebitOrder{
+		ID: r.id("Debit"), Order: r.id("Order"), Mandate: r.id("Mandate"), Payer: r.bin("PayerBIN", c),
+		Account: r.pattern("Account", iikPattern), Amount: r.amount("Amount"),
+	}
+	return d, r.done()
+}

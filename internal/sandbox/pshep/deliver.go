@@ -52,7 +52,7 @@ func (g *Gateway) Deliver(ctx context.Context) error {
 	}
 	var failures []error
 	for _, p := range waiting {
-		told, err := g.attempt(ctx, target, p.Fact)
+		told, err := g.attempt(ctx, target, p)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("tell of %s: %w", p.Fact.Reference, err))
 		}
@@ -68,7 +68,7 @@ func (g *Gateway) Deliver(ctx context.Context) error {
 
 // attempt tells of a payment once, or as the fault of the moment says. told is
 // true when nothing is left to do.
-func (g *Gateway) attempt(ctx context.Context, target string, f gateway.Fact) (told bool, err error) {
+func (g *Gateway) attempt(ctx context.Context, target string, p *payment) (told bool, err error) {
 	struck := g.strike(callbacks)
 	switch struck {
 	case NoCallback:
@@ -76,19 +76,20 @@ func (g *Gateway) attempt(ctx context.Context, target string, f gateway.Fact) (t
 	case LateCallback:
 		return false, nil
 	case DuplicateCallback:
-		if err := g.tell(ctx, target, f, struck); err != nil {
+		if err := g.tell(ctx, target, p, struck); err != nil {
 			return false, err
 		}
 	}
-	if err := g.tell(ctx, target, f, struck); err != nil {
+	if err := g.tell(ctx, target, p, struck); err != nil {
 		return false, err
 	}
 	return true, nil
 }
 
 // tell sends one message and checks the signed receipt.
-func (g *Gateway) tell(ctx context.Context, target string, f gateway.Fact, struck FaultName) error {
-	message, err := g.message(f, struck)
+func (g *Gateway) tell(ctx context.Context, target string, p *payment, struck FaultName) error {
+	id := uuid.NewString()
+	message, err := g.message(id, p, struck)
 	if err != nil {
 		return err
 	}
@@ -111,26 +112,38 @@ func (g *Gateway) tell(ctx context.Context, target string, f gateway.Fact, struc
 	if err != nil {
 		return err
 	}
-	payload, err := shep.OpenPayload(ctx, data, g.config.Service, g.config.Now())
+	document, err := gateway.OpenMessage(ctx, data, g.config.Service, gateway.Header{
+		ID: envelope.Response.MessageID, InReplyTo: id, To: ServiceID, At: g.config.Now(),
+	})
 	if err != nil {
 		return err
 	}
-	receipt, err := gateway.DecodeReceipt(payload.Root)
+	receipt, err := gateway.DecodeReceipt(document)
 	if err != nil {
 		return err
 	}
-	if receipt.Reference != f.Reference {
+	if receipt.Reference != p.Fact.Reference {
 		return fault.New(fault.PeerAnswer, "", "the receipt is of another payment")
 	}
 	return nil
 }
 
 // message seals a fact, wrongly if the fault says so.
-func (g *Gateway) message(f gateway.Fact, struck FaultName) ([]byte, error) {
-	if struck == WrongAmount {
+func (g *Gateway) message(id string, p *payment, struck FaultName) ([]byte, error) {
+	f, header := p.Fact, gateway.Header{ID: id, To: ClientID, At: g.config.Now()}
+	switch struck {
+	case WrongAmount:
 		f.Amount--
+	case OtherReceiver:
+		header.To = "another"
+	case StaleDocument:
+		header.At = header.At.Add(-time.Hour)
 	}
-	data, err := shep.SealPayload(gateway.EncodeFact(f), g.config.Key)
+	text := gateway.EncodeFact(f)
+	if p.QR != "" {
+		text = gateway.EncodeQRStatus(p.QR, f)
+	}
+	data, err := gateway.SealMessage(header, text, g.config.Key)
 	if err != nil {
 		return nil, fmt.Errorf("sign the fact: %w", err)
 	}
@@ -138,7 +151,7 @@ func (g *Gateway) message(f gateway.Fact, struck FaultName) ([]byte, error) {
 		data.Text = strings.Replace(data.Text, "</Amount>", "0</Amount>", 1)
 	}
 	raw, err := shep.SealRequest(shep.Request{
-		MessageID: uuid.NewString(), ServiceID: serviceID, Date: g.config.Now(), Sender: shep.Sender{ID: senderID}, Data: data,
+		MessageID: id, ServiceID: serviceID, Date: g.config.Now(), Sender: shep.Sender{ID: ServiceID}, Data: data,
 	}, g.config.Key)
 	if err != nil {
 		return nil, fmt.Errorf("seal the fact: %w", err)

@@ -21,9 +21,16 @@ type FaultName string
 const (
 	None FaultName = ""
 
-	// Of the endpoint that takes bills.
-	Timeout FaultName = "timeout"  // never answers, until the caller leaves
-	HTTP500 FaultName = "http_500" // an error page that is not SOAP
+	// Of the endpoint that takes requests.
+	Timeout    FaultName = "timeout"     // never answers, until the caller leaves
+	HTTP500    FaultName = "http_500"    // an error page that is not SOAP, and nothing is done
+	AnswerLost FaultName = "answer_lost" // the same page, and the request is carried out
+
+	// Of what the requests ask for.
+	Refuse        FaultName = "refuse"         // is refused, whatever it is
+	CallbackFirst FaultName = "callback_first" // what has happened is told before the request is answered
+	RefundFails   FaultName = "refund_fails"   // the refund is taken and comes to nothing
+	DebitFails    FaultName = "debit_fails"    // the account holds too little
 
 	// Of the messages about payments; each strikes an attempt to tell of one.
 	NoCallback        FaultName = "no_callback"            // is never told, though the treasury has the money
@@ -33,19 +40,26 @@ const (
 	BadSignature      FaultName = "bad_signature"          // the fact was changed after it was signed
 	BadEnvelope       FaultName = "bad_envelope_signature" // the envelope was
 	NoSignature       FaultName = "no_signature"           // the envelope carries none
+	OtherReceiver     FaultName = "other_receiver"         // the fact is signed for another system
+	StaleDocument     FaultName = "stale_document"         // the fact was signed an hour ago, the envelope now
 )
 
 // faultsOf says where a fault strikes.
 var faultsOf = map[FaultName]place{
-	Timeout: bills, HTTP500: bills,
+	Timeout: requests, HTTP500: requests, AnswerLost: requests,
+	Refuse: documents, CallbackFirst: answers, RefundFails: refunds, DebitFails: debits,
 	NoCallback: callbacks, DuplicateCallback: callbacks, LateCallback: callbacks, WrongAmount: callbacks,
-	BadSignature: callbacks, BadEnvelope: callbacks, NoSignature: callbacks,
+	BadSignature: callbacks, BadEnvelope: callbacks, NoSignature: callbacks, OtherReceiver: callbacks, StaleDocument: callbacks,
 }
 
 type place int
 
 const (
-	bills place = iota + 1
+	requests place = iota + 1
+	documents
+	answers
+	refunds
+	debits
 	callbacks
 )
 
@@ -66,6 +80,10 @@ func (g *Gateway) SetFault(f Fault) error {
 func (g *Gateway) strike(at place) FaultName {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.strikeLocked(at)
+}
+
+func (g *Gateway) strikeLocked(at place) FaultName {
 	f := g.faults
 	if faultsOf[f.Name] != at {
 		return None
@@ -76,19 +94,6 @@ func (g *Gateway) strike(at place) FaultName {
 		}
 	}
 	return f.Name
-}
-
-// unreachable plays the faults of the endpoint that takes bills.
-func (g *Gateway) unreachable(w http.ResponseWriter, r *http.Request) bool {
-	switch g.strike(bills) {
-	case Timeout:
-		<-r.Context().Done()
-		return true
-	case HTTP500:
-		http.Error(w, "<html>Internal Server Error", http.StatusInternalServerError)
-		return true
-	}
-	return false
 }
 
 // controlBytesMax bounds an order to the stand-in.
@@ -109,6 +114,20 @@ func (g *Gateway) controls(mux *http.ServeMux) {
 		err := decoder.Decode(&f)
 		if err == nil {
 			err = g.SetFault(f)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /control/acts", func(w http.ResponseWriter, r *http.Request) {
+		var a Act
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, controlBytesMax))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&a)
+		if err == nil {
+			err = g.Do(a)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)

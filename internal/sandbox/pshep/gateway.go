@@ -1,11 +1,8 @@
 package pshep
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +22,7 @@ import (
 const (
 	PathBills      = "/shep"
 	pathPay        = "/pay/"
+	pathQR         = "/qr/"
 	pathStatements = "/statements/"
 )
 
@@ -45,8 +43,13 @@ type Config struct {
 const (
 	defaultBank  = "SANDKZKA"
 	defaultRetry = 2 * time.Second
-	senderID     = "pshep-sandbox"
 	serviceID    = "PaymentFact"
+
+	// ServiceID is the gateway's name at ШЭП, and the account that it sends
+	// from.
+	ServiceID = "PSHEP"
+	// ClientID is the account that the service has at the gateway.
+	ClientID = "senim"
 )
 
 // Gateway is the stand-in. It is safe for concurrent use.
@@ -63,9 +66,11 @@ type Gateway struct {
 
 // register is all that outlives the process, one file.
 type register struct {
-	Format   int              `json:"format"`
-	Bills    map[string]*bill `json:"bills"` // by order
-	Payments []*payment       `json:"payments"`
+	Format   int                `json:"format"`
+	Bills    map[string]*bill   `json:"bills"` // by order
+	Codes    map[string]*code   `json:"codes"` // by id
+	Payments []*payment         `json:"payments"`
+	Done     map[uuid.UUID]bool `json:"done"` // refunds and debits by their ids
 }
 
 const registerFormat = 1
@@ -74,14 +79,23 @@ const registerFormat = 1
 type bill struct {
 	Reference string       `json:"reference"`
 	Bill      gateway.Bill `json:"bill"`
-	Paid      bool         `json:"paid"`
+	Cancelled bool         `json:"cancelled"`
 }
 
-// payment that the bank has made.
+// code is a QR code.
+type code struct {
+	Request gateway.QRRequest `json:"request"`
+	Status  gateway.QRStatus  `json:"status"`
+	Payment string            `json:"payment"` // reference of the hold or the payment
+}
+
+// payment is one fact, and whether the service has been told of it.
 type payment struct {
-	Fact     gateway.Fact `json:"fact"`
-	Attempts int          `json:"attempts"` // to tell the service
-	Told     bool         `json:"told"`     // the service has answered, or never will be told
+	Fact     gateway.Fact     `json:"fact"`
+	QR       gateway.QRStatus `json:"qr,omitempty"` // told in the words of a code
+	Of       string           `json:"of,omitempty"` // of a refund: the payment
+	Attempts int              `json:"attempts"`     // to tell the service
+	Told     bool             `json:"told"`         // the service has answered, or never will be told
 }
 
 // Open makes a Gateway with what its file keeps.
@@ -101,16 +115,31 @@ func Open(c Config) (*Gateway, error) {
 		c.Retry = defaultRetry
 	}
 	g := &Gateway{config: c, wake: make(chan struct{}, 1), register: register{Format: registerFormat, Bills: map[string]*bill{}}}
-	g.server = shep.Server{Key: c.Key, Opener: shep.Opener{Peer: c.Service, Now: c.Now}, Serve: g.registerBill}
-	if c.File != "" {
-		if _, err := state.Load(c.File, &g.register); err != nil {
-			return nil, err
+	g.server = shep.Server{Key: c.Key, Opener: shep.Opener{Peer: c.Service, Now: c.Now}, Serve: g.serve}
+	return g, g.load()
+}
+
+func (g *Gateway) load() error {
+	if g.config.File != "" {
+		if _, err := state.Load(g.config.File, &g.register); err != nil {
+			return err
 		}
 		if g.register.Format != registerFormat || g.register.Bills == nil {
-			return nil, fault.New(fault.Unreadable, c.File, "not the state of a payment gateway of this version")
+			return fault.New(fault.Unreadable, g.config.File, "not the state of a payment gateway of this version")
 		}
 	}
-	return g, nil
+	if g.register.Codes == nil {
+		g.register.Codes = map[string]*code{}
+	}
+	if g.register.Done == nil {
+		g.register.Done = map[uuid.UUID]bool{}
+	}
+	for _, p := range g.register.Payments {
+		if p.Fact.Kind == "" { // kept before facts had kinds: all were payments
+			p.Fact.Kind = gateway.Captured
+		}
+	}
+	return nil
 }
 
 // Connect says where the service takes messages. Until then payments wait.
@@ -125,110 +154,37 @@ func (g *Gateway) Connect(callbackURL string) {
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathBills, func(w http.ResponseWriter, r *http.Request) {
-		if g.unreachable(w, r) {
-			return
+		switch g.strike(requests) {
+		case Timeout:
+			<-r.Context().Done()
+		case HTTP500:
+			serverError(w)
+		case AnswerLost:
+			g.server.ServeHTTP(discard{http.Header{}}, r)
+			serverError(w)
+		default:
+			g.server.ServeHTTP(w, r)
 		}
-		g.server.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("GET "+pathPay+"{order}", g.showBill)
 	mux.HandleFunc("POST "+pathPay+"{order}", g.payBill)
+	mux.HandleFunc("GET "+pathQR+"{code}", g.showCode)
+	mux.HandleFunc("POST "+pathQR+"{code}", g.moveCode)
 	mux.HandleFunc("GET "+pathStatements+"{file}", g.serveStatement)
 	g.controls(mux)
 	return mux
 }
 
-// registerBill answers one bill. The same bill again gets the same reference;
-// another bill of the same order is refused.
-func (g *Gateway) registerBill(ctx context.Context, e *shep.Envelope) (shep.Response, error) {
-	payload, err := shep.OpenPayload(ctx, e.Request.Data, g.config.Service, g.config.Now())
-	if err != nil {
-		return shep.Response{}, fmt.Errorf("verify the bill: %w", err)
-	}
-	b, err := gateway.DecodeBill(payload.Root, g.config.Control)
-	if err != nil {
-		return refusal(err.Error()), nil
-	}
-	reference, err := g.remember(b)
-	if fault.Is(err, fault.GatewayRefused) {
-		return refusal("another bill of this order is registered"), nil
-	}
-	if err != nil {
-		return shep.Response{}, err
-	}
-	data, err := shep.SealPayload(gateway.EncodeRegistration(b.Order, reference, g.config.BaseURL+pathPay+b.Order.String()), g.config.Key)
-	if err != nil {
-		return shep.Response{}, fmt.Errorf("sign the registration: %w", err)
-	}
-	return shep.Response{Status: shep.Status{Code: shep.StatusOK}, Data: data}, nil
+func serverError(w http.ResponseWriter) {
+	http.Error(w, "<html>Internal Server Error", http.StatusInternalServerError)
 }
 
-// refusal is a business refusal; the message has at most 250 characters.
-func refusal(message string) shep.Response {
-	if runes := []rune(message); len(runes) > 200 {
-		message = string(runes[:200])
-	}
-	return shep.Response{Status: shep.Status{Code: shep.StatusBadData, Message: message}}
-}
+// discard takes an answer that gets lost.
+type discard struct{ header http.Header }
 
-func (g *Gateway) remember(b gateway.Bill) (reference string, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	known := g.register.Bills[b.Order.String()]
-	if known == nil {
-		known = &bill{Reference: fmt.Sprintf("BILL-%06d", len(g.register.Bills)+1), Bill: b}
-		g.register.Bills[b.Order.String()] = known
-		if err := g.save(); err != nil {
-			delete(g.register.Bills, b.Order.String())
-			return "", err
-		}
-	}
-	if !known.Bill.ExpiresAt.Equal(b.ExpiresAt) || !reflect.DeepEqual(known.Bill.Lines, b.Lines) || known.Bill.Payer != b.Payer {
-		return "", fault.New(fault.GatewayRefused, "", "another bill of this order is registered")
-	}
-	return known.Reference, nil
-}
-
-// billOf returns a copy of a registered bill, or nil.
-func (g *Gateway) billOf(id string) *bill {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if b := g.register.Bills[id]; b != nil {
-		copied := *b
-		return &copied
-	}
-	return nil
-}
-
-// Pay makes the payment of a bill, as the bank's page does; a bill that is
-// paid is not paid again.
-func (g *Gateway) Pay(id uuid.UUID) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	b := g.register.Bills[id.String()]
-	if b == nil {
-		return fault.New(fault.OrderNotFound, "", "no bill of order %s", id)
-	}
-	if b.Paid {
-		return nil
-	}
-	now := g.config.Now().UTC().Truncate(time.Microsecond)
-	if now.After(b.Bill.ExpiresAt) {
-		return fault.New(fault.OrderExpired, "", "the bill of order %s has expired", id)
-	}
-	p := &payment{Fact: gateway.Fact{
-		Kind: gateway.Captured, Reference: fmt.Sprintf("PAY-%08d", len(g.register.Payments)+1), Order: b.Bill.Order, Payer: b.Bill.Payer,
-		BankBIC: g.config.BankBIC, Amount: b.Bill.Amount, PaidAt: now,
-	}}
-	b.Paid = true
-	g.register.Payments = append(g.register.Payments, p)
-	if err := g.save(); err != nil {
-		b.Paid = false
-		g.register.Payments = g.register.Payments[:len(g.register.Payments)-1]
-		return err
-	}
-	g.stir()
-	return nil
-}
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d discard) WriteHeader(int)             {}
 
 // save writes the file; the caller holds the lock.
 func (g *Gateway) save() error {

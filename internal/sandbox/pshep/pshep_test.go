@@ -83,7 +83,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.adapter, err = gateway.NewPSHEP(gateway.PSHEPConfig{Client: client, ServiceID: "PSHEP", Key: ours, Opener: opener, Gateway: theirs})
+	f.adapter, err = gateway.NewPSHEP(gateway.PSHEPConfig{Client: client, ServiceID: pshep.ServiceID, Account: pshep.ClientID, Key: ours, Opener: opener, Gateway: theirs})
 	if err != nil {
 		t.Fatal(err)
 	}
