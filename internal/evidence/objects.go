@@ -106,6 +106,21 @@ func (o Object) check() error {
 	return nil
 }
 
+// putStatement keeps objects. The digest's row decides who keeps the bytes; both
+// rows carry the same moment, so that Get finds the partition. Digests go in by
+// their order, so that two who put the same ones wait for each other in one
+// direction.
+const putStatement = `
+	WITH given AS (
+		SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[]) AS g (digest, kind, raw)),
+	fresh AS (
+		INSERT INTO evidence_digests (digest, recorded_at)
+		SELECT digest, now() FROM given ORDER BY digest
+		ON CONFLICT DO NOTHING
+		RETURNING digest, recorded_at)
+	INSERT INTO evidence_objects (recorded_at, digest, kind, raw)
+	SELECT fresh.recorded_at, given.digest, given.kind, given.raw FROM fresh JOIN given USING (digest)`
+
 func putBatch(ctx context.Context, tx pgx.Tx, objects []Object) error {
 	var digests, raws [][]byte
 	var kinds []string
@@ -116,19 +131,7 @@ func putBatch(ctx context.Context, tx pgx.Tx, objects []Object) error {
 			digests, kinds, raws = append(digests, o.Digest[:]), append(kinds, o.Kind), append(raws, o.Raw)
 		}
 	}
-	// The digest's row decides who keeps the bytes; both rows carry the same
-	// moment, so that Get finds the partition. Digests go in by their order, so
-	// that two who put the same ones wait for each other in one direction.
-	_, err := tx.Exec(ctx, `
-		WITH given AS (
-			SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[]) AS g (digest, kind, raw)),
-		fresh AS (
-			INSERT INTO evidence_digests (digest, recorded_at)
-			SELECT digest, now() FROM given ORDER BY digest
-			ON CONFLICT DO NOTHING
-			RETURNING digest, recorded_at)
-		INSERT INTO evidence_objects (recorded_at, digest, kind, raw)
-		SELECT fresh.recorded_at, given.digest, given.kind, given.raw FROM fresh JOIN given USING (digest)`, digests, kinds, raws)
+	_, err := tx.Exec(ctx, putStatement, digests, kinds, raws)
 	if err != nil {
 		return fmt.Errorf("keep %d objects from kind %s on: %w", len(kinds), kinds[0], postgres.Classify(err))
 	}

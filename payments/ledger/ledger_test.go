@@ -120,6 +120,44 @@ func TestPostAll(t *testing.T) {
 	}
 }
 
+// QueueNew posts in somebody else's batch; a key that is there fails all of it.
+func TestQueueNew(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	queue := func(entries ...ledger.Entry) error {
+		var batch pgx.Batch
+		if err := ledger.QueueNew(&batch, entries); err != nil {
+			if batch.Len() != 0 {
+				t.Error("some are queued nevertheless")
+			}
+			return err
+		}
+		return ledger.Refusal(pool.SendBatch(t.Context(), &batch).Close())
+	}
+	if err := queue(); err != nil {
+		t.Error(err)
+	}
+	if err := queue(entry("b", 200), entry("a", 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := queue(entry("c", 300), entry("a", 100)); !ledger.Taken(err) {
+		t.Errorf("a key that is there: %v", err)
+	}
+	unbalanced := entry("e", 500)
+	unbalanced.Postings[0].Amount++
+	if err := queue(entry("d", 400), unbalanced); !fault.Is(err, fault.LedgerUnbalanced) {
+		t.Errorf("unbalanced: %v", err)
+	}
+	if err := queue(make([]ledger.Entry, ledger.EntriesMax+1)...); !fault.Is(err, fault.LedgerEntryBad) {
+		t.Errorf("too many: %v", err)
+	}
+	if posted, err := post(t, pool, entry("b", 200)); err != nil || posted {
+		t.Errorf("Post of what QueueNew posted: %v, %v", posted, err)
+	}
+	if v, err := verify(t, pool); err != nil || v.Entries != 2 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 func TestPostOnceInParallel(t *testing.T) {
 	pool := postgrestest.Pool(t)
 	var wg sync.WaitGroup

@@ -129,6 +129,53 @@ func sameContents(ctx context.Context, tx pgx.Tx, keys []string, contents [][]by
 
 // insert writes entries whose keys are claimed.
 func insert(ctx context.Context, tx pgx.Tx, rows []row) error {
+	if _, err := tx.Exec(ctx, "WITH "+insertStatement, columns(rows)...); err != nil {
+		return fmt.Errorf("post to the ledger: %w", postgres.Classify(err))
+	}
+	return nil
+}
+
+// QueueNew posts entries whose keys nobody has, by one statement in a batch that
+// the caller sends. A key that somebody has after all fails the caller's
+// transaction (Taken). Either all entries are in order and queued, or none is.
+func QueueNew(batch *pgx.Batch, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if len(entries) > EntriesMax {
+		return fault.New(fault.LedgerEntryBad, "", "%d entries at once; at most %d", len(entries), EntriesMax)
+	}
+	rows := make([]row, len(entries))
+	contents, debits := make([][]byte, len(entries)), make([]int64, len(entries))
+	for i, e := range entries {
+		var err error
+		if rows[i], err = newRow(e); err != nil {
+			return err
+		}
+		contents[i], debits[i] = rows[i].content[:], int64(rows[i].debits)
+	}
+	batch.Queue(`
+		WITH key AS (
+			INSERT INTO ledger_key (natural_key, entry_id, recorded_at, content, debits)
+			SELECT * FROM unnest($3::text[], $1::uuid[], $2::timestamptz[], $13::bytea[], $14::bigint[]) AS k (natural_key) ORDER BY natural_key),
+		`+insertStatement, append(columns(rows), contents, debits)...)
+	return nil
+}
+
+// Taken reports whether a transaction failed because a key of QueueNew stands
+// in the book.
+func Taken(err error) bool { return postgres.UniqueViolation(err, "ledger_key_pkey") }
+
+// insertStatement is one statement: the database takes an entry with all its
+// postings or not at all.
+const insertStatement = `entry AS (
+		INSERT INTO ledger_entry (id, recorded_at, natural_key, kind, day, transaction_id, postings)
+		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::date[], $6::uuid[], $7::int[]))
+	INSERT INTO ledger_posting (entry_id, recorded_at, position, account, amount)
+	SELECT * FROM unnest($8::uuid[], $9::timestamptz[], $10::int[], $11::text[], $12::bigint[])`
+
+// columns are the parameters of insertStatement.
+func columns(rows []row) []any {
 	ids, ats, transactions := make([]uuid.UUID, len(rows)), make([]time.Time, len(rows)), make([]uuid.UUID, len(rows))
 	keys, kinds := make([]string, len(rows)), make([]string, len(rows))
 	days, counts := make([]kz.Day, len(rows)), make([]int32, len(rows))
@@ -144,19 +191,7 @@ func insert(ctx context.Context, tx pgx.Tx, rows []row) error {
 			accounts, amounts = append(accounts, string(p.Account)), append(amounts, int64(p.Amount))
 		}
 	}
-	// One statement: the database takes an entry with all its postings or not
-	// at all.
-	_, err := tx.Exec(ctx, `
-		WITH entry AS (
-			INSERT INTO ledger_entry (id, recorded_at, natural_key, kind, day, transaction_id, postings)
-			SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::date[], $6::uuid[], $7::int[]))
-		INSERT INTO ledger_posting (entry_id, recorded_at, position, account, amount)
-		SELECT * FROM unnest($8::uuid[], $9::timestamptz[], $10::int[], $11::text[], $12::bigint[])`,
-		ids, ats, keys, kinds, days, transactions, counts, entryOf, atOf, positions, accounts, amounts)
-	if err != nil {
-		return fmt.Errorf("post to the ledger: %w", postgres.Classify(err))
-	}
-	return nil
+	return []any{ids, ats, keys, kinds, days, transactions, counts, entryOf, atOf, positions, accounts, amounts}
 }
 
 // Refusal gives the database's own refusals, of an unbalanced entry and of an
