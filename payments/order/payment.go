@@ -135,7 +135,7 @@ func (o *Order) standing() Act {
 	returned := o.Returned() - o.RefundedCredit // of the lines
 	switch {
 	case o.Refunding > 0:
-		return Refund
+		return Repay
 	case returned > 0 && returned == paid:
 		return Return
 	case paid+o.Tolerated == o.Total && o.Credited > o.RefundedCredit:
@@ -154,7 +154,7 @@ func (o *Order) OrderRefund(amount money.Tiyn) error {
 	if amount <= 0 || amount > o.Received()-o.Returned()-o.Refunding {
 		return fault.New(fault.RefundExceeds, "/amount", "a refund of %s of the %s that are left", amount, o.Received()-o.Returned()-o.Refunding)
 	}
-	next, err := o.State.After(Refund)
+	next, err := o.State.After(Repay)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (o *Order) end(amount money.Tiyn, lines []money.Tiyn, credit money.Tiyn) er
 // Apply moves the order by an act that changes no amount.
 func (o *Order) Apply(act Act) error {
 	switch act {
-	case Part, Pay, Overpay, Empty, Refund, Return:
+	case Part, Pay, Overpay, Empty, Repay, Return:
 		return fault.New(fault.BadArgument, "", "the act %s follows from amounts", act)
 	}
 	next, err := o.State.After(act)

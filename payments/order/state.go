@@ -45,13 +45,13 @@ const (
 	Overpay Act = "overpay" // it is paid, and something is left over
 	Empty   Act = "empty"   // all money of it was taken back
 
-	Refund Act = "refund" // a refund is ordered, or another one still is
+	Repay  Act = "refund" // a refund is ordered, or another one still is
 	Return Act = "return" // everything was paid back
 )
 
 // Acts lists every act.
 func Acts() []Act {
-	return []Act{Present, Start, Authorise, Capture, Fail, Expire, Cancel, Part, Pay, Overpay, Empty, Refund, Return}
+	return []Act{Present, Start, Authorise, Capture, Fail, Expire, Cancel, Part, Pay, Overpay, Empty, Repay, Return}
 }
 
 // transitions is the whole machine: what is not here is refused.
@@ -90,15 +90,15 @@ var transitions = map[State]map[Act]State{
 	},
 	PartiallyPaid: {
 		Present: PartiallyPaid, Start: PartiallyPaid, Authorise: PartiallyPaid, Capture: PartiallyPaid, Fail: PartiallyPaid,
-		Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid, Empty: Presented, Refund: Refunding,
+		Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid, Empty: Presented, Repay: Refunding,
 	},
-	Paid:     {Part: PartiallyPaid, Empty: Presented, Refund: Refunding},
-	Overpaid: {Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid, Empty: Presented, Refund: Refunding},
+	Paid:     {Part: PartiallyPaid, Empty: Presented, Repay: Refunding},
+	Overpaid: {Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid, Empty: Presented, Repay: Refunding},
 	Expired: {
 		Present: Presented, Authorise: Authorised, Capture: Captured, Cancel: Cancelled,
 		Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid,
 	},
-	Refunding: {Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid, Refund: Refunding, Return: Refunded},
+	Refunding: {Part: PartiallyPaid, Pay: Paid, Overpay: Overpaid, Repay: Refunding, Return: Refunded},
 }
 
 // After returns the state that the act leads to, or fault.OrderState.

@@ -60,7 +60,7 @@ ALTER TABLE payment_order
 
 -- What is looked for: the overdue, a payer's orders.
 CREATE INDEX payment_order_open ON payment_order (expires_at) WHERE state IN ('draft', 'presented', 'pending');
-CREATE INDEX payment_order_payer ON payment_order (payer_bin, recorded_at, id);
+CREATE INDEX payment_order_payer ON payment_order (payer_bin, id);
 
 -- A transaction has one order that is neither cancelled nor refunded; the
 -- number counts those it has had.
