@@ -41,6 +41,10 @@ type JobsConfig struct {
 	Logger *slog.Logger
 	// AtOnce is how many jobs this process works at a time; 0 stands for 8.
 	AtOnce int
+	// Queues are further queues by their names, and how many of their jobs this
+	// process works at a time: those whose jobs may hang and must not hold up
+	// the others.
+	Queues map[string]int
 	// Daily are further tasks of upkeep by their names; one process runs each
 	// once a day.
 	Daily map[string]func(context.Context) error
@@ -72,8 +76,12 @@ func NewJobs(pool *pgxpool.Pool, workers *river.Workers, config JobsConfig) (*Jo
 	if err := river.AddWorkerSafely(workers, &upkeepWorker{tasks: daily}); err != nil {
 		return nil, fault.Wrap(err, fault.BadArgument, "", "add the upkeep to the workers")
 	}
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: config.AtOnce}}
+	for name, atOnce := range config.Queues {
+		queues[name] = river.QueueConfig{MaxWorkers: atOnce}
+	}
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: config.AtOnce}},
+		Queues:               queues,
 		Workers:              workers,
 		PeriodicJobs:         schedules(daily),
 		JobTimeout:           jobTimeout,

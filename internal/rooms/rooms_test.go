@@ -22,7 +22,7 @@ var floors = [][]house{
 		"pki/cert", "pki/xmldsig", "pki/cms", "pki/jws", "pki/ades", "pki/trust",
 		"pki/revocation", "pki/path", "pki/tsp", "pki/pkcs12",
 	}},
-	3: {{"hsm", "internal/postgres", "internal/idempotency", "internal/evidence", "internal/outbox", "internal/backup", "internal/shep"}},
+	3: {{"hsm", "internal/postgres", "internal/idempotency", "internal/evidence", "internal/outbox", "internal/outbox/webhook", "internal/backup", "internal/shep"}},
 	4: {
 		{"verifier/facts", "verifier/cades", "verifier"},
 		{"signer/cades", "signer/tsa/clock", "signer/tsa/authority", "signer/tsa", "signer"},
