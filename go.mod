@@ -3,7 +3,6 @@ module github.com/senim-kz/senim
 go 1.26.0
 
 require (
-	filippo.io/nistec v0.0.4
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-jose/go-jose/v4 v4.1.8

@@ -8,24 +8,18 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"filippo.io/nistec"
+	"github.com/senim-kz/senim/pki/algo/internal/p256verify"
 )
 
 const (
-	p256Bytes = 32
-	// preparedMax bounds the tables: each takes 0.8 MB.
+	p256Bytes = p256verify.Size
+	// preparedMax bounds the tables: each takes 270 KB.
 	preparedMax = 32
 )
 
-// p256Table has the multiples j·256^i·Q of a public key Q, at [i][j-1]. With it a
-// multiple of Q is the sum of 32 points, where it takes 256 doublings otherwise.
-// Only public values are multiplied, so nothing here needs constant time; the
-// points are added by nistec, which is what crypto/ecdsa computes with.
-type p256Table [p256Bytes][255]nistec.P256Point
-
 // prepared has the tables by the point, as X and Y.
 var (
-	prepared      sync.Map // [64]byte to *p256Table
+	prepared      sync.Map // [64]byte to *p256verify.Table
 	preparedCount atomic.Int32
 )
 
@@ -43,32 +37,20 @@ func Prepare(pub crypto.PublicKey) {
 	if !ok || key.Curve != elliptic.P256() {
 		return
 	}
-	raw, err := key.Bytes() // fails if the point is not on the curve
-	if err != nil {
+	if _, err := key.Bytes(); err != nil { // the point is not on the curve
 		return
 	}
 	name := p256Name(key)
 	if _, done := prepared.Load(name); done || preparedCount.Add(1) > preparedMax {
 		return
 	}
-	base, err := nistec.NewP256Point().SetBytes(raw)
-	if err != nil {
-		return
+	if table, ok := p256verify.New(name[:p256Bytes], name[p256Bytes:]); ok {
+		prepared.Store(name, table)
 	}
-	table := new(p256Table)
-	for i := range table {
-		row := &table[i]
-		row[0].Set(base)
-		for j := 1; j < len(row); j++ {
-			row[j].Add(&row[j-1], base)
-		}
-		base.Add(&row[len(row)-1], base)
-	}
-	prepared.Store(name, table)
 }
 
 // p256TableOf is nil for a key that was not prepared.
-func p256TableOf(key *ecdsa.PublicKey) *p256Table {
+func p256TableOf(key *ecdsa.PublicKey) *p256verify.Table {
 	if preparedCount.Load() == 0 || key.Curve != elliptic.P256() || key.X.Sign() < 0 || key.Y.Sign() < 0 ||
 		key.X.BitLen() > 8*p256Bytes || key.Y.BitLen() > 8*p256Bytes {
 		return nil
@@ -77,11 +59,11 @@ func p256TableOf(key *ecdsa.PublicKey) *p256Table {
 	if !there {
 		return nil
 	}
-	return table.(*p256Table)
+	return table.(*p256verify.Table)
 }
 
-// verify checks r and s over a digest (FIPS 186-5 §6.4.2).
-func (t *p256Table) verify(digest []byte, r, s *big.Int) bool {
+// verifyP256 checks r and s over a digest with a key's table (FIPS 186-5 §6.4.2).
+func verifyP256(table *p256verify.Table, digest []byte, r, s *big.Int) bool {
 	n := elliptic.P256().Params().N
 	if r.Sign() <= 0 || s.Sign() <= 0 || r.Cmp(n) >= 0 || s.Cmp(n) >= 0 {
 		return false
@@ -89,21 +71,14 @@ func (t *p256Table) verify(digest []byte, r, s *big.Int) bool {
 	w := new(big.Int).ModInverse(s, n)
 	u1 := new(big.Int).Mul(leftmost(digest, n), w)
 	u2 := w.Mul(r, w)
-	var scalar [p256Bytes]byte
-	sum, err := nistec.NewP256Point().ScalarBaseMult(u1.Mod(u1, n).FillBytes(scalar[:]))
-	if err != nil {
-		return false
+	var numbers [4][p256Bytes]byte
+	u1.Mod(u1, n).FillBytes(numbers[0][:])
+	u2.Mod(u2, n).FillBytes(numbers[1][:])
+	r.FillBytes(numbers[2][:])
+	// A coordinate is taken modulo n: it may be r + n too, if that is below the prime.
+	var next []byte
+	if sum := u1.Add(r, n); sum.Cmp(elliptic.P256().Params().P) < 0 {
+		next = sum.FillBytes(numbers[3][:])
 	}
-	u2.Mod(u2, n).FillBytes(scalar[:])
-	for i := range t {
-		if digit := scalar[p256Bytes-1-i]; digit > 0 {
-			sum.Add(sum, &t[i][digit-1])
-		}
-	}
-	x, err := sum.BytesX() // fails for the point at infinity
-	if err != nil {
-		return false
-	}
-	v := new(big.Int).SetBytes(x)
-	return v.Mod(v, n).Cmp(r) == 0
+	return table.XIs(numbers[0][:], numbers[1][:], numbers[2][:], next)
 }

@@ -98,7 +98,7 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, sig []byte) bool {
 	case !readable:
 		return false
 	case table != nil:
-		return table.verify(digest, r, s)
+		return verifyP256(table, digest, r, s)
 	}
 	return own.verify(key, digest, r, s)
 }

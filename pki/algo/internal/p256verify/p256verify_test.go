@@ -1,0 +1,136 @@
+package p256verify
+
+import (
+	"crypto/elliptic"
+	"math/big"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var params = elliptic.P256().Params()
+
+func number(x *element) *big.Int {
+	plain := *x
+	mul(&plain, &plain, &element{1}) // out of Montgomery's form
+	n := new(big.Int)
+	for i := len(plain) - 1; i >= 0; i-- {
+		n.Lsh(n, 64)
+		n.Or(n, new(big.Int).SetUint64(plain[i]))
+	}
+	return n
+}
+
+// numbers below a bound, those at its edges among them.
+func numbers(below *big.Int) *rapid.Generator[*big.Int] {
+	edges := []*big.Int{
+		new(big.Int), big.NewInt(1), big.NewInt(2), new(big.Int).Sub(below, big.NewInt(1)), new(big.Int).Sub(below, big.NewInt(2)),
+		new(big.Int).Lsh(big.NewInt(1), 224), new(big.Int).Lsh(big.NewInt(1), 96), new(big.Int).SetUint64(1<<64 - 1),
+	}
+	return rapid.OneOf(
+		rapid.SampledFrom(edges),
+		rapid.Map(rapid.SliceOfN(rapid.Byte(), Size, Size), func(b []byte) *big.Int {
+			n := new(big.Int).SetBytes(b)
+			return n.Mod(n, below)
+		}),
+	)
+}
+
+func bytesOf(n *big.Int) []byte { return n.FillBytes(make([]byte, Size)) }
+
+// TestField holds the field to math/big.
+func TestField(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := numbers(params.P).Draw(rt, "a"), numbers(params.P).Draw(rt, "b")
+		x, okX := fromBytes(bytesOf(a))
+		y, okY := fromBytes(bytesOf(b))
+		if !okX || !okY || number(&x).Cmp(a) != 0 {
+			rt.Fatal("not read")
+		}
+		check := func(name string, z element, want *big.Int) {
+			if got := number(&z); got.Cmp(want.Mod(want, params.P)) != 0 {
+				rt.Errorf("%s: %x, want %x", name, got, want)
+			}
+		}
+		var z element
+		mul(&z, &x, &y)
+		check("product", z, new(big.Int).Mul(a, b))
+		sqr(&z, &x)
+		check("square", z, new(big.Int).Mul(a, a))
+		sub(&z, &x, &y)
+		check("difference", z, new(big.Int).Sub(a, b))
+		double(&z, &x)
+		check("double", z, new(big.Int).Lsh(a, 1))
+		if a.Sign() != 0 {
+			invert(&z, &x)
+			check("inverse", z, new(big.Int).ModInverse(a, params.P))
+		}
+	})
+	for _, n := range []*big.Int{params.P, new(big.Int).Add(params.P, big.NewInt(1)), new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))} {
+		if _, ok := fromBytes(bytesOf(n)); ok {
+			t.Errorf("%x is taken for a number below the prime", n)
+		}
+	}
+}
+
+// TestXIs holds sums of multiples to crypto/elliptic.
+func TestXIs(t *testing.T) {
+	curve := elliptic.P256()
+	qx, qy := curve.ScalarBaseMult([]byte("some number"))
+	table, ok := New(bytesOf(qx), bytesOf(qy))
+	if !ok {
+		t.Fatal("no table")
+	}
+	if again, _ := New(bytesOf(params.Gx), bytesOf(params.Gy)); *again != *baseTable() {
+		t.Error("the base point's table is another")
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		u1, u2 := numbers(params.N).Draw(rt, "u1"), numbers(params.N).Draw(rt, "u2")
+		x1, y1 := curve.ScalarBaseMult(bytesOf(u1))
+		x2, y2 := curve.ScalarMult(qx, qy, bytesOf(u2))
+		x, y := curve.Add(x1, y1, x2, y2)
+		infinite := x.Sign() == 0 && y.Sign() == 0
+		if got := table.XIs(bytesOf(u1), bytesOf(u2), bytesOf(x), nil); got == infinite {
+			rt.Errorf("%x: %v", x, got)
+		}
+		if got := table.XIs(bytesOf(u1), bytesOf(u2), bytesOf(new(big.Int)), bytesOf(x)); got == infinite {
+			rt.Errorf("%x as the other number: %v", x, got)
+		}
+		x.Xor(x, big.NewInt(1))
+		if table.XIs(bytesOf(u1), bytesOf(u2), bytesOf(x.Mod(x, params.P)), nil) {
+			rt.Error("another number is taken for the coordinate")
+		}
+	})
+}
+
+// TestXIsWhereSumsMeet takes the scalars that make an addition one of equal, or of
+// opposite points.
+func TestXIsWhereSumsMeet(t *testing.T) {
+	base := baseTable()
+	u := bytesOf(big.NewInt(77))
+	x, _ := elliptic.P256().ScalarBaseMult(bytesOf(big.NewInt(2 * 77)))
+	if !base.XIs(u, u, bytesOf(x), nil) {
+		t.Error("77·G + 77·G is not 154·G")
+	}
+	minus := bytesOf(new(big.Int).Sub(params.N, big.NewInt(77)))
+	if base.XIs(u, minus, bytesOf(new(big.Int)), bytesOf(new(big.Int))) {
+		t.Error("77·G − 77·G has a coordinate")
+	}
+	if zero := bytesOf(new(big.Int)); base.XIs(zero, zero, zero, zero) {
+		t.Error("0·G + 0·G has a coordinate")
+	}
+}
+
+func TestNoPoint(t *testing.T) {
+	for name, xy := range map[string][2][]byte{
+		"off the curve":    {bytesOf(big.NewInt(1)), bytesOf(big.NewInt(1))},
+		"zero":             {bytesOf(new(big.Int)), bytesOf(new(big.Int))},
+		"not below prime":  {bytesOf(params.P), bytesOf(params.Gy)},
+		"short":            {params.Gx.Bytes()[1:], bytesOf(params.Gy)},
+		"another ordinate": {bytesOf(params.Gx), bytesOf(params.Gx)},
+	} {
+		if _, ok := New(xy[0], xy[1]); ok {
+			t.Errorf("%s: a table", name)
+		}
+	}
+}
