@@ -8,12 +8,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -34,19 +31,42 @@ const (
 	tsaPolicyMemory = "1.3.6.1.4.1.32473.3161.9"
 )
 
-// tsaBench asks authorities for tokens over HTTP, and looks at each reply.
+// tsaBench asks authorities for tokens over HTTP, and looks at each reply. Both
+// sides of a row are asked by the same code, over as many connections that stay
+// open as long as the row.
 type tsaBench struct {
-	bench  *bench
-	client *http.Client
+	bench       *bench
+	connections map[string][]*stampConnection // by address
 }
 
 func newTSABench(b *bench) *tsaBench {
-	return &tsaBench{bench: b, client: &http.Client{
-		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: tsaConnections, DisableCompression: true},
-	}}
+	return &tsaBench{bench: b, connections: make(map[string][]*stampConnection)}
 }
 
-func (t *tsaBench) close() { t.client.CloseIdleConnections() }
+func (t *tsaBench) close() {
+	for _, all := range t.connections {
+		for _, c := range all {
+			_ = c.close() // nothing is under way
+		}
+	}
+}
+
+// connect gives the connections to an authority.
+func (t *tsaBench) connect(ctx context.Context, url string) ([]*stampConnection, error) {
+	for len(t.connections[url]) < tsaConnections {
+		c, err := dialStamps(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		t.connections[url] = append(t.connections[url], c)
+	}
+	for _, c := range t.connections[url] {
+		if err := c.conn.SetDeadline(t.bench.now().Add(stampRoundMax)); err != nil {
+			return nil, fault.Wrap(err, fault.PeerDown, url, "bound the round")
+		}
+	}
+	return t.connections[url], nil
+}
 
 // stampAgainstPeer is the row with a key in memory, against sigstore's server.
 func stampAgainstPeer(ctx context.Context, b *bench, row benchRow) (benchResult, error) {
@@ -107,18 +127,22 @@ func heapMiB() float64 {
 }
 
 // asking has every connection ask the authority at url, under a policy or its
-// default one. One token of each round is read and its signature verified.
+// default one. The first token of each round is read and its signature verified.
 func (t *tsaBench) asking(url, policy string) benchSide {
 	return func(ctx context.Context, n int) ([]time.Duration, time.Duration, error) {
-		if err := t.verifyOne(ctx, url, policy); err != nil {
-			return nil, 0, err
-		}
-		queries, err := t.queries(n*tsaPerOperation, policy)
+		connections, err := t.connect(ctx, url)
 		if err != nil {
 			return nil, 0, err
 		}
-		return inParallel(ctx, t.bench.now, tsaConnections, len(queries), func(ctx context.Context, i int) error {
-			reply, err := t.post(ctx, url, queries[i])
+		if err := t.verifyOne(connections[0], url, policy); err != nil {
+			return nil, 0, err
+		}
+		requests, err := t.requests(n*tsaPerOperation, url, policy)
+		if err != nil {
+			return nil, 0, err
+		}
+		return inParallel(ctx, t.bench.now, tsaConnections, len(requests), func(_ context.Context, i int) error {
+			reply, err := connections[i%tsaConnections].ask(requests[i])
 			if err == nil && !isGranted(reply) {
 				err = fault.New(fault.TSARefused, url, "a rejection, or no TimeStampResp")
 			}
@@ -127,15 +151,19 @@ func (t *tsaBench) asking(url, policy string) benchSide {
 	}
 }
 
-// queries are n requests, each with a nonce of its own and certReq.
-func (t *tsaBench) queries(n int, policy string) ([][]byte, error) {
+// requests are n requests, each with a nonce of its own and certReq.
+func (t *tsaBench) requests(n int, url, policy string) ([][]byte, error) {
 	all := make([][]byte, n)
 	for i := range all {
 		r, err := t.request(policy)
 		if err != nil {
 			return nil, err
 		}
-		if all[i], err = r.Marshal(); err != nil {
+		query, err := r.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		if all[i], err = stampRequest(url, query); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +178,7 @@ func (t *tsaBench) request(policy string) (*tsp.Request, error) {
 	return r, err
 }
 
-func (t *tsaBench) verifyOne(ctx context.Context, url, policy string) error {
+func (t *tsaBench) verifyOne(c *stampConnection, url, policy string) error {
 	r, err := t.request(policy)
 	if err != nil {
 		return err
@@ -159,7 +187,11 @@ func (t *tsaBench) verifyOne(ctx context.Context, url, policy string) error {
 	if err != nil {
 		return err
 	}
-	reply, err := t.post(ctx, url, query)
+	request, err := stampRequest(url, query)
+	if err != nil {
+		return err
+	}
+	reply, err := c.ask(request)
 	if err != nil {
 		return err
 	}
@@ -171,38 +203,6 @@ func (t *tsaBench) verifyOne(ctx context.Context, url, policy string) error {
 		return fmt.Errorf("the token of %s: %w", url, err)
 	}
 	return nil
-}
-
-// isGranted looks at PKIStatus alone, so that the client takes little of the
-// machine from both sides.
-func isGranted(reply []byte) bool {
-	var response struct {
-		Status struct{ Status int }
-		Token  asn1.RawValue
-	}
-	rest, err := asn1.Unmarshal(reply, &response)
-	return err == nil && len(rest) == 0 && response.Status.Status <= 1 && len(response.Token.FullBytes) > 0
-}
-
-func (t *tsaBench) post(ctx context.Context, url string, query []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(query))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", tsp.ContentTypeQuery)
-	response, err := t.client.Do(request)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.PeerDown, url, "ask for a token")
-	}
-	defer response.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		return nil, fault.Wrap(err, fault.PeerDown, url, "read the token")
-	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated { // sigstore's
-		return nil, fault.New(fault.PeerAnswer, url, "status %d", response.StatusCode)
-	}
-	return reply, nil
 }
 
 // addMemoryPolicy gives the authority that will be started a policy with a P-256
