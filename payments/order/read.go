@@ -155,23 +155,39 @@ func (o *Order) loadCharges(ctx context.Context, q postgres.Querier) error {
 // callers wait for each other, and returns those there are with their lines,
 // without charges and matches.
 func LockAll(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid.UUID]*Order, error) {
+	orders := make(map[uuid.UUID]*Order, len(ids))
+	var batch pgx.Batch
+	QueueLock(&batch, ids, orders)
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("lock orders: %w", postgres.Classify(err))
+	}
+	return orders, nil
+}
+
+// QueueLock is LockAll in a batch that the caller sends; it puts the orders
+// into the map.
+func QueueLock(batch *pgx.Batch, ids []uuid.UUID, orders map[uuid.UUID]*Order) {
+	if len(ids) == 0 {
+		return
+	}
 	from, to := months(ids)
-	rows, err := tx.Query(ctx, `
+	batch.Queue(`
 		SELECT `+orderColumns+`, `+lineColumns+`
 		  FROM payment_order_once o
 		  JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
 		  JOIN payment_line l ON l.order_id = p.id AND l.recorded_at = p.recorded_at
 		 WHERE o.order_id = ANY ($1) AND p.recorded_at BETWEEN $2 AND $3 AND l.recorded_at BETWEEN $2 AND $3
 		 ORDER BY p.id, l.position
-		   FOR UPDATE OF p`, ids, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("lock orders: %w", postgres.Classify(err))
-	}
-	orders := make(map[uuid.UUID]*Order, len(ids))
+		   FOR UPDATE OF p`, ids, from, to).
+		Query(func(rows pgx.Rows) error { return collectLocked(rows, orders) })
+}
+
+// collectLocked reads rows of QueueLock, one for each line.
+func collectLocked(rows pgx.Rows, orders map[uuid.UUID]*Order) error {
 	var row stored
 	var l Line
 	fields := append(row.fields(), l.fields()...)
-	_, err = pgx.ForEachRow(rows, fields, func() error {
+	_, err := pgx.ForEachRow(rows, fields, func() error {
 		o := orders[row.ID]
 		if o == nil {
 			copied := row.Order
@@ -183,13 +199,10 @@ func LockAll(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid.UUID]*Or
 		l = Line{}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("lock orders: %w", postgres.Classify(err))
-	}
 	for _, o := range orders {
 		o.derive()
 	}
-	return orders, nil
+	return err
 }
 
 // months bounds when orders with these identifiers were made: they are

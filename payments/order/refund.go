@@ -235,15 +235,29 @@ func GetRefund(ctx context.Context, q postgres.Querier, id uuid.UUID) (*Refund, 
 // LockRefunds locks refunds, in the order of their identifiers, and returns
 // those there are. Whoever needs the orders too locks those first.
 func LockRefunds(ctx context.Context, tx pgx.Tx, ids []uuid.UUID) (map[uuid.UUID]*Refund, error) {
-	found, err := queryRefunds(ctx, tx, "WHERE id = ANY ($1) ORDER BY id FOR UPDATE", ids)
-	if err != nil {
-		return nil, err
-	}
-	refunds := make(map[uuid.UUID]*Refund, len(found))
-	for i := range found {
-		refunds[found[i].ID] = &found[i]
+	refunds := make(map[uuid.UUID]*Refund, len(ids))
+	var batch pgx.Batch
+	QueueLockRefunds(&batch, ids, refunds)
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("lock refunds: %w", postgres.Classify(err))
 	}
 	return refunds, nil
+}
+
+// QueueLockRefunds is LockRefunds in a batch that the caller sends; it puts the
+// refunds into the map.
+func QueueLockRefunds(batch *pgx.Batch, ids []uuid.UUID, refunds map[uuid.UUID]*Refund) {
+	if len(ids) == 0 {
+		return
+	}
+	batch.Queue(`SELECT `+refundColumns+` FROM payment_refund WHERE id = ANY ($1) ORDER BY id FOR UPDATE`, ids).
+		Query(func(rows pgx.Rows) error {
+			found, err := pgx.CollectRows(rows, scanRefund)
+			for i := range found {
+				refunds[found[i].ID] = &found[i]
+			}
+			return err
+		})
 }
 
 // RefundsOf returns the refunds of an order, the oldest first.
