@@ -35,7 +35,7 @@ func bill(t testing.TB) gateway.Bill {
 	}
 	office := order.Treasury("6009", "010240002599", "УГД <по> району & Ко")
 	return gateway.Bill{
-		Order: orderID, Payer: "190640017419", Amount: 1500, ExpiresAt: sheptest.Now.Add(time.Hour),
+		Order: orderID, Number: 1, Payer: "190640017419", Amount: 1500, Owed: 1500, ExpiresAt: sheptest.Now.Add(time.Hour),
 		Lines: []order.Line{
 			{Identifier: first, Kind: "1010", BudgetCode: "106201", PurposeCode: "911", Requisites: office, Amount: 1000, State: order.LineOwed},
 			{Identifier: second, Kind: "2010", BudgetCode: "106104", PurposeCode: "911", Requisites: office, Amount: 500, State: order.LineOwed},

@@ -48,6 +48,7 @@ var (
 	referencePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	bicPattern       = regexp.MustCompile(`^[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
 	iikPattern       = regexp.MustCompile(`^KZ[0-9]{5}[A-Z0-9]{13}$`)
+	numberPattern    = regexp.MustCompile(`^[1-9][0-9]{0,5}$`)
 	positionPattern  = regexp.MustCompile(`^(0|[1-9][0-9]?)$`)
 )
 
@@ -55,8 +56,10 @@ var (
 func EncodeBill(b Bill) string {
 	w := open(billElement)
 	w.field("Order", b.Order.String())
+	w.field("Number", strconv.Itoa(b.Number))
 	w.field("PayerBIN", string(b.Payer))
 	w.field("Amount", b.Amount.String())
+	w.field("Owed", b.Owed.String())
 	w.field("ExpiresAt", b.ExpiresAt.Format(timeLayout))
 	for i, l := range b.Lines {
 		r := l.Requisites
@@ -83,8 +86,9 @@ func EncodeBill(b Bill) string {
 func DecodeBill(root *xmldsig.Element, c kz.Control) (Bill, error) {
 	r := read(root, billElement)
 	b := Bill{
-		Order: r.id("Order"), Payer: r.bin("PayerBIN", c), Amount: r.amount("Amount"), ExpiresAt: r.time("ExpiresAt"),
+		Order: r.id("Order"), Payer: r.bin("PayerBIN", c), Amount: r.amount("Amount"), Owed: r.amount("Owed"), ExpiresAt: r.time("ExpiresAt"),
 	}
+	b.Number, _ = strconv.Atoi(r.pattern("Number", numberPattern))
 	lines := r.all("Line")
 	if len(lines) == 0 || len(lines) > linesMax {
 		r.fail("Line", "%d lines, not 1 to %d", len(lines), linesMax)
@@ -102,6 +106,9 @@ func DecodeBill(root *xmldsig.Element, c kz.Control) (Bill, error) {
 	}
 	if err := r.done(); err != nil {
 		return Bill{}, err
+	}
+	if b.Owed > b.Amount {
+		return Bill{}, fault.New(fault.CallbackMalformed, "/"+billElement+"/Owed", "more than the amount")
 	}
 	if total != b.Amount {
 		return Bill{}, fault.New(fault.CallbackMalformed, "/"+billElement+"/Amount", "the lines make %s", total)

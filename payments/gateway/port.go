@@ -20,8 +20,9 @@ import (
 type Port interface {
 	// Name tells gateways apart in the ledger, "pshep". It never changes.
 	Name() string
-	// Register makes the bill payable. Registering the same order again gives
-	// the same registration; a gateway must see to that.
+	// Register makes the bill payable. Registering the same bill again gives
+	// the same registration; a gateway must see to that. A bill with a higher
+	// number takes the place of the order's bill before it.
 	Register(ctx context.Context, b Bill) (*Registration, error)
 	// Status tells what has happened to an order's bill so far.
 	Status(ctx context.Context, order uuid.UUID) (*Answer, error)
@@ -42,15 +43,17 @@ type Port interface {
 // Bill is what the gateway is told of an order.
 type Bill struct {
 	Order     uuid.UUID
+	Number    int // which of the order's bills it is, from 1: an order is presented again after it expired, or for the rest
 	Payer     kz.BIN
-	Amount    money.Tiyn
-	ExpiresAt time.Time // the gateway takes no payment after this
+	Amount    money.Tiyn // of the order
+	Owed      money.Tiyn // of that, not yet paid: what the payer is asked for
+	ExpiresAt time.Time  // the gateway takes no payment after this
 	Lines     []order.Line
 }
 
-// BillOf draws up the bill of an order.
+// BillOf draws up the next bill of an order.
 func BillOf(o *order.Order) Bill {
-	return Bill{Order: o.ID, Payer: o.Payer, Amount: o.Total, ExpiresAt: o.ExpiresAt, Lines: o.Lines}
+	return Bill{Order: o.ID, Number: o.Presentations + 1, Payer: o.Payer, Amount: o.Total, Owed: o.Owed(), ExpiresAt: o.ExpiresAt, Lines: o.Lines}
 }
 
 // Registration is the gateway's answer to a bill.

@@ -111,7 +111,7 @@ func newBill(t *testing.T, number int64, amount money.Tiyn) gateway.Bill {
 		t.Fatal(err)
 	}
 	return gateway.Bill{
-		Order: uuid.New(), Payer: "190640017419", Amount: amount, ExpiresAt: sheptest.Now.Add(72 * time.Hour),
+		Order: uuid.New(), Number: 1, Owed: amount, Payer: "190640017419", Amount: amount, ExpiresAt: sheptest.Now.Add(72 * time.Hour),
 		Lines: []order.Line{{
 			Identifier: id, Kind: "1010", BudgetCode: "106201", PurposeCode: "911", Amount: amount, State: order.LineOwed,
 			Requisites: order.Treasury("6009", "010240002599", "<script>alert(1)</script>"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -74,8 +75,9 @@ func (g *Gateway) keep() error {
 	return g.save()
 }
 
-// registerBill takes a bill. The same bill again gets the same reference;
-// another bill of the same order is refused.
+// registerBill takes a bill. The same bill again gets the same reference. The
+// order's next bill takes its place: the time is another, what is paid stays
+// paid. Any other bill of the order is refused.
 func (g *Gateway) registerBill(document *xmldsig.Element) (string, error) {
 	b, err := gateway.DecodeBill(document, g.config.Control)
 	if err != nil {
@@ -87,7 +89,12 @@ func (g *Gateway) registerBill(document *xmldsig.Element) (string, error) {
 		known = &bill{Reference: fmt.Sprintf("BILL-%06d", len(g.register.Bills)+1), Bill: b}
 		g.register.Bills[id] = known
 	}
-	if !known.Bill.ExpiresAt.Equal(b.ExpiresAt) || !reflect.DeepEqual(known.Bill.Lines, b.Lines) || known.Bill.Payer != b.Payer {
+	if b.Number == known.Bill.Number+1 {
+		first, _, _ := strings.Cut(known.Reference, ".")
+		known.Reference = fmt.Sprintf("%s.%d", first, b.Number)
+		known.Bill.Number, known.Bill.Owed, known.Bill.ExpiresAt, known.Cancelled = b.Number, b.Owed, b.ExpiresAt, false
+	}
+	if b.Number != known.Bill.Number || !known.Bill.ExpiresAt.Equal(b.ExpiresAt) || !reflect.DeepEqual(known.Bill.Lines, b.Lines) || known.Bill.Payer != b.Payer {
 		return "", fault.New(fault.GatewayRefused, "", "another bill of this order is registered")
 	}
 	return gateway.EncodeRegistration(b.Order, known.Reference, g.config.BaseURL+pathPay+id), nil
