@@ -176,21 +176,27 @@ func readBody(g *gin.Context, most int64) ([]byte, error) {
 	if n := g.Request.ContentLength; n > 0 {
 		b.Grow(int(n) + bytes.MinRead) // or ReadFrom doubles it when it is full
 	}
-	_, err := b.ReadFrom(http.MaxBytesReader(g.Writer, g.Request.Body, most))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, tooLarge(most)
-	case errors.Is(err, io.ErrUnexpectedEOF): // first: the same end of the connection ends the context
-		return nil, fault.Wrap(err, fault.BodyTruncated, "", "read request body")
-	case err != nil && g.Request.Context().Err() != nil:
-		return nil, fault.Wrap(err, fault.Cancelled, "", "read request body")
-	case err != nil:
-		return nil, fault.Wrap(err, fault.BodyTruncated, "", "read request body")
-	case b.Len() == 0 && callOf(g).operation.body.Required:
+	if _, err := b.ReadFrom(http.MaxBytesReader(g.Writer, g.Request.Body, most)); err != nil {
+		return nil, bodyUnread(g.Request.Context(), most, err)
+	}
+	if b.Len() == 0 && callOf(g).operation.body.Required {
 		return nil, fault.New(fault.InputEmpty, "", "the request has no body")
 	}
 	return b.Bytes(), nil
+}
+
+// bodyUnread says why a body was not read to its end.
+func bodyUnread(ctx context.Context, most int64, err error) error {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return tooLarge(most)
+	case errors.Is(err, io.ErrUnexpectedEOF): // first: the same end of the connection ends the context
+		return fault.Wrap(err, fault.BodyTruncated, "", "read request body")
+	case ctx.Err() != nil:
+		return fault.Wrap(err, fault.Cancelled, "", "read request body")
+	}
+	return fault.Wrap(err, fault.BodyTruncated, "", "read request body")
 }
 
 func tooLarge(most int64) error {

@@ -51,16 +51,16 @@ func (s *Server) observe(g *gin.Context) {
 	c := &call{id: requestID(g.Request), language: languageOf(g.Request), operation: s.contract.find(g.Request, g.FullPath())}
 	g.Request = g.Request.WithContext(context.WithValue(g.Request.Context(), callKey{}, c))
 	c.request = g.Request
-	setCommonHeaders(g, c)
+	setCommonHeaders(g.Writer.Header(), c)
 
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
-	s.catch(g)
-	s.record(g, c, s.now().Sub(began))
+	s.catch(c, g.Next, func(err error) { s.fail(g, err) })
+	s.record(c, g.Writer.Status(), g.Writer.Size(), s.now().Sub(began))
 }
 
-// catch runs the rest of the request and turns a panic into a problem.
-func (s *Server) catch(g *gin.Context) {
+// catch runs the rest of the request and turns a panic into a failure.
+func (s *Server) catch(c *call, rest func(), fail func(error)) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -74,25 +74,25 @@ func (s *Server) catch(g *gin.Context) {
 		if e, ok := p.(runtime.Error); ok {
 			what = e.Error()
 		}
-		s.log.ErrorContext(g.Request.Context(), "panic", "request_id", callOf(g).id, "panic", what, "stack", string(debug.Stack()))
-		s.fail(g, fault.New(fault.Internal, "", "panic: %s", what))
+		s.log.ErrorContext(c.request.Context(), "panic", "request_id", c.id, "panic", what, "stack", string(debug.Stack()))
+		fail(fault.New(fault.Internal, "", "panic: %s", what))
 	}()
-	g.Next()
+	rest()
 }
 
-func setCommonHeaders(g *gin.Context, c *call) {
-	g.Header(requestIDHeader, c.id)
-	g.Header("X-Content-Type-Options", "nosniff")
-	g.Header("Cache-Control", "no-store") // pages and keys say otherwise
-	if g.Request.TLS != nil {
-		g.Header("Strict-Transport-Security", "max-age=31536000")
+func setCommonHeaders(h http.Header, c *call) {
+	h.Set(requestIDHeader, c.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store") // pages and keys say otherwise
+	if c.request.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
 
 // record writes the access log and the metrics. The path and the query are
 // not logged, because callers put anything there; nor is the address.
-func (s *Server) record(g *gin.Context, c *call, took time.Duration) {
-	name, status := "unknown", g.Writer.Status()
+func (s *Server) record(c *call, status, size int, took time.Duration) {
+	name := "unknown"
 	if c.operation != nil {
 		name = c.operation.id
 	}
@@ -102,7 +102,7 @@ func (s *Server) record(g *gin.Context, c *call, took time.Duration) {
 	level := slog.LevelInfo
 	attributes := []slog.Attr{
 		slog.String("request_id", c.id), slog.String("operation", name), slog.Int("status", status),
-		slog.Int("bytes", max(0, g.Writer.Size())), slog.Float64("took_ms", float64(took.Microseconds())/1000),
+		slog.Int("bytes", max(0, size)), slog.Float64("took_ms", float64(took.Microseconds())/1000),
 	}
 	if c.caller.ID != "" {
 		attributes = append(attributes, slog.Any("caller", c.caller))
@@ -118,5 +118,5 @@ func (s *Server) record(g *gin.Context, c *call, took time.Duration) {
 			attributes = append(attributes, slog.String("error", c.failure.Error()))
 		}
 	}
-	s.log.LogAttrs(g.Request.Context(), level, "request", attributes...)
+	s.log.LogAttrs(c.request.Context(), level, "request", attributes...)
 }

@@ -78,13 +78,21 @@ func (s *Server) fail(g *gin.Context, err error) {
 	if g.Writer.Written() {
 		return // too late: the answer is under way, the log has the error
 	}
-	setProblemHeaders(g, c, code, err)
+	_ = writeProblem(g.Writer, c, code, err) // gin counts
+}
+
+// writeProblem gives the length of what it wrote.
+func writeProblem(w http.ResponseWriter, c *call, code fault.Code, err error) int {
+	setProblemHeaders(w.Header(), c, code, err)
 	body, err := json.Marshal(problemOf(c, code, err))
 	if err != nil {
-		g.Status(http.StatusInternalServerError)
-		return
+		w.WriteHeader(http.StatusInternalServerError)
+		return 0
 	}
-	g.Data(statusOf(code), problemType, body)
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(statusOf(code))
+	_, _ = w.Write(body) // who went away reads nothing
+	return len(body)
 }
 
 // codeOf adds to fault.CodeOf what only shows here: the caller went away, or
@@ -119,16 +127,16 @@ func problemOf(c *call, code fault.Code, err error) Problem {
 	return p
 }
 
-func setProblemHeaders(g *gin.Context, c *call, code fault.Code, err error) {
-	g.Header("Content-Language", string(c.language))
-	g.Header("Vary", "Accept-Language")
-	g.Header("Cache-Control", "no-store")
+func setProblemHeaders(h http.Header, c *call, code fault.Code, err error) {
+	h.Set("Content-Language", string(c.language))
+	h.Set("Vary", "Accept-Language")
+	h.Set("Cache-Control", "no-store")
 	switch code.Class() {
 	case fault.Unauthenticated:
-		g.Header("WWW-Authenticate", challengeOf(code, c))
+		h.Set("WWW-Authenticate", challengeOf(code, c))
 	case fault.Denied:
 		if code == fault.ScopeDenied {
-			g.Header("WWW-Authenticate", fmt.Sprintf("Bearer realm=\"senim\", error=\"insufficient_scope\", scope=%q", c.operation.rule.Scope))
+			h.Set("WWW-Authenticate", fmt.Sprintf("Bearer realm=\"senim\", error=\"insufficient_scope\", scope=%q", c.operation.rule.Scope))
 		}
 	case fault.Limited, fault.RetryLater:
 		wait := retryLater
@@ -136,7 +144,7 @@ func setProblemHeaders(g *gin.Context, c *call, code fault.Code, err error) {
 		if errors.As(err, &w) {
 			wait = w.wait
 		}
-		g.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
 	}
 }
 

@@ -80,6 +80,7 @@ type Server struct {
 	bodies   *semaphore.Weighted
 	draining atomic.Bool
 	engine   *gin.Engine
+	stamping *operation // the contract's, of time-stamps in DER
 }
 
 // New makes a server; Run serves. Errors: config_invalid.
@@ -104,6 +105,7 @@ func New(c Config, d Dependencies) (*Server, error) {
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, err
 	}
+	s.stamping = s.contract.operations[operationKey(http.MethodPost, stampPath)]
 	s.engine, err = s.routes()
 	return s, err
 }
@@ -142,7 +144,13 @@ func (s *Server) routes() (*gin.Engine, error) {
 }
 
 // Handler is the whole API as a handler, for tests.
-func (s *Server) Handler() http.Handler { return s.engine }
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.stampAtOnce(w, r) {
+			s.engine.ServeHTTP(w, r)
+		}
+	})
+}
 
 // Run serves until the context ends, then stops taking connections, lets the
 // requests under way finish, and returns. It is called once.
@@ -151,7 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fault.New(fault.ConfigBad, "/listen", "no listener")
 	}
 	server := &http.Server{
-		Handler:           s.engine,
+		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerReadTimeout,
 		ReadTimeout:       bodyReadTimeout,
 		WriteTimeout:      bodyReadTimeout + s.requestTimeout,
