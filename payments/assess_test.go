@@ -42,9 +42,11 @@ func (w *world) assessing(t *testing.T) *payments.Service {
 		t.Fatal(err)
 	}
 	c := payments.Config{Pool: w.pool, Jobs: w.jobs, Gateway: w.port, Book: book, Now: w.clock.Now, OrderLife: time.Hour}
-	if c.Tariff, err = tariff.Sample(); err != nil {
+	law, err := tariff.Sample()
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.Law = func() payments.Law { return payments.Law{Tariff: law} }
 	s, err := payments.New(c)
 	if err != nil {
 		t.Fatal(err)

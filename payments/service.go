@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,11 +18,9 @@ import (
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
-	"github.com/senim-kz/senim/payments/charge/assess"
-	"github.com/senim-kz/senim/payments/charge/tariff"
+	"github.com/senim-kz/senim/payments/charge/told"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
-	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
 	"github.com/senim-kz/senim/payments/reconcile"
 	"github.com/senim-kz/senim/payments/statement"
@@ -44,10 +43,8 @@ type Config struct {
 	Book    order.Book       // required: the requisites of every revenue office
 	Now     func() time.Time // required
 
-	// Tariff and Exchanges are what AssessCharges computes with. Without a
-	// tariff it is refused; without exchange rates, only what needs one is.
-	Tariff    *tariff.Tariff
-	Exchanges *money.Exchanges
+	// Law is what charges are computed by at the moment; nil is the zero Law.
+	Law func() Law
 
 	// TreasuryIIK is the account that statements are of; empty is
 	// order.TreasuryIIK.
@@ -82,25 +79,16 @@ func New(c Config) (*Service, error) {
 	return &Service{config: c}, nil
 }
 
-// AssessCharges computes what a declaration owes, by the tariff and the
-// exchange rates of its day of registration. It stores nothing: the result's
-// Charges are what CreateOrder takes.
-func (s *Service) AssessCharges(r assess.Request) (*assess.Assessment, error) {
-	if s.config.Tariff == nil {
-		return nil, fault.New(fault.NotAvailable, "payments", "no customs tariff is loaded")
-	}
-	a, err := assess.Assess(s.config.Tariff, s.config.Exchanges, r)
-	if err != nil {
-		return nil, fmt.Errorf("assess the charges: %w", err)
-	}
-	return a, nil
-}
-
-// CreateOrder draws up the order of a transaction: the debt is the
-// declarant's, the payer is the declarant or its broker; who may pay, the
+// CreateOrder draws up the order of a transaction: of these charges, and of
+// those that state bodies told. The debt is the declarant's, the payer is the declarant or its broker; who may pay, the
 // caller decides.
 func (s *Service) CreateOrder(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, declarant, payer kz.BIN, charges []charge.Charge) (*order.Order, error) {
 	now := s.config.Now()
+	others, err := told.Close(ctx, tx, transaction)
+	if err != nil {
+		return nil, fmt.Errorf("create the order: %w", err)
+	}
+	charges = append(slices.Clone(charges), others...)
 	o, err := order.Create(ctx, tx, s.config.Book, order.Request{
 		Transaction: transaction, Declarant: declarant, Payer: payer, Charges: charges, At: now, Life: s.config.OrderLife,
 	})

@@ -65,7 +65,7 @@ func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge,
 	if err != nil {
 		return nil, fmt.Errorf("read declaration: %w", err)
 	}
-	declaration, err := charge.Read(object.Raw, s.control)
+	declaration, err := s.payments.ReadDeclaration(object.Raw, s.control)
 	if err != nil {
 		return nil, fmt.Errorf("read declaration: %w", err)
 	}

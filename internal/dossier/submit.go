@@ -172,10 +172,10 @@ func RefusalOf(r *verifier.Report) error {
 }
 
 // readDeclaration accepts a single input document of the transaction's
-// declarant whose arithmetic holds.
+// declarant that states what it owes.
 func (s *Service) readDeclaration(_ context.Context, x *examination, t *Transaction) error {
 	var err error
-	if x.declaration, err = charge.Read(x.message.Content, s.control); err != nil {
+	if x.declaration, err = s.payments.ReadDeclaration(x.message.Content, s.control); err != nil {
 		return fmt.Errorf("read declaration: %w", err)
 	}
 	if x.declaration.Declarant.BIN != t.DeclarantBIN {

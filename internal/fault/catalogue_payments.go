@@ -25,6 +25,7 @@ const (
 	ChargeBaseMismatch   Code = "charge_base_mismatch"
 	ChargeMissing        Code = "charge_missing"
 	ChargeRepeated       Code = "charge_repeated"
+	ChargeConflict       Code = "charge_conflict"
 	PaymentKindUnknown   Code = "payment_kind_unknown"
 	BudgetCodeUnknown    Code = "budget_code_unknown"
 
@@ -104,6 +105,7 @@ var paymentsEntries = []Entry{
 	{ChargeMismatch, Refused, "Төлем сомасы негіз бен мөлшерлемеге сәйкес емес.", "Сумма платежа не соответствует основе и ставке.", "The amount of a charge does not follow from its base and rate."},
 	{ChargeBaseMismatch, Refused, "Төлемнің есептеу негізі қате.", "Неверная основа начисления платежа.", "The base of a charge is wrong."},
 	{ChargeMissing, Refused, "Міндетті төлем көрсетілмеген.", "Не указан обязательный платёж.", "A required charge is not stated."},
+	{ChargeConflict, Conflict, "Осы нөмірмен басқа төлем хабарланған.", "Под этим номером сообщён другой платёж.", "Another charge was told under this reference."},
 	{ChargeRepeated, Refused, "Төлем екі рет көрсетілген.", "Платёж указан дважды.", "A charge is stated twice."},
 	{PaymentKindUnknown, Refused, "Төлем түрінің коды белгісіз.", "Неизвестный код вида платежа.", "The code of the payment kind is unknown."},
 	{BudgetCodeUnknown, Refused, "Осы күнге БСК белгіленбеген.", "На эту дату КБК не установлен.", "No budget code is known for this payment on this date."},

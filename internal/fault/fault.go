@@ -34,6 +34,9 @@ const (
 	English Language = "en"
 )
 
+// Languages lists them.
+func Languages() []Language { return []Language{Kazakh, Russian, English} }
+
 // ParseLanguage reads a POSIX locale ("kk_KZ.UTF-8") or the first tag of an
 // Accept-Language value; anything that is neither kk nor ru is English.
 func ParseLanguage(locale string) Language {

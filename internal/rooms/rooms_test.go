@@ -28,7 +28,7 @@ var floors = [][]house{
 		{"signer/cades", "signer/tsa/clock", "signer/tsa/authority", "signer/tsa", "signer"},
 		{"registry/gbdul", "registry/authority", "registry"},
 		{
-			"payments/money", "payments/charge", "payments/charge/tariff", "payments/charge/assess", "payments/order", "payments/ledger",
+			"payments/money", "payments/charge", "payments/charge/tariff", "payments/charge/assess", "payments/charge/told", "payments/order", "payments/ledger",
 			"payments/gateway", "payments/statement/internal/xmlpull", "payments/statement", "payments/reconcile", "payments",
 		},
 	},

@@ -3,6 +3,7 @@ package charge
 import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/payments/money"
 )
 
 // Kind is the EAEU's code of a payment (decision 378 of the Customs Union
@@ -43,27 +44,51 @@ const TaxObligation PurposeCode = "911"
 // (ТН ВЭД).
 type CommodityCode string
 
-// RevenueOffice is the code of the body of state revenues (УГД) that the
-// payment is credited to: four digits, or the six of the revenue committee.
+// RevenueOffice is the code of the body that the payment is credited to: of a
+// body of state revenues (УГД) four digits, or the six of the revenue
+// committee; of another state body the letters that the tariff knows it by.
 type RevenueOffice string
 
 // kinds says what is known of each kind of payment. A kind that is not here is
 // refused: an unknown charge must not become a missing one.
 var kinds = map[Kind]struct {
 	name      string // for orders and dossiers, in Russian as the classifier has it
-	stated    bool   // a single input document states it
+	stated    bool   // a single input document may state it
+	required  bool   // and must
 	perItem   bool   // owed for each commodity line, else once per declaration
-	adValorem bool   // in a single input document
+	adValorem bool   // a share of the base, unless a quantity is stated
 }{
-	CustomsFee:      {"Таможенный сбор за декларирование", true, false, false},
-	ImportDuty:      {"Ввозная таможенная пошлина", true, true, true},
-	SpecialDuty:     {name: "Специальная пошлина", perItem: true},
-	AntiDumpingDuty: {name: "Антидемпинговая пошлина", perItem: true},
-	CountervailDuty: {name: "Компенсационная пошлина", perItem: true},
-	Excise:          {name: "Акциз на импорт", perItem: true},
-	ImportVAT:       {"НДС на импорт", true, true, true},
+	CustomsFee:      {"Таможенный сбор за декларирование", true, true, false, false},
+	ImportDuty:      {"Ввозная таможенная пошлина", true, true, true, true},
+	SpecialDuty:     {"Специальная пошлина", true, false, true, true},
+	AntiDumpingDuty: {"Антидемпинговая пошлина", true, false, true, true},
+	CountervailDuty: {"Компенсационная пошлина", true, false, true, true},
+	Excise:          {"Акциз на импорт", true, false, true, true},
+	ImportVAT:       {"НДС на импорт", true, true, true, true},
 	Advance:         {name: "Авансовые платежи"},
 	StateServiceFee: {name: "Плата за государственную услугу", perItem: true},
+}
+
+// included says what stands in a kind's base beside the customs value.
+var included = map[Kind][]Kind{
+	Excise:    {ImportDuty, SpecialDuty, AntiDumpingDuty, CountervailDuty},
+	ImportVAT: {ImportDuty, SpecialDuty, AntiDumpingDuty, CountervailDuty, Excise},
+}
+
+// Included lists the kinds that stand in a kind's base beside the customs
+// value.
+func Included(k Kind) []Kind { return included[k] }
+
+// Base is what an ad valorem charge of a kind is computed on: the customs
+// value and what of the amounts its base includes.
+func Base(k Kind, value money.Tiyn, amounts map[Kind]money.Tiyn) (money.Tiyn, error) {
+	for _, other := range included[k] {
+		var err error
+		if value, err = value.Add(amounts[other]); err != nil {
+			return 0, err
+		}
+	}
+	return value, nil
 }
 
 // Name of the kind, "" if it is not one of those known here.

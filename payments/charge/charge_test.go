@@ -81,6 +81,28 @@ func TestSampleOfAnotherDeclarant(t *testing.T) {
 }
 
 // Each row changes one thing of the sample and names the refusal and its place.
+// What only the tariff can check is taken as stated, and said to be so.
+func TestUnchecked(t *testing.T) {
+	const base = `<AdValoremTaxBaseAmount currencyID="KZT">1245600.37</AdValoremTaxBaseAmount>`
+	doc := strings.Replace(string(sample.Declaration()), base, base+"<SpecificTaxBaseQuantity>400</SpecificTaxBaseQuantity>", 1)
+	doc = strings.Replace(doc, "<Origin>", `<GoodsMeasure><NetNetWeightMeasure>812.5</NetNetWeightMeasure>
+		<TariffQuantity>400</TariffQuantity><TariffQuantityUnitCode>pcs</TariffQuantityUnitCode></GoodsMeasure><DutyRegimeCode>DEV</DutyRegimeCode><Origin>`, 1)
+	doc = strings.Replace(doc, "<Declarant>", "<GovernmentProcedure><CurrentCode>53</CurrentCode></GovernmentProcedure><Declarant>", 1)
+	d, err := charge.Read([]byte(doc), kz.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := d.Items[0]
+	if d.Unchecked != "/Declaration/GoodsShipment/GovernmentAgencyGoodsItem/0/Commodity/DutyTaxFee/0" || d.Procedure != "53" ||
+		d.Charges[1].Quantity != "400" || d.Charges[1].Amount != 62280_02 ||
+		i.NetWeight.String() != "812.5" || i.Quantity.String() != "400" || i.Unit != "pcs" || i.Preference != "DEV" {
+		t.Errorf("%q, %+v, %+v", d.Unchecked, d.Charges[1], i)
+	}
+	if d, err := charge.Read(sample.Declaration(), kz.Full); err != nil || d.Unchecked != "" || d.Procedure != charge.FreeCirculation {
+		t.Errorf("the sample: %+v, %v", d, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	const item = "/Declaration/GoodsShipment/GovernmentAgencyGoodsItem/"
 	tests := []struct {
@@ -94,11 +116,15 @@ func TestRefusals(t *testing.T) {
 		{"VAT base without the duty", ">1307880.39<", ">1245600.37<", fault.ChargeBaseMismatch, item + "0/Commodity/DutyTaxFee/1/AdValoremTaxBaseAmount"},
 		{"duty base is not the customs value", ">1245600.37</AdValorem", ">1245600.36</AdValorem", fault.ChargeBaseMismatch, item + "0/Commodity/DutyTaxFee/0/AdValoremTaxBaseAmount"},
 		{"unknown kind", "<TypeCode>2010<", "<TypeCode>2020<", fault.PaymentKindUnknown, item + "0/Commodity/DutyTaxFee/0/TypeCode"},
-		{"excise is not here yet", "<TypeCode>2010<", "<TypeCode>4010<", fault.PaymentKindUnknown, item + "0/Commodity/DutyTaxFee/0/TypeCode"},
+		{"a duty stated as excise", "<TypeCode>2010<", "<TypeCode>4010<", fault.ChargeMissing, item + "0/Commodity/DutyTaxFee"},
+		{"a service fee is not the declarant's to state", "<TypeCode>2010<", "<TypeCode>9070<", fault.PaymentKindUnknown, item + "0/Commodity/DutyTaxFee/0/TypeCode"},
 		{"the fee's kind on an item", "<TypeCode>2010<", "<TypeCode>1010<", fault.PaymentKindUnknown, item + "0/Commodity/DutyTaxFee/0/TypeCode"},
 		{"a kind twice", "<TypeCode>5060<", "<TypeCode>2010<", fault.ChargeRepeated, item + "0/Commodity/DutyTaxFee/1"},
 		{"VAT left out", vatOfItem1, "", fault.ChargeMissing, item + "0/Commodity/DutyTaxFee"},
-		{"specific duty", `<AdValoremTaxBaseAmount currencyID="KZT">1245600.37</AdValoremTaxBaseAmount>`, "<SpecificTaxBaseQuantity>400</SpecificTaxBaseQuantity>", fault.NotAvailable, item + "0/Commodity/DutyTaxFee/0/SpecificTaxBaseQuantity"},
+		{"excise that VAT leaves out", "        <DutyTaxFee>\n          <TypeCode>2010<", exciseOfItem1 + "        <DutyTaxFee>\n          <TypeCode>2010<", fault.ChargeBaseMismatch, item + "0/Commodity/DutyTaxFee/2/AdValoremTaxBaseAmount"},
+		{"a weight without the measure", "<Origin>", "<GoodsMeasure/><Origin>", fault.DeclarationMissing, item + "0/GoodsMeasure/NetNetWeightMeasure"},
+		{"a quantity without its unit", "<Origin>", "<GoodsMeasure><NetNetWeightMeasure>1</NetNetWeightMeasure><TariffQuantity>1</TariffQuantity></GoodsMeasure><Origin>", fault.DeclarationMissing, item + "0/GoodsMeasure"},
+		{"a procedure of letters", "<Declarant>", "<GovernmentProcedure><CurrentCode>IM</CurrentCode></GovernmentProcedure><Declarant>", fault.DeclarationValue, "/Declaration/GovernmentProcedure/CurrentCode"},
 		{"ad valorem without a base", `<AdValoremTaxBaseAmount currencyID="KZT">1245600.37</AdValoremTaxBaseAmount>`, "", fault.DeclarationMissing, item + "0/Commodity/DutyTaxFee/0/AdValoremTaxBaseAmount"},
 		{"fee without a quantity", "<SpecificTaxBaseQuantity>1</SpecificTaxBaseQuantity>", "", fault.DeclarationMissing, "/Declaration/DutyTaxFee/0/SpecificTaxBaseQuantity"},
 		{"no budget code that day", "2026-11-20", "2025-11-20", fault.BudgetCodeUnknown, "/Declaration/DutyTaxFee/0"},
@@ -153,6 +179,18 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// exciseOfItem1 has no budget code of its own, so the tariff is asked about it;
+// the base of VAT includes it all the same.
+const exciseOfItem1 = `        <DutyTaxFee>
+          <TypeCode>4010</TypeCode>
+          <SpecificTaxBaseQuantity>400</SpecificTaxBaseQuantity>
+          <TaxRateNumeric>98</TaxRateNumeric>
+          <Payment>
+            <TaxAssessedAmount currencyID="KZT">39200.00</TaxAssessedAmount>
+          </Payment>
+        </DutyTaxFee>
+`
 
 const vatOfItem1 = `        <DutyTaxFee>
           <TypeCode>5060</TypeCode>

@@ -1,6 +1,7 @@
 package charge
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -13,11 +14,19 @@ type Declaration struct {
 	Reference     string        // the declarant's own number
 	Issued        kz.Day        // the day whose budget codes apply
 	RevenueOffice RevenueOffice //
+	Procedure     string        // customs procedure, two digits
 	Declarant     Party         // who owes; to be compared with who signed
 	Items         []Item
 	Charges       []Charge // of the declaration first, then item by item
 	Total         money.Tiyn
+	// Unchecked is where a charge stands that only the tariff can check: one
+	// with a specific or combined rate. It is "" if there is none.
+	Unchecked string
 }
+
+// FreeCirculation is the customs procedure of release for domestic
+// consumption.
+const FreeCirculation = "40"
 
 // Party is an organisation of the declaration.
 type Party struct {
@@ -32,6 +41,11 @@ type Item struct {
 	Description   string
 	Origin        string // ISO 3166-1 alpha-2
 	CustomsValue  money.Tiyn
+	NetWeight     money.Rate // kilograms; zero if not stated
+	Quantity      money.Rate // in Unit; zero if not stated
+	Unit          string     // supplementary unit, ""
+	Preference    string     // the preference claimed, ""
+	Path          string
 }
 
 // Charge is one payment that the declaration owes.
@@ -47,7 +61,21 @@ type Charge struct {
 	Rate          string        // per cent of the base, or tenge per unit
 	Rounding      money.Rounding
 	Amount        money.Tiyn
-	Path          string // where the document states it
+	Path          string  // where the document states it
+	Ground        *Ground // nil if it was not computed from the tariff
+}
+
+// Ground says by what a charge is owed, so that the payer can follow it years
+// later without the tariff.
+type Ground struct {
+	Measure     string            `json:"measure"`        // its id in the tariff
+	Tariff      string            `json:"tariff"`         // the tariff's version
+	Act         string            `json:"act"`            // the act that sets the measure
+	From        kz.Day            `json:"from"`           // in force from,
+	To          kz.Day            `json:"to,omitzero"`    // and to; the zero Day: until further notice
+	Exchanges   []money.Exchange  `json:"exchanges"`      // the rates of the day of registration that were used
+	Note        string            `json:"note,omitempty"` // in the words of who told the charge
+	Explanation map[string]string `json:"explanation"`    // the computation in words, by language: kk, ru, en
 }
 
 // Read parses a single input document and checks its arithmetic. c is the
@@ -60,6 +88,10 @@ func Read(raw []byte, c kz.Control) (*Declaration, error) {
 	d := &Declaration{
 		Reference:     root.only("FunctionalReferenceID").text,
 		RevenueOffice: RevenueOffice(root.only("DeclarationOfficeID").text),
+		Procedure:     FreeCirculation,
+	}
+	if p := root.optional("GovernmentProcedure"); p != nil {
+		d.Procedure = p.only("CurrentCode").text
 	}
 	if d.Issued, err = readDay(root.only("IssueDateTime")); err != nil {
 		return nil, err
@@ -103,9 +135,9 @@ func (d *Declaration) assess(root *node) error {
 }
 
 // charges reads the DutyTaxFee elements of one commodity line, or of the
-// declaration itself if item is the zero Item. Each kind that belongs there
-// must be stated exactly once: with no tariff to ask, a line left out would be
-// a payment forgiven. A line that is exempt states the rate 0.
+// declaration itself if item is the zero Item. The fee, the duty and the VAT
+// must be stated exactly once where they belong: a line left out would be a
+// payment forgiven. A line that is exempt states the rate 0.
 func (d *Declaration) charges(parent *node, item Item) error {
 	stated := make(map[Kind]*node)
 	for _, n := range parent.children["DutyTaxFee"] {
@@ -120,32 +152,34 @@ func (d *Declaration) charges(parent *node, item Item) error {
 		}
 		stated[kind] = n
 	}
-	dueSoFar := item.CustomsValue
-	for _, kind := range []Kind{CustomsFee, ImportDuty, ImportVAT} { // VAT last: its base includes the duty
-		if kinds[kind].perItem != (item.Sequence > 0) {
+	amounts := make(map[Kind]money.Tiyn)
+	for _, kind := range Kinds() { // in this order: a base includes only what stands before it
+		row, n := kinds[kind], stated[kind]
+		switch {
+		case !row.stated || row.perItem != (item.Sequence > 0), n == nil && !row.required:
 			continue
-		}
-		n := stated[kind]
-		if n == nil {
+		case n == nil:
 			return fault.New(fault.ChargeMissing, parent.path+"/DutyTaxFee", "kind %s is not stated", kind)
 		}
-		c, err := d.charge(kind, n, item, dueSoFar)
+		base, err := Base(kind, item.CustomsValue, amounts)
+		if err != nil {
+			return fault.Wrap(err, fault.AmountOverflow, n.path, "add up the base")
+		}
+		c, err := d.charge(kind, n, item, base)
 		if err != nil {
 			return err
 		}
-		if dueSoFar, err = dueSoFar.Add(c.Amount); err != nil {
-			return fault.Wrap(err, fault.AmountOverflow, n.path, "add up the base")
-		}
+		amounts[kind] = c.Amount
 		d.Charges = append(d.Charges, c)
 	}
 	return nil
 }
 
-// charge reads one DutyTaxFee and computes it again. base is what an ad
-// valorem charge must be computed on.
+// charge reads one DutyTaxFee and, where its own figures allow it, computes it
+// again. base is what an ad valorem charge must be computed on.
 func (d *Declaration) charge(kind Kind, n *node, item Item, base money.Tiyn) (Charge, error) {
 	code, err := BudgetCodeOn(kind, d.Issued)
-	if err != nil {
+	if err != nil && kinds[kind].required {
 		return Charge{}, fault.Wrap(err, fault.BudgetCodeUnknown, n.path, "find the budget code")
 	}
 	c := Charge{
@@ -153,16 +187,27 @@ func (d *Declaration) charge(kind Kind, n *node, item Item, base money.Tiyn) (Ch
 		Item: item.Sequence, CommodityCode: item.CommodityCode,
 		Rate: n.only("TaxRateNumeric").text, Rounding: money.HalfUpTiyn, Path: n.path,
 	}
-	if kinds[kind].adValorem {
-		c.Amount, err = c.adValorem(n, base)
-	} else {
-		c.Amount, err = c.perUnit(n)
-	}
+	assessed := n.only("Payment").only("TaxAssessedAmount")
+	stated, err := readAmount(assessed)
 	if err != nil {
 		return Charge{}, err
 	}
-	assessed := n.only("Payment").only("TaxAssessedAmount")
-	stated, err := readAmount(assessed)
+	quantity := n.optional("SpecificTaxBaseQuantity")
+	switch {
+	case kinds[kind].adValorem && quantity != nil, code == "":
+		// A specific or combined rate, or money that only the tariff's table of
+		// budget codes has a place for.
+		d.Unchecked = cmp.Or(d.Unchecked, n.path)
+		c.Amount = stated
+		if quantity != nil {
+			c.Quantity = quantity.text
+		}
+		return c, nil
+	case kinds[kind].adValorem:
+		c.Amount, err = c.adValorem(n, base)
+	default:
+		c.Amount, err = c.perUnit(n)
+	}
 	if err != nil {
 		return Charge{}, err
 	}
@@ -173,9 +218,6 @@ func (d *Declaration) charge(kind Kind, n *node, item Item, base money.Tiyn) (Ch
 }
 
 func (c *Charge) adValorem(n *node, want money.Tiyn) (money.Tiyn, error) {
-	if q := n.optional("SpecificTaxBaseQuantity"); q != nil {
-		return 0, fault.New(fault.NotAvailable, q.path, "specific and combined rates of kind %s are not computed yet", c.Kind)
-	}
 	stated := n.optional("AdValoremTaxBaseAmount")
 	if stated == nil {
 		return 0, fault.New(fault.DeclarationMissing, n.path+"/AdValoremTaxBaseAmount", "kind %s is charged ad valorem", c.Kind)
@@ -232,13 +274,40 @@ func readItem(n *node, sequence int) (Item, error) {
 		return Item{}, err
 	}
 	commodity := n.only("Commodity")
-	return Item{
+	item := Item{
 		Sequence:      sequence,
 		CommodityCode: CommodityCode(commodity.only("Classification").only("ID").text),
 		Description:   commodity.only("Description").text,
 		Origin:        n.only("Origin").only("CountryCode").text,
 		CustomsValue:  value,
-	}, nil
+		Path:          n.path,
+	}
+	if claimed := n.optional("DutyRegimeCode"); claimed != nil {
+		item.Preference = claimed.text
+	}
+	if m := n.optional("GoodsMeasure"); m != nil {
+		return item, item.measure(m)
+	}
+	return item, nil
+}
+
+func (i *Item) measure(m *node) (err error) {
+	weight := m.only("NetNetWeightMeasure")
+	if i.NetWeight, err = money.ParseRate(weight.text); err != nil {
+		return fault.Wrap(err, fault.DeclarationValue, weight.path, "read the net weight")
+	}
+	quantity, unit := m.optional("TariffQuantity"), m.optional("TariffQuantityUnitCode")
+	switch {
+	case (quantity == nil) != (unit == nil):
+		return fault.New(fault.DeclarationMissing, m.path, "a quantity and its unit stand together")
+	case quantity == nil:
+		return nil
+	}
+	i.Unit = unit.text
+	if i.Quantity, err = money.ParseRate(quantity.text); err != nil {
+		return fault.Wrap(err, fault.DeclarationValue, quantity.path, "read the quantity")
+	}
+	return nil
 }
 
 func readParty(n *node, c kz.Control) (Party, error) {

@@ -11,7 +11,7 @@ const Namespace = "urn:senim:single-document:1"
 const (
 	documentBytesMax = 1 << 20 // 999 items of the longest kind take about 0.8 MiB
 	depthMax         = 8       // the table below is 7 deep
-	elementsMax      = 40_000  // 999 items of 24 elements, and room
+	elementsMax      = 60_000  // 999 items of 54 elements, and room
 	textBytesMax     = 512     // a description
 	itemsMax         = 999     // goods items of one declaration
 )
@@ -53,9 +53,18 @@ var (
 		"Payment":                 one(&element{children: map[string]occurs{"TaxAssessedAmount": one(amountText)}}),
 	}}
 
+	// What specific and combined rates are charged on.
+	goodsMeasure = &element{children: map[string]occurs{
+		"NetNetWeightMeasure":    one(rateText), // kilograms
+		"TariffQuantity":         most(rateText),
+		"TariffQuantityUnitCode": most(text(`[a-z][a-z0-9]{0,15}`)),
+	}}
+
 	goodsItem = &element{children: map[string]occurs{
 		"SequenceNumeric":    one(sequenceText),
 		"CustomsValueAmount": one(amountText),
+		"GoodsMeasure":       most(goodsMeasure),
+		"DutyRegimeCode":     most(text(`[A-Z]{2,8}`)), // the preference claimed
 		"Commodity": one(&element{children: map[string]occurs{
 			"Description":    one(freeText),
 			"Classification": one(&element{children: map[string]occurs{"ID": one(text(`[0-9]{10}`))}}), // ТН ВЭД, ten digits
@@ -70,6 +79,9 @@ var (
 		"IssueDateTime":         one(text(`[0-9]{4}-[0-9]{2}-[0-9]{2}`)),
 		"DeclarationOfficeID":   one(text(`[0-9]{4}([0-9]{2})?`)), // УГД, or the revenue committee's six digits
 		"GoodsItemQuantity":     one(sequenceText),
+		"GovernmentProcedure": most(&element{children: map[string]occurs{ // customs procedure, 40 if it is not stated
+			"CurrentCode": one(text(`[0-9]{2}`)),
+		}}),
 		"Declarant": one(&element{children: map[string]occurs{
 			"ID":   one(text(`[0-9]{12}`)),
 			"Name": one(freeText),

@@ -72,6 +72,9 @@ func ParseRate(s string) (Rate, error) {
 	return rate, nil
 }
 
+// Tenge is the amount as a decimal number of tenge.
+func (a Tiyn) Tenge() Rate { return decimal.MustNew(int64(a), 2) } // nineteen digits and the scale 2 always fit
+
 // Percent returns rate per cent of the base, rounded once, at the end.
 func Percent(base Tiyn, rate Rate, rule Rounding) (Tiyn, error) {
 	// The amount in tenge has scale 2, a hundredth of it scale 4.

@@ -134,7 +134,7 @@ func (o *Order) loadLines(ctx context.Context, q postgres.Querier, row *stored) 
 
 func (o *Order) loadCharges(ctx context.Context, q postgres.Querier) error {
 	rows, err := q.Query(ctx, `
-		SELECT kind, budget_code, purpose_code, revenue_office, item, commodity_code, base, quantity, rate, rounding, amount, path
+		SELECT kind, budget_code, purpose_code, revenue_office, item, commodity_code, base, quantity, rate, rounding, amount, path, ground
 		  FROM payment_charge WHERE order_id = $1 AND recorded_at = $2 ORDER BY position`, o.ID, o.CreatedAt)
 	if err != nil {
 		return fmt.Errorf("read an order's charges: %w", postgres.Classify(err))
@@ -142,7 +142,7 @@ func (o *Order) loadCharges(ctx context.Context, q postgres.Querier) error {
 	o.Charges, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (charge.Charge, error) {
 		var c charge.Charge
 		err := row.Scan(&c.Kind, &c.BudgetCode, &c.PurposeCode, &c.RevenueOffice, &c.Item, &c.CommodityCode,
-			&c.Base, &c.Quantity, &c.Rate, &c.Rounding, &c.Amount, &c.Path)
+			&c.Base, &c.Quantity, &c.Rate, &c.Rounding, &c.Amount, &c.Path, &c.Ground)
 		return c, err
 	})
 	if err != nil {

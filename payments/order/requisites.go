@@ -25,7 +25,7 @@ const (
 
 // Requisites say where a line is paid to.
 type Requisites struct {
-	RevenueOffice charge.RevenueOffice // УГД that the payment is credited to
+	RevenueOffice charge.RevenueOffice // УГД or another state body that the payment is credited to
 	BIN           kz.BIN               // of that office, the beneficiary
 	Name          string               // of that office, for the bill
 	BIC           string               // the beneficiary's bank
@@ -40,7 +40,7 @@ func Treasury(office charge.RevenueOffice, bin kz.BIN, name string) Requisites {
 }
 
 var (
-	officePattern  = regexp.MustCompile(`^[0-9]{4}([0-9]{2})?$`)
+	officePattern  = regexp.MustCompile(`^([0-9]{4}([0-9]{2})?|[A-Z][A-Z0-9-]{1,15})$`)
 	bicPattern     = regexp.MustCompile(`^[A-Z]{4}KZ[A-Z0-9]{2}([A-Z0-9]{3})?$`) // ISO 9362, a bank in Kazakhstan
 	iikPattern     = regexp.MustCompile(`^KZ[0-9]{2}[0-9]{3}[A-Z0-9]{13}$`)      // ISO 13616: check, bank code, account
 	kbePattern     = regexp.MustCompile(`^[12][1-9]$`)
@@ -91,7 +91,7 @@ func checkIBAN(iban string) bool {
 	return mod97(digits.String()) == 1
 }
 
-// Book gives each revenue office its requisites.
+// Book gives each revenue office, and each other body, its requisites.
 type Book map[charge.RevenueOffice]Requisites
 
 // NewBook checks the requisites and files them by office.
@@ -99,7 +99,7 @@ func NewBook(c kz.Control, all ...Requisites) (Book, error) {
 	book := make(Book, len(all))
 	for _, r := range all {
 		if err := r.Check(c); err != nil {
-			return nil, fault.Wrap(err, fault.RequisiteInvalid, "", "check the requisites of the revenue office %.8q", string(r.RevenueOffice))
+			return nil, fault.Wrap(err, fault.RequisiteInvalid, "", "check the requisites of the revenue office %.16q", string(r.RevenueOffice))
 		}
 		if _, twice := book[r.RevenueOffice]; twice {
 			return nil, fault.New(fault.RequisiteInvalid, "/revenue_office", "the office %s is listed twice", r.RevenueOffice)

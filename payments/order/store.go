@@ -109,10 +109,10 @@ func (o *Order) insert(ctx context.Context, tx pgx.Tx) error {
 	}
 	for i, c := range o.Charges {
 		batch.Queue(`INSERT INTO payment_charge (order_id, recorded_at, position, kind, budget_code, purpose_code, revenue_office,
-			item, commodity_code, base, quantity, rate, rounding, amount, path)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+			item, commodity_code, base, quantity, rate, rounding, amount, path, ground)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 			o.ID, o.CreatedAt, i, string(c.Kind), string(c.BudgetCode), string(c.PurposeCode), string(c.RevenueOffice),
-			c.Item, string(c.CommodityCode), int64(c.Base), c.Quantity, c.Rate, string(c.Rounding), int64(c.Amount), c.Path)
+			c.Item, string(c.CommodityCode), int64(c.Base), c.Quantity, c.Rate, string(c.Rounding), int64(c.Amount), c.Path, c.Ground)
 	}
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("store the order: %w", postgres.Classify(err))

@@ -71,15 +71,30 @@ type Permit struct {
 	Measure *tariff.Measure
 }
 
-// Charges returns the lines as an order takes them. A state body's fee has no
-// revenue office, so that an order is refused until somebody gives it the
-// body's requisites.
+// Charges returns the lines as an order takes them, each with its ground.
 func (a *Assessment) Charges() []charge.Charge {
 	charges := make([]charge.Charge, len(a.Lines))
-	for i, l := range a.Lines {
+	for i := range a.Lines {
+		l := &a.Lines[i]
 		charges[i] = l.Charge
+		charges[i].Ground = &charge.Ground{
+			Measure: l.Measure.ID, Tariff: a.TariffVersion, Act: l.Measure.Ground, From: l.Measure.From, To: l.Measure.To,
+			Exchanges: l.Exchanges(), Explanation: make(map[string]string, len(fault.Languages())),
+		}
+		for _, language := range fault.Languages() {
+			charges[i].Ground.Explanation[string(language)] = l.Explain(language)
+		}
 	}
 	return charges
+}
+
+// Exchanges lists the exchange rates that the line was computed with.
+func (l *Line) Exchanges() []money.Exchange {
+	exchanges := []money.Exchange{}
+	for _, x := range quotes(l) {
+		exchanges = append(exchanges, *x)
+	}
+	return exchanges
 }
 
 // Assess computes the charges of a declaration.
@@ -230,12 +245,6 @@ var perItem = []charge.Kind{
 	charge.ImportDuty, charge.SpecialDuty, charge.AntiDumpingDuty, charge.CountervailDuty, charge.Excise, charge.ImportVAT,
 }
 
-// included says what stands in a kind's base beside the customs value.
-var included = map[charge.Kind][]charge.Kind{
-	charge.Excise:    {charge.ImportDuty, charge.SpecialDuty, charge.AntiDumpingDuty, charge.CountervailDuty},
-	charge.ImportVAT: {charge.ImportDuty, charge.SpecialDuty, charge.AntiDumpingDuty, charge.CountervailDuty, charge.Excise},
-}
-
 func (a *assessor) item(i int) error {
 	value := a.out.Values[i]
 	g, err := a.goods(i, value)
@@ -334,9 +343,8 @@ func (a *assessor) charge(number, i int, m, ordinary *tariff.Measure, b basis) e
 		l.Path = ""
 	}
 	if m.Authority != "" {
-		// The fee is the ministry's. Left to the office of the declaration, an
-		// order would send it to the tax service; with none, it refuses.
-		l.RevenueOffice = ""
+		// The fee is the ministry's, and not of the office of the declaration.
+		l.RevenueOffice = charge.RevenueOffice(m.Authority)
 	}
 	if rate := cmp.Or(ordinary, m).Rate; rate.Form != tariff.Specific {
 		l.Base = b.total

@@ -31,7 +31,7 @@ type term struct {
 func newBasis(kind charge.Kind, value money.Tiyn, before []Line) (basis, error) {
 	b := basis{value: value, total: value}
 	for _, l := range before {
-		if !slices.Contains(included[kind], l.Kind) {
+		if !slices.Contains(charge.Included(kind), l.Kind) {
 			continue
 		}
 		var err error

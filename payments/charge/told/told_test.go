@@ -1,0 +1,184 @@
+package told_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
+	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/charge/told"
+)
+
+var (
+	at          = time.Date(2026, time.November, 20, 9, 0, 0, 0, time.UTC)
+	transaction = uuid.MustParse("0193a000-0000-7000-8000-000000000001")
+)
+
+func fee(reference string) told.Charge {
+	return told.Charge{
+		Transaction: transaction, Reference: reference, Body: "MA-VET", Kind: charge.StateServiceFee, BudgetCode: "201105", PurposeCode: "859",
+		Amount: 450000, Act: "price list of the veterinary service", Note: "examination of 12 t",
+	}
+}
+
+func store(t *testing.T, pool *pgxpool.Pool, teller string, charges ...told.Charge) (outcomes []told.Outcome) {
+	t.Helper()
+	err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) (err error) {
+		outcomes, err = told.Store(t.Context(), tx, told.Batch{
+			Teller: teller, At: at, Charges: charges, Known: map[uuid.UUID]bool{transaction: true},
+			Payable: func(body charge.RevenueOffice) bool { return body == "MA-VET" },
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
+}
+
+func amounts(t *testing.T, pool *pgxpool.Pool) string {
+	t.Helper()
+	all, err := told.Of(t.Context(), pool, transaction)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, c := range all {
+		fmt.Fprintf(&b, "%s=%s ", c.Path, c.Amount)
+	}
+	return b.String()
+}
+
+func TestStore(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	first := store(t, pool, "mwr", fee("a"), fee("b"), fee("a"))
+	if first[0].Err != nil || first[0].Known || first[1].Known || !first[2].Known || first[2].ID != first[0].ID {
+		t.Errorf("%+v", first)
+	}
+	other := fee("b")
+	other.Amount++
+	again := store(t, pool, "mwr", fee("a"), other, fee("c"))
+	if !again[0].Known || again[0].ID != first[0].ID || !fault.Is(again[1].Err, fault.ChargeConflict) || again[2].Err != nil || again[2].Known {
+		t.Errorf("%+v", again)
+	}
+	if theirs := store(t, pool, "mz", fee("a")); theirs[0].Known || theirs[0].Err != nil {
+		t.Errorf("another teller's reference: %+v", theirs)
+	}
+	if got := amounts(t, pool); strings.Count(got, "4500.00") != 4 {
+		t.Error(got)
+	}
+}
+
+// One that is refused says why and spoils no other.
+func TestStoreRefuses(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	tests := []struct {
+		code  fault.Code
+		spoil func(*told.Charge)
+	}{
+		{fault.BadArgument, func(c *told.Charge) { c.Transaction = uuid.Nil }},
+		{fault.TransactionNotFound, func(c *told.Charge) { c.Transaction = uuid.New() }},
+		{fault.BadArgument, func(c *told.Charge) { c.Reference = "" }},
+		{fault.BadArgument, func(c *told.Charge) { c.Reference = strings.Repeat("x", 65) }},
+		{fault.BadArgument, func(c *told.Charge) { c.Reference = "ю" }},
+		{fault.RevenueOfficeUnknown, func(c *told.Charge) { c.Body = "MZ" }},
+		{fault.PaymentKindUnknown, func(c *told.Charge) { c.Kind = "0000" }},
+		{fault.PaymentKindUnknown, func(c *told.Charge) { c.Kind = charge.Advance }},
+		{fault.OrderInvalid, func(c *told.Charge) { c.BudgetCode = "20110" }},
+		{fault.OrderInvalid, func(c *told.Charge) { c.PurposeCode = "8590" }},
+		{fault.AmountInvalid, func(c *told.Charge) { c.Amount = 0 }},
+		{fault.AmountInvalid, func(c *told.Charge) { c.Amount = -1 }},
+		{fault.BadArgument, func(c *told.Charge) { c.Act = "" }},
+		{fault.InputTooBig, func(c *told.Charge) { c.Note = strings.Repeat("x", 513) }},
+	}
+	charges := make([]told.Charge, 0, 2*len(tests))
+	for i, tt := range tests {
+		bad := fee(fmt.Sprint("bad", i))
+		tt.spoil(&bad)
+		charges = append(charges, bad, fee(fmt.Sprint("good", i)))
+	}
+	outcomes := store(t, pool, "mwr", charges...)
+	for i, tt := range tests {
+		if err := outcomes[2*i].Err; !fault.Is(err, tt.code) {
+			t.Errorf("row %d: %v, want %s", i, err, tt.code)
+		}
+		if good := outcomes[2*i+1]; good.Err != nil || good.ID == uuid.Nil {
+			t.Errorf("the neighbour of row %d: %+v", i, good)
+		}
+	}
+	if got := amounts(t, pool); strings.Count(got, "=") != len(tests) || strings.Contains(got, "bad") {
+		t.Error(got)
+	}
+	err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := told.Store(t.Context(), tx, told.Batch{Charges: make([]told.Charge, told.AtOnceMax+1)})
+		return err
+	})
+	if !fault.Is(err, fault.InputTooBig) {
+		t.Error(err)
+	}
+}
+
+// Whoever draws up the order has every charge that was told, and what comes
+// later is refused: none is told and left out.
+func TestTellingAndOrderingAtOnce(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	var wg sync.WaitGroup
+	var billed int
+	accepted := make(chan string, 20)
+	for i := range 20 {
+		wg.Go(func() {
+			if i == 10 {
+				err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+					charges, err := told.Close(t.Context(), tx, transaction)
+					billed = len(charges)
+					if err != nil {
+						return err
+					}
+					_, err = tx.Exec(t.Context(), `INSERT INTO payment_order_once VALUES ($1, $2, $3)`, transaction, uuid.New(), at)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			reference := fmt.Sprint("r", i)
+			switch o := store(t, pool, "mwr", fee(reference))[0]; {
+			case o.Err == nil:
+				accepted <- reference
+			case !fault.Is(o.Err, fault.OrderExists):
+				t.Error(o.Err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(accepted) != billed {
+		t.Errorf("%d were accepted and %d are in the order", len(accepted), billed)
+	}
+}
+
+// One charge told by many at once is stored once, and everybody learns so.
+func TestSameChargeAtOnce(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if o := store(t, pool, "mwr", fee("a"))[0]; o.Err != nil && !fault.Is(o.Err, fault.RequestInFlight) {
+				t.Error(o.Err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := amounts(t, pool); strings.Count(got, "=") != 1 {
+		t.Error(got)
+	}
+}
