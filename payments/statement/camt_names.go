@@ -60,10 +60,12 @@ const (
 	tagNtry
 	tagNtryDtls
 	tagNtryRef
+	tagOrgId
 	tagOthr
 	tagPgNb
 	tagPrtry
 	tagPrtryAcct
+	tagPrvtId
 	tagPty
 	tagPurp
 	tagRef
@@ -155,10 +157,12 @@ var camtNames = [...]string{
 	tagNtry:         "Ntry",
 	tagNtryDtls:     "NtryDtls",
 	tagNtryRef:      "NtryRef",
+	tagOrgId:        "OrgId",
 	tagOthr:         "Othr",
 	tagPgNb:         "PgNb",
 	tagPrtry:        "Prtry",
 	tagPrtryAcct:    "PrtryAcct",
+	tagPrvtId:       "PrvtId",
 	tagPty:          "Pty",
 	tagPurp:         "Purp",
 	tagRef:          "Ref",

@@ -314,27 +314,3 @@ func TestKazakhSamples(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkCAMT(b *testing.B) {
-	// An entry of the size that the treasury's have: 1,139 bytes.
-	one := entry("BNK00000001", "1245600.37", "CRDT", details(
-		`<Refs><AcctSvcrRef>BNK00000001</AcctSvcrRef><EndToEndId>E2E-2026-11-05-000001</EndToEndId></Refs><Amt Ccy="KZT">1245600.37</Amt>`+
-			`<CdtDbtInd>CRDT</CdtDbtInd><RltdPties><Dbtr><Pty><Nm>ТОО Тестовый Импортер</Nm><Id><OrgId><Othr><Id>190640017419</Id><SchmeNm><Prtry>BIN</Prtry></SchmeNm></Othr></OrgId></Id></Pty></Dbtr>`+
-			`<DbtrAcct><Id><IBAN>KZ24601A871000000001</IBAN></Id></DbtrAcct></RltdPties><RltdAgts><DbtrAgt><FinInstnId><BICFI>HSBKKZKX</BICFI></FinInstnId></DbtrAgt></RltdAgts>`+
-			`<Purp><Prtry>911</Prtry></Purp><RmtInf><Ustrd>ДТ 55302/051126/0000123 ввозная пошлина</Ustrd><Strd>`+kbk("106104")+uin("26112000000000118")+`</Strd></RmtInf>`))
-	const entries = 20_000
-	document := head("1000.00") + strings.Repeat(one+"\n", entries) + foot
-	b.SetBytes(int64(len(document)))
-	b.ReportAllocs()
-	for b.Loop() {
-		n := 0
-		err := statement.Parse(strings.NewReader(document), statement.Options{}, statement.Sink{
-			Entry: func(s *statement.Statement, e *statement.Entry) error { n++; return nil },
-		})
-		if err != nil || n != entries {
-			b.Fatal(n, err)
-		}
-	}
-	b.ReportMetric(float64(entries)*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
-	b.ReportMetric(float64(len(one)), "bytes/entry")
-}

@@ -81,14 +81,15 @@ type Scanner struct {
 	attributes []Attribute
 	values     []byte // attribute values with their references resolved
 
-	open      []byte   // names of open elements that the vocabulary does not have as they stand
+	prefix    []byte   // of the root's name, with its colon
+	open      []byte   // names of open elements that are not the prefix and a name of the vocabulary
 	starts    []opened // the open elements
 	pendEnd   bool     // an empty element's end is still to be told
 	rootEnded bool
 }
 
-// opened is an open element: one whose name stands in the vocabulary, or else
-// in open from a place to the end.
+// opened is an open element: the root's prefix and a name of the vocabulary, or
+// else a name that stands in open from a place to the end.
 type opened struct {
 	tag  Tag // 0 if the name is in open
 	from int
@@ -202,22 +203,26 @@ func (s *Scanner) Child() (tag Tag, found bool, err error) {
 			at++
 		}
 		// As almost always: the tag lies in the buffer, and its name is known and
-		// without a prefix.
-		if s.end-at > len("</")+quickBytes && at-s.at <= TokenBytesMax && s.buffer[at] == '<' {
-			if s.buffer[at+1] == '/' {
-				if length, ends := s.endsHere(at); ends {
-					s.closeHere(at, length)
+		// has the prefix that the root has, if any.
+		full := at + len("<")
+		local := full + len(s.prefix)
+		if s.end-local > quickBytes && at-s.at <= TokenBytesMax && s.buffer[at] == '<' {
+			if s.buffer[full] == '/' {
+				if s.closesHere(at) {
 					return 0, false, nil
 				}
-			} else if tag, length := s.vocabulary.begin(s.buffer[at+1 : s.end]); tag != 0 && len(s.starts) < DepthMax {
+			} else if len(s.prefix) > 0 && !bytes.HasPrefix(s.buffer[full:s.end], s.prefix) {
+				// Next sees what it is.
+			} else if tag, length := s.vocabulary.begin(s.buffer[local:s.end]); tag != 0 && len(s.starts) < DepthMax {
 				s.token = s.base + int64(at)
-				if s.buffer[at+1+length] != '>' { // it has attributes
+				end := local + length
+				if s.buffer[end] != '>' { // it has attributes
 					s.at = at
 					s.failed = s.startTag()
 					return s.tag, s.failed == nil, s.failed
 				}
-				s.at = at + length + len("<>")
-				s.name = span{at + 1, at + 1, at + 1 + length}
+				s.at = end + len(">")
+				s.name = span{full, local, end}
 				s.tag = tag
 				s.attributes = s.attributes[:0]
 				s.starts = append(s.starts, opened{tag, len(s.open)})
@@ -292,11 +297,9 @@ func (s *Scanner) plainValue() ([]byte, bool) {
 	if length > TokenBytesMax {
 		return nil, false
 	}
-	name, ends := s.endsHere(end)
-	if !ends {
+	if !s.closesHere(end) {
 		return nil, false
 	}
-	s.closeHere(end, name)
 	return trim(text), true
 }
 

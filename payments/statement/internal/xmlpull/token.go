@@ -153,6 +153,13 @@ func (s *Scanner) startTag() error {
 		return s.wrong(ErrSyntax, "a second element after the document's")
 	}
 	s.attributes = s.attributes[:0]
+	// Most tags are a name and nothing else, and lie in the buffer.
+	rest := s.buffer[s.at+1 : s.end]
+	if length := nameLength(rest); length > 0 && length < min(len(rest), TokenBytesMax) && rest[length] == '>' {
+		from := s.at + 1
+		s.at += length + len("<>")
+		return s.push(from, rest[:length])
+	}
 	n, err := s.tagEnd()
 	if err != nil {
 		return err
@@ -263,8 +270,11 @@ func (s *Scanner) push(from int, full []byte) error {
 	}
 	s.name = span{from, from + local, from + len(full)}
 	s.tag = s.vocabulary.find(full[local:])
+	if len(s.starts) == 0 {
+		s.prefix = append(s.prefix[:0], full[:local]...)
+	}
 	element := opened{s.tag, len(s.open)}
-	if s.tag == 0 || local > 0 {
+	if s.tag == 0 || !bytes.Equal(full[:local], s.prefix) {
 		element.tag = 0
 		s.open = append(s.open, full...)
 	}
@@ -284,13 +294,15 @@ func (s *Scanner) localName(full []byte) (int, error) {
 	return colon + 1, nil
 }
 
-// innermost is the full name of the innermost open element.
-func (s *Scanner) innermost() []byte {
+// endsInnermost reports whether a full name is that of the innermost open
+// element, and where it goes on behind its prefix.
+func (s *Scanner) endsInnermost(full []byte) (local int, same bool) {
 	last := s.starts[len(s.starts)-1]
-	if last.tag != 0 {
-		return s.vocabulary.names[last.tag]
+	if last.tag == 0 {
+		return bytes.IndexByte(full, ':') + 1, bytes.Equal(full, s.open[last.from:])
 	}
-	return s.open[last.from:]
+	name, found := bytes.CutPrefix(full, s.prefix)
+	return len(s.prefix), found && bytes.Equal(name, s.vocabulary.names[last.tag])
 }
 
 // pop ends the innermost element.
@@ -301,45 +313,40 @@ func (s *Scanner) pop() {
 	s.rootEnded = last == 0
 }
 
-// endsHere reports whether the innermost element's end tag stands at a place
-// of the buffer, with no white space in it, and how long its name is.
-func (s *Scanner) endsHere(at int) (length int, ends bool) {
-	name := s.innermost()
-	from := at + len("</")
-	end := from + len(name)
-	return len(name), end < s.end && s.buffer[end] == '>' && s.buffer[at] == '<' && s.buffer[at+1] == '/' &&
-		string(s.buffer[from:end]) == string(name)
-}
-
-// closeHere ends the innermost element by the end tag that endsHere has seen.
-func (s *Scanner) closeHere(at, length int) {
-	from, local := at+len("</"), 0
-	if s.starts[len(s.starts)-1].tag == 0 {
-		local = bytes.IndexByte(s.innermost(), ':') + 1
+// closesHere ends the innermost element if its end tag stands at a place of
+// the buffer, as almost always: with no white space in it and a name of the
+// vocabulary. It may say no where that is wrong.
+func (s *Scanner) closesHere(at int) bool {
+	last := &s.starts[len(s.starts)-1]
+	full := at + len("</")
+	local := full + len(s.prefix)
+	if s.end-local < quickBytes || s.buffer[at] != '<' || s.buffer[at+1] != '/' ||
+		len(s.prefix) > 0 && !bytes.HasPrefix(s.buffer[full:s.end], s.prefix) || !s.vocabulary.closes(last.tag, s.buffer[local:s.end]) {
+		return false
 	}
+	end := local + len(s.vocabulary.names[last.tag])
 	s.token = s.base + int64(at)
-	s.at = from + length + len(">")
-	s.name = span{from, from + local, from + length}
+	s.at = end + len(">")
+	s.name = span{full, local, end}
 	s.pop()
+	return true
 }
 
 func (s *Scanner) endTag() error {
 	if len(s.starts) == 0 {
 		return s.wrong(ErrSyntax, "an end tag that ends nothing")
 	}
-	if length, ends := s.endsHere(s.at); ends {
-		s.closeHere(s.at, length)
-		return nil
-	}
 	n, err := s.find('>', len("</"))
 	if err != nil {
 		return err
 	}
-	name, from := s.innermost(), s.at+len("</")
-	if !bytes.Equal(bytes.TrimRight(s.buffer[from:s.at+n], " \t\r\n"), name) {
+	from := s.at + len("</")
+	full := bytes.TrimRight(s.buffer[from:s.at+n], " \t\r\n")
+	local, same := s.endsInnermost(full)
+	if !same {
 		return s.wrong(ErrSyntax, "an end tag that ends nothing")
 	}
-	s.name = span{from, from + bytes.IndexByte(name, ':') + 1, from + len(name)}
+	s.name = span{from, from + local, from + len(full)}
 	s.at += n + 1
 	s.pop()
 	return nil

@@ -13,9 +13,14 @@ type Tag uint16
 // compare texts. It does not change and may be used by any number of scanners.
 type Vocabulary struct {
 	names [][]byte // by tag; nil at 0
+	ends  []ending // by tag
 	slots [slotCount]slot
 	long  map[string]Tag // names of quickBytes and more
 }
+
+// ending is what the end tag of a short name has behind its </: the name and
+// the >. The masks are zero for a name of quickBytes and more.
+type ending struct{ first, second, firstMask, secondMask uint64 }
 
 // slot of a table with open addressing. The two words are the name's bytes,
 // with zeros behind them.
@@ -37,16 +42,25 @@ const (
 // NewVocabulary gives the names the tags 1, 2, 3 and so on. What is beyond
 // NamesMax has none.
 func NewVocabulary(names ...string) *Vocabulary {
-	v := &Vocabulary{names: make([][]byte, 1, len(names)+1), long: make(map[string]Tag)}
+	v := &Vocabulary{names: make([][]byte, 1, len(names)+1), ends: make([]ending, 1, len(names)+1), long: make(map[string]Tag)}
 	for _, name := range names[:min(len(names), NamesMax)] {
 		tag := Tag(len(v.names))
 		v.names = append(v.names, []byte(name))
 		if len(name) >= quickBytes {
 			v.long[name] = tag
+			v.ends = append(v.ends, ending{})
 			continue
 		}
-		var space [quickBytes]byte
-		copy(space[:], name)
+		var space, mask [quickBytes]byte
+		copy(space[:], name+">")
+		for i := range len(name) + 1 {
+			mask[i] = 0xFF
+		}
+		end := ending{}
+		end.first, end.second = words(space[:])
+		end.firstMask, end.secondMask = words(mask[:])
+		v.ends = append(v.ends, end)
+		space[len(name)] = 0
 		first, second := words(space[:])
 		at := place(first, second)
 		for v.slots[at].tag != 0 {
@@ -71,10 +85,10 @@ func (v *Vocabulary) find(name []byte) Tag {
 // or a space ends it and it is in the vocabulary. b has quickBytes at least.
 func (v *Vocabulary) begin(b []byte) (tag Tag, length int) {
 	first, second := words(b)
-	if ends := ending(first); ends != 0 {
+	if ends := stops(first); ends != 0 {
 		length = bits.TrailingZeros64(ends) / 8
 		first, second = first&(1<<(8*length)-1), 0
-	} else if ends = ending(second); ends != 0 {
+	} else if ends = stops(second); ends != 0 {
 		length = bits.TrailingZeros64(ends) / 8
 		second &= 1<<(8*length) - 1
 		length += 8
@@ -88,12 +102,20 @@ func words(b []byte) (first, second uint64) {
 	return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 }
 
-// ending has the highest bit of the first byte of the word that is > or a
+// stops has the highest bit of the first byte of the word that is > or a
 // space; bits further up mean nothing.
-func ending(word uint64) uint64 {
+func stops(word uint64) uint64 {
 	const ones, highest = 0x0101010101010101, 0x8080808080808080
 	tag, space := word^'>'*ones, word^' '*ones
 	return ((tag-ones)&^tag | (space-ones)&^space) & highest
+}
+
+// closes reports whether b, behind a </, is the end tag of an element with the
+// tag. b has quickBytes at least. False may be wrong.
+func (v *Vocabulary) closes(tag Tag, b []byte) bool {
+	end := &v.ends[tag]
+	first, second := words(b)
+	return end.firstMask != 0 && first&end.firstMask == end.first && second&end.secondMask == end.second
 }
 
 func (v *Vocabulary) look(first, second uint64) Tag {
