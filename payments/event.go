@@ -23,11 +23,19 @@ const (
 	EventPosted     = "payment.posted"    // it stands in the ledger
 	EventException  = "payment.exception" // it does not fit the order and is not posted
 	EventReconciled = reconcile.EventReconciled
+
+	EventAdvanceUsed    = "order.advance_used" // the payer's advance was put on it
+	EventRefundAsked    = "refund.asked"
+	EventRefundApproved = "refund.approved"
+	EventRefundRejected = "refund.rejected"
+	EventRefunded       = "refund.executed" // the gateway told that it was paid
+	EventRefundFailed   = "refund.failed"   // the gateway will not pay it: a person must see to it
 )
 
 // Created is the data of order.created.
 type Created struct {
 	Order     uuid.UUID     `json:"order_id"`
+	Declarant kz.BIN        `json:"declarant_bin"`
 	Payer     kz.BIN        `json:"payer_bin"`
 	Amount    money.Tiyn    `json:"amount_tiyn"`
 	ExpiresAt time.Time     `json:"expires_at"`
@@ -43,7 +51,7 @@ type CreatedLine struct {
 }
 
 func created(o *order.Order) Created {
-	c := Created{Order: o.ID, Payer: o.Payer, Amount: o.Total, ExpiresAt: o.ExpiresAt}
+	c := Created{Order: o.ID, Declarant: o.Declarant, Payer: o.Payer, Amount: o.Total, ExpiresAt: o.ExpiresAt}
 	for _, l := range o.Lines {
 		c.Lines = append(c.Lines, CreatedLine{l.Identifier, l.Kind, l.BudgetCode, l.Amount})
 	}
@@ -52,9 +60,12 @@ func created(o *order.Order) Created {
 
 // Presented is the data of order.presented.
 type Presented struct {
-	Order      uuid.UUID `json:"order_id"`
-	Reference  string    `json:"reference"` // the gateway's
-	PaymentURL string    `json:"payment_url"`
+	Order      uuid.UUID  `json:"order_id"`
+	Number     int        `json:"number"`    // of the order's bills
+	Reference  string     `json:"reference"` // the gateway's, of the bill
+	PaymentURL string     `json:"payment_url"`
+	Owed       money.Tiyn `json:"owed_tiyn"`
+	ExpiresAt  time.Time  `json:"expires_at"`
 }
 
 // Ended is the data of order.expired and order.cancelled.
@@ -72,4 +83,33 @@ type Payment struct {
 	BankBIC   string     `json:"bank_bic"`
 	PaidAt    time.Time  `json:"paid_at"`
 	Reason    fault.Code `json:"reason,omitempty"` // of an exception
+}
+
+// AdvanceUsed is the data of order.advance_used.
+type AdvanceUsed struct {
+	Order  uuid.UUID   `json:"order_id"`
+	Use    uuid.UUID   `json:"use_id"`
+	Amount money.Tiyn  `json:"amount_tiyn"`
+	State  order.State `json:"state"` // of the order, after it
+}
+
+// Refund is the data of the events of a refund.
+type Refund struct {
+	Order   uuid.UUID         `json:"order_id"`
+	Refund  uuid.UUID         `json:"refund_id"`
+	State   order.RefundState `json:"state"`
+	Gateway string            `json:"gateway"`
+	Payment string            `json:"payment"` // the reference of the payment that goes back
+	Amount  money.Tiyn        `json:"amount_tiyn"`
+	Credit  money.Tiyn        `json:"credit_tiyn"` // of it from the payer's advance
+	Due     kz.Day            `json:"due"`
+	By      string            `json:"by,omitempty"`     // who asked or decided
+	Reason  fault.Code        `json:"reason,omitempty"` // of a failure
+}
+
+func refundOf(r *order.Refund, by string) Refund {
+	return Refund{
+		Order: r.Order, Refund: r.ID, State: r.State, Gateway: r.Gateway, Payment: r.Payment,
+		Amount: r.Amount, Credit: r.Credit, Due: r.Due, By: by, Reason: r.Failure,
+	}
 }

@@ -17,12 +17,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
-	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/sandbox/pshep"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/payments"
@@ -412,21 +410,44 @@ func TestExpiry(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	w := newWorld(t)
-	cancel := func(o *order.Order) error {
-		return postgres.InTx(t.Context(), w.pool, func(tx pgx.Tx) error { return w.service.Cancel(t.Context(), tx, o.ID) })
+	draft, presented, paid := w.newOrder(), w.presented(), w.presented()
+	for _, o := range []*order.Order{draft, presented} {
+		for range 2 { // the second time changes nothing
+			if err := w.service.Cancel(t.Context(), o.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := w.get(o).State; got != order.Cancelled {
+			t.Errorf("the order is %s", got)
+		}
+		if _, err := w.service.Present(t.Context(), o.ID); !fault.Is(err, fault.OrderState) {
+			t.Errorf("presenting a cancelled order: %v", err)
+		}
 	}
-	draft, presented := w.newOrder(), w.presented()
-	if err := cancel(draft); err != nil {
-		t.Error(err)
+	if diff := cmp.Diff([]string{payments.EventCreated, payments.EventPresented, payments.EventCancelled}, w.events(presented)); diff != "" {
+		t.Error(diff)
 	}
-	if err := cancel(presented); !fault.Is(err, fault.OrderState) {
-		t.Errorf("a presented order: %v", err)
-	}
-	if _, err := w.service.Present(t.Context(), draft.ID); !fault.Is(err, fault.OrderState) {
-		t.Errorf("presenting a cancelled order: %v", err)
+	if err := w.bank.Pay(presented.ID); !fault.Is(err, fault.OrderState) {
+		t.Errorf("paying a withdrawn bill: %v", err)
 	}
 	if _, err := w.service.AcceptCallback(t.Context(), w.seal(w.fact(draft, "PAY-1"), w.key)); err != nil || w.exceptions(fault.OrderState) != 1 {
 		t.Errorf("a payment of a cancelled order: %v", err)
+	}
+	// The bank has the money and has not told of it.
+	if err := w.bank.SetFault(pshep.Fault{Name: pshep.LateCallback}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.pay(paid); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.service.Cancel(t.Context(), paid.ID); !fault.Is(err, fault.OrderState) {
+		t.Errorf("cancelling what is paid: %v", err)
+	}
+	if got := w.get(paid).State; got == order.Cancelled || got == order.Presented {
+		t.Errorf("the order is %s", got)
+	}
+	if err := w.service.Cancel(t.Context(), uuid.New()); !fault.Is(err, fault.OrderNotFound) {
+		t.Errorf("an unknown order: %v", err)
 	}
 }
 

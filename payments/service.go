@@ -2,9 +2,7 @@ package payments
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,9 +14,6 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
-	"github.com/senim-kz/senim/internal/postgres"
-	"github.com/senim-kz/senim/payments/charge"
-	"github.com/senim-kz/senim/payments/charge/told"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/order"
@@ -49,6 +44,9 @@ type Config struct {
 	// TreasuryIIK is the account that statements are of; empty is
 	// order.TreasuryIIK.
 	TreasuryIIK string
+	// Workers work the service's jobs; without them it only inserts jobs, for
+	// another process.
+	Workers *Workers
 	// OrderLife is how long an order can be paid; zero is DefaultOrderLife.
 	OrderLife time.Duration
 }
@@ -76,123 +74,11 @@ func New(c Config) (*Service, error) {
 	if c.OrderLife == 0 {
 		c.OrderLife = DefaultOrderLife
 	}
-	return &Service{config: c}, nil
-}
-
-// CreateOrder draws up the order of a transaction: of these charges, and of
-// those that state bodies told. The debt is the declarant's, the payer is the declarant or its broker; who may pay, the
-// caller decides.
-func (s *Service) CreateOrder(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, declarant, payer kz.BIN, charges []charge.Charge) (*order.Order, error) {
-	now := s.config.Now()
-	others, err := told.Close(ctx, tx, transaction)
-	if err != nil {
-		return nil, fmt.Errorf("create the order: %w", err)
+	s := &Service{config: c}
+	if c.Workers != nil {
+		c.Workers.service = s
 	}
-	charges = append(slices.Clone(charges), others...)
-	o, err := order.Create(ctx, tx, s.config.Book, order.Request{
-		Transaction: transaction, Declarant: declarant, Payer: payer, Charges: charges, At: now, Life: s.config.OrderLife,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create the order: %w", err)
-	}
-	if err := publish(ctx, tx, o, EventCreated, now, created(o)); err != nil {
-		return nil, err
-	}
-	return o, nil
-}
-
-// Present registers the order at the gateway and returns where it is paid. An
-// order that is presented already returns the same address. One whose time is
-// over is moved to expired and refused.
-func (s *Service) Present(ctx context.Context, id uuid.UUID) (paymentURL string, err error) {
-	o, err := order.Get(ctx, s.config.Pool, id)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case !s.config.Now().Before(o.ExpiresAt) && (o.State == order.Draft || o.State == order.Presented):
-		return "", s.expire(ctx, id)
-	case o.State == order.Presented:
-		return o.PaymentURL, nil
-	case o.State == order.Expired:
-		return "", expired(o)
-	}
-	if _, err := o.State.After(order.Present); err != nil {
-		return "", err
-	}
-	registration, err := s.config.Gateway.Register(ctx, gateway.BillOf(o))
-	if err != nil {
-		return "", fmt.Errorf("present the order: %w", err)
-	}
-	err = postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) error {
-		paymentURL, err = s.presented(ctx, tx, id, registration)
-		return err
-	})
-	return paymentURL, err
-}
-
-// presented stores what the gateway answered. Meanwhile another caller may
-// have presented the order, or the payer may have paid it: then its state
-// stands, and the address is the same because the gateway gives one order one.
-func (s *Service) presented(ctx context.Context, tx pgx.Tx, id uuid.UUID, r *gateway.Registration) (string, error) {
-	o, err := order.Lock(ctx, tx, id)
-	if err != nil {
-		return "", err
-	}
-	switch o.State {
-	case order.Presented, order.Paid:
-		return r.PaymentURL, nil
-	}
-	o.PaymentURL = r.PaymentURL
-	if err := o.Move(ctx, tx, order.Present); err != nil {
-		return "", err
-	}
-	now := s.config.Now()
-	if err := keep(ctx, tx, o.Transaction, "bill.registered", now, "gateway.bill", r.Sent, r.Received); err != nil {
-		return "", err
-	}
-	return o.PaymentURL, publish(ctx, tx, o, EventPresented, now, Presented{Order: o.ID, Reference: r.Reference, PaymentURL: r.PaymentURL})
-}
-
-func (s *Service) expire(ctx context.Context, id uuid.UUID) error {
-	var o *order.Order
-	err := postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) (err error) {
-		if o, err = order.Lock(ctx, tx, id); err != nil {
-			return err
-		}
-		if err := o.Move(ctx, tx, order.Expire); err != nil {
-			return err
-		}
-		return publish(ctx, tx, o, EventExpired, s.config.Now(), Ended{Order: o.ID})
-	})
-	if err != nil {
-		return fmt.Errorf("expire the order: %w", err)
-	}
-	return expired(o)
-}
-
-func expired(o *order.Order) error {
-	return fault.New(fault.OrderExpired, "", "order %s could be paid until %s", o.ID, o.ExpiresAt.Format(time.RFC3339))
-}
-
-// Cancel withdraws an order that has not been presented.
-func (s *Service) Cancel(ctx context.Context, tx pgx.Tx, id uuid.UUID) error {
-	o, err := order.Lock(ctx, tx, id)
-	if err != nil {
-		return err
-	}
-	if o.State != order.Draft {
-		return fault.New(fault.OrderState, "", "order %s is %s: its payer may be paying it", id, o.State)
-	}
-	if err := o.Move(ctx, tx, order.Cancel); err != nil {
-		return err
-	}
-	return publish(ctx, tx, o, EventCancelled, s.config.Now(), Ended{Order: o.ID})
-}
-
-// OrdersOf returns the orders of a transaction: one, or none yet.
-func (s *Service) OrdersOf(ctx context.Context, q postgres.Querier, transaction uuid.UUID) ([]order.Order, error) {
-	return order.Of(ctx, q, transaction)
+	return s, nil
 }
 
 // Treasury is the part of the house that needs neither the gateway nor jobs.

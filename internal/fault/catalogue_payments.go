@@ -44,7 +44,6 @@ const (
 	RefundState          Code = "refund_state_forbids"
 	RefundPaymentUnclear Code = "refund_payment_unclear"
 	PayerNotAllowed      Code = "payer_not_allowed"
-	AdvanceShort         Code = "advance_insufficient"
 
 	LedgerUnbalanced   Code = "ledger_unbalanced"
 	LedgerConflict     Code = "ledger_key_conflict"
@@ -124,7 +123,6 @@ var paymentsEntries = []Entry{
 	{RefundState, Conflict, "Қайтарудың күйі бұған жол бермейді.", "Состояние возврата этого не допускает.", "The state of the refund forbids this."},
 	{RefundPaymentUnclear, Refused, "Қай төлем қайтарылатыны белгісіз: төлемді көрсетіңіз.", "Неясно, какой платёж возвращается: укажите платёж.", "It is not clear which payment goes back: name the payment."},
 	{PayerNotAllowed, Refused, "Бұл төлеуші бұл тапсырысты төлей алмайды.", "Этот плательщик не может оплатить этот заказ.", "This payer may not pay this order."},
-	{AdvanceShort, Refused, "Аванстық жарна жеткіліксіз.", "Авансовых средств недостаточно.", "The payer's advance is too small."},
 	{RefundExceeds, Refused, "Қайтарылатын сома төленгеннен көп.", "Сумма возврата больше уплаченной.", "The refund is more than what was paid and is left."},
 
 	{LedgerUnbalanced, Fatal, "Жазбаның дебеті мен кредиті тең емес.", "Дебет и кредит записи не равны.", "The entry does not balance."},

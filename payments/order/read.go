@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -225,3 +226,21 @@ func months(ids []uuid.UUID) (from, to time.Time) {
 // timeMax is later than any order and within PostgreSQL's range: an identifier
 // that somebody made up may name any time.
 var timeMax = time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// LockOverdue locks up to limit orders whose time is over at an instant and of
+// which nothing is paid, as LockAll does. Those that somebody else has locked
+// are passed over.
+func LockOverdue(ctx context.Context, tx pgx.Tx, at time.Time, limit int) ([]*Order, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT id FROM payment_order WHERE expires_at <= $1 AND state IN ('draft', 'presented', 'pending')
+		 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`, at, limit)
+	if err != nil {
+		return nil, fmt.Errorf("lock overdue orders: %w", postgres.Classify(err))
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("lock overdue orders: %w", postgres.Classify(err))
+	}
+	locked, err := LockAll(ctx, tx, ids)
+	return slices.Collect(maps.Values(locked)), err
+}

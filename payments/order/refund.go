@@ -270,3 +270,24 @@ func RefundsOf(ctx context.Context, q postgres.Querier, id uuid.UUID) ([]Refund,
 func RefundsUnderWay(ctx context.Context, q postgres.Querier, before time.Time) ([]Refund, error) {
 	return queryRefunds(ctx, q, "WHERE state = $1 AND decided_at < $2 ORDER BY decided_at, id", string(RefundApproved), before)
 }
+
+// AdvanceUse is money of the payer's advance that was put on an order.
+type AdvanceUse struct {
+	ID     uuid.UUID
+	At     time.Time
+	Amount money.Tiyn
+	Lines  []money.Tiyn // on each line, by position
+	By     string
+}
+
+// InsertAdvanceUse stores a use of the advance for an order.
+func InsertAdvanceUse(ctx context.Context, tx pgx.Tx, u AdvanceUse, o *Order) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO payment_advance_use (id, recorded_at, order_id, transaction_id, payer_bin, amount, lines, used_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		u.ID, u.At, o.ID, o.Transaction, string(o.Payer), int64(u.Amount), int64s(u.Lines), u.By)
+	if err != nil {
+		return fmt.Errorf("store the use of the advance: %w", postgres.Classify(err))
+	}
+	return nil
+}
