@@ -128,11 +128,7 @@ func (i *importer) run(ctx context.Context) error {
 // load reads the file into a temporary table. The parser runs in a goroutine of
 // its own, which load waits for.
 func (i *importer) load(ctx context.Context) (*parsing, error) {
-	_, err := i.tx.Exec(ctx, `
-		CREATE TEMPORARY TABLE statement_input (
-			id uuid, key bytea, position int, place text, reference text, booked bool, reversal bool, booking_day date, value_day date,
-			amount bigint, identifier text, budget_code text, purpose_code text, payer text, end_to_end text, declaration text, purpose text,
-			returned bool, return_reason text, code text, detail text) ON COMMIT DROP`)
+	_, err := i.tx.Exec(ctx, "CREATE TEMPORARY TABLE statement_input ("+inputColumns+") ON COMMIT DROP")
 	if err != nil {
 		return nil, fmt.Errorf("prepare an import: %w", postgres.Classify(err))
 	}
@@ -143,7 +139,7 @@ func (i *importer) load(ctx context.Context) (*parsing, error) {
 		defer close(p.batches)
 		done <- p.parse()
 	}()
-	_, copyErr := i.tx.CopyFrom(ctx, pgx.Identifier{"statement_input"}, inputColumns, &rows{batches: p.batches, account: i.from.Account, now: i.result.ImportedAt})
+	_, copyErr := i.tx.Conn().PgConn().CopyFrom(ctx, newCopyReader(p.batches, i.from.Account, i.result.ID), "COPY statement_input FROM STDIN (FORMAT binary)")
 	stop()
 	for range p.batches { // the parser must not wait for a reader that is gone
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
-	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/money"
 )
 
@@ -255,50 +254,3 @@ func (p *parsing) flush() error {
 		return p.ctx.Err()
 	}
 }
-
-// inputColumns of the temporary table, in the order of rows.Values.
-var inputColumns = []string{
-	"id", "key", "position", "place", "reference", "booked", "reversal", "booking_day", "value_day",
-	"amount", "identifier", "budget_code", "purpose_code", "payer", "end_to_end", "declaration", "purpose", "returned", "return_reason",
-	"code", "detail",
-}
-
-// rows hands the batches to COPY.
-type rows struct {
-	batches <-chan []row
-	current []row
-	at      int
-	account string
-	now     time.Time
-	values  [21]any
-}
-
-func (r *rows) Next() bool {
-	if r.at++; r.at < len(r.current) {
-		return true
-	}
-	r.current = <-r.batches
-	r.at = 0
-	return len(r.current) > 0
-}
-
-func (r *rows) Values() ([]any, error) {
-	l := &r.current[r.at].line
-	key := l.key(r.account)
-	day := func(d kz.Day) any {
-		if d.IsZero() {
-			return nil
-		}
-		return d
-	}
-	r.values = [21]any{
-		postgres.NewID(r.now), key[:], int32(l.Position), l.Place, l.Reference, l.Booked, l.Reversal, day(l.BookingDay), day(l.ValueDay),
-		int64(l.Amount), l.Identifier, l.BudgetCode, l.PurposeCode, l.Payer, l.EndToEnd, l.Declaration, l.Purpose, l.Returned, l.ReturnReason,
-		string(r.current[r.at].code), r.current[r.at].detail,
-	}
-	return r.values[:], nil
-}
-
-// Err is nil: what goes wrong in the parser is the parser's to tell, and load
-// asks it.
-func (r *rows) Err() error { return nil }
