@@ -76,6 +76,15 @@ var goodRequests = map[string]sent{
 	"acceptGatewayCallback":    {method: "POST", path: "/v1/gateway/callbacks", contentType: "text/xml; charset=utf-8", body: "<x/>"},
 	"importStatement":          {method: "POST", path: "/v1/statements?name=a.xml", contentType: "application/xml", body: "<x/>"},
 	"reconcile":                {method: "POST", path: "/v1/reconciliations", contentType: jsonType, body: `{"day":"2026-11-20"}`},
+	"createWebhook":            {method: "POST", path: "/v1/webhooks", contentType: jsonType, body: `{"url":"https://hooks.test/a"}`},
+	"listWebhooks":             {method: "GET", path: "/v1/webhooks?limit=5"},
+	"getWebhook":               {method: "GET", path: someWebhook},
+	"updateWebhook":            {method: "PATCH", path: someWebhook, contentType: jsonType, body: `{"enabled":true}`},
+	"deleteWebhook":            {method: "DELETE", path: someWebhook},
+	"rotateWebhookKeys":        {method: "POST", path: someWebhook + "/keys", contentType: jsonType, body: `{}`},
+	"pingWebhook":              {method: "POST", path: someWebhook + "/pings"},
+	"replayWebhook":            {method: "POST", path: someWebhook + "/replays", contentType: jsonType, body: `{"dead_letters":true}`},
+	"listWebhookDeliveries":    {method: "GET", path: someWebhook + "/deliveries?state=dead"},
 	"getKeys":                  {method: "GET", path: "/.well-known/jwks.json"},
 	"getHealth":                {method: "GET", path: "/healthz"},
 	"getReadiness":             {method: "GET", path: "/readyz"},
@@ -84,6 +93,8 @@ var goodRequests = map[string]sent{
 	"getDocsAsset":             {method: "GET", path: "/docs/swagger-ui.css"},
 	"getDescription":           {method: "GET", path: "/openapi.json"},
 }
+
+const someWebhook = "/v1/webhooks/019aa5c0-0000-7000-8000-000000000002"
 
 const somewhere = "/v1/transactions/019aa5c0-0000-7000-8000-000000000001"
 

@@ -97,7 +97,7 @@ func newHouse(t *testing.T, change ...func(*Config, *Dependencies, *access.Confi
 	ac := access.Config{Pool: pool, Now: fixedNow, Issuer: issuer, TokenKey: key, VerifySignIn: openEnvelope, Limits: many}
 	config := Config{Log: slog.New(slog.NewJSONHandler(&guarded{w: h.log}, nil)), Now: fixedNow}
 	d := Dependencies{
-		Dossier: h.rooms, Gateway: h.rooms, Verifier: h.rooms, Sealer: h.rooms, Stamps: h.rooms, Registry: prometheus.NewRegistry(),
+		Dossier: h.rooms, Gateway: h.rooms, Webhooks: sampleWebhooks{}, Verifier: h.rooms, Sealer: h.rooms, Stamps: h.rooms, Registry: prometheus.NewRegistry(),
 		Keys:   func() []jose.JSONWebKey { return []jose.JSONWebKey{receiptKey} },
 		Checks: map[string]func(context.Context) error{"database": pool.Ping},
 	}

@@ -45,6 +45,7 @@ type Dependencies struct {
 	Access   *access.Service
 	Dossier  Dossier
 	Gateway  Gateway
+	Webhooks Subscriptions
 	Verifier Verifier
 	Sealer   Sealer
 	Stamps   Stamps                                     // nil: no time-stamps are issued
@@ -85,7 +86,7 @@ type Server struct {
 
 // New makes a server; Run serves. Errors: config_invalid.
 func New(c Config, d Dependencies) (*Server, error) {
-	if c.Log == nil || c.Now == nil || d.Access == nil || d.Dossier == nil || d.Gateway == nil || d.Verifier == nil || d.Keys == nil || d.Registry == nil {
+	if c.Log == nil || c.Now == nil || d.Access == nil || d.Dossier == nil || d.Gateway == nil || d.Webhooks == nil || d.Verifier == nil || d.Keys == nil || d.Registry == nil {
 		return nil, fault.New(fault.ConfigBad, "", "the API needs a log, a clock and every room it calls")
 	}
 	s := &Server{

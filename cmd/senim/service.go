@@ -31,6 +31,7 @@ import (
 	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
+	"github.com/senim-kz/senim/internal/outbox/webhook"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/payments"
@@ -82,6 +83,7 @@ type service struct {
 	gatewayKey          xmldsig.Key
 
 	jobs     *outbox.Jobs
+	webhooks *webhook.Service
 	payments *payments.Service
 	dossier  *dossier.Service
 	access   *access.Service
@@ -103,7 +105,8 @@ func newService(ctx context.Context, c *config.Config, listener net.Listener, no
 		{"token", s.openTokens},
 		{"peers", s.openPeers},
 		{"database", s.openDatabase},
-		{"payments and jobs", s.makePayments},
+		{"jobs and webhooks", s.makeJobs},
+		{"payments", s.makePayments},
 		{"dossier", s.makeDossier},
 		{"access", s.makeAccess},
 		{"time-stamping authority", s.makeTSA},
@@ -135,6 +138,7 @@ func (s *service) run(ctx context.Context) error {
 	upkeep.Go(func() { algo.BuildTables(serving) })
 	upkeep.Go(func() { s.status.Run(serving) })
 	upkeep.Go(func() { s.tokens.run(serving) })
+	upkeep.Go(func() { s.webhooks.Run(serving) })
 	if s.stamping != nil {
 		upkeep.Go(func() { s.stamping.run(serving) })
 	}
@@ -310,19 +314,33 @@ func (s *service) opener(role asn1.ObjectIdentifier) shep.Opener {
 	return shep.Opener{Now: s.now, Peer: shep.Peer{Trust: s.peerTrust(), Role: role}}
 }
 
-func (s *service) makePayments(context.Context) error {
-	workers := river.NewWorkers()
-	if err := payments.AddWorkers(workers, s.pool, s.now); err != nil {
+// makeJobs makes the queue of every kind of job, and what tells subscribers of
+// events, which stands on it.
+func (s *service) makeJobs(context.Context) error {
+	hooks, err := s.webhookConfig()
+	if err != nil {
 		return err
 	}
-	var err error
+	workers := river.NewWorkers()
+	if err := errors.Join(payments.AddWorkers(workers, s.pool, s.now), webhook.AddWorkers(workers, hooks)); err != nil {
+		return err
+	}
 	s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{
-		Now: s.now, Logger: s.log,
-		Daily: map[string]func(context.Context) error{"idempotency": idempotency.New(s.pool, s.now).Prune},
+		Now: s.now, Logger: s.log, Queues: map[string]int{webhook.Queue: webhook.QueueWorkers},
+		Daily: map[string]func(context.Context) error{
+			"idempotency": idempotency.New(s.pool, s.now).Prune,
+			// The subscriptions are made of the queue, which starts after them.
+			"webhooks": func(ctx context.Context) error { return s.webhooks.Prune(ctx) },
+		},
 	})
 	if err != nil {
 		return err
 	}
+	s.webhooks, err = webhook.New(hooks, s.jobs)
+	return err
+}
+
+func (s *service) makePayments(context.Context) error {
 	client, err := s.channel(s.config.Gateway.URL, s.config.Gateway.SenderID, cert.OIDRolePaymentGateway)
 	if err != nil {
 		return err
@@ -434,7 +452,7 @@ func (s *service) makeAPI(ctx context.Context) error {
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d := api.Dependencies{
-		Access: s.access, Dossier: s.dossier, Gateway: s.payments, Registry: s.metrics,
+		Access: s.access, Dossier: s.dossier, Gateway: s.payments, Webhooks: s.webhooks, Registry: s.metrics,
 		Verifier: documents{anchors: s.anchors, status: s.status, now: s.now}, Sealer: seals,
 		Keys: func() []jose.JSONWebKey { return s.keys },
 		Checks: map[string]func(context.Context) error{

@@ -371,9 +371,11 @@ func (s *surroundings) serviceConfig(library string) *config.Config {
 		Trust:     config.Trust{Anchors: []string{s.path(anchorsName)}, AllowedHosts: []string{hostOf(u.NCA.OCSP)}, OCSPAge: -1},
 		Signature: config.Signature{Seals: []config.Seal{{Name: "seal", Label: sealLabel}}},
 		Timestamp: config.Timestamp{URL: u.NCA.TSP},
-		TSA:       sandboxTSA(u.Time, s.private(gostTSAName)),
-		SHEP:      config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},
-		Gateway:   config.Gateway{URL: u.PSHEP, SenderID: "senim", ServiceID: "PSHEP"},
+		// A subscriber being tried out runs on this machine, at any port.
+		Webhooks: config.Webhooks{Hosts: []string{"127.0.0.1:*", "localhost:*", "[::1]:*"}},
+		TSA:      sandboxTSA(u.Time, s.private(gostTSAName)),
+		SHEP:     config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},
+		Gateway:  config.Gateway{URL: u.PSHEP, SenderID: "senim", ServiceID: "PSHEP"},
 		Payments: config.Payments{Offices: []config.Office{
 			{Code: sample.RevenueOffice, BIN: revenueOfficeBIN, Name: "УГД (стенд)"},
 		}},

@@ -40,6 +40,8 @@ const (
 	OrdersWrite          Scope = "orders.write"
 	StatementsWrite      Scope = "statements.write"
 	ReconciliationsWrite Scope = "reconciliations.write"
+	WebhooksRead         Scope = "webhooks.read"
+	WebhooksWrite        Scope = "webhooks.write"
 	MetricsRead          Scope = "metrics.read"
 )
 

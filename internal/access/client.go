@@ -132,6 +132,19 @@ func (c *Clients) List(ctx context.Context) ([]Client, error) {
 	return clients, nil
 }
 
+// Disabled says which of these callers are clients that are disabled.
+func Disabled(ctx context.Context, q postgres.Querier, ids []string) ([]string, error) {
+	rows, err := q.Query(ctx, `select id from access_client where id = any($1) and disabled_at is not null`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find disabled clients: %w", postgres.Classify(err))
+	}
+	disabled, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("find disabled clients: %w", postgres.Classify(err))
+	}
+	return disabled, nil
+}
+
 // change runs one change of the register together with its audit record.
 func (c *Clients) change(ctx context.Context, actor, action, id string, fn func(pgx.Tx) error) error {
 	err := postgres.InTx(ctx, c.pool, func(tx pgx.Tx) error {

@@ -66,8 +66,22 @@ var rules = map[string]Rule{
 	"importStatement": {Door: Callers, Scope: StatementsWrite, Roles: []Role{TreasuryOperator}},
 	"reconcile":       {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator, TreasuryController}},
 
+	"createWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
+	"listWebhooks":          {Door: Callers, Scope: WebhooksRead, Roles: Roles()},
+	"getWebhook":            {Door: Callers, Scope: WebhooksRead, Roles: Roles()},
+	"updateWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
+	"deleteWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
+	"rotateWebhookKeys":     {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
+	"pingWebhook":           {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
+	"replayWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
+	"listWebhookDeliveries": {Door: Callers, Scope: WebhooksRead, Roles: Roles()},
+
 	"getMetrics": {Door: Callers, Scope: MetricsRead, Roles: []Role{Support, Auditor}},
 }
+
+// subscribers have systems that act on a transaction's events. The support desk
+// and auditors look at what was sent to whom.
+var subscribers = []Role{SingleWindow, Ministry, Trader, TreasuryOperator, TreasuryController}
 
 // RuleOf returns the rule of an operation; the zero Rule, which is closed, if
 // there is none.

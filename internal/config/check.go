@@ -50,6 +50,7 @@ func (c *Config) Check() error {
 	k.must("gateway.service_id", c.Gateway.ServiceID != "", "is missing")
 	k.offices(c.Payments.Offices)
 	k.must("payments.order_life", c.Payments.OrderLife > 0, "must be positive")
+	k.webhooks(&c.Webhooks)
 	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
 	k.must("limits.timestamps_per_second", c.Limits.TimestampsPerSecond > 0, "must be positive")
@@ -115,6 +116,24 @@ func (k *checker) url(key, value string, schemes ...string) *url.URL {
 // peer is a URL of a state system. NUC RK and ШЭП answer on plain HTTP inside
 // signed messages, so the scheme is free.
 func (k *checker) peer(key, value string) { k.url(key, value) }
+
+// webhooks' hosts are names of others' systems; what they resolve to is checked
+// when they are asked.
+func (k *checker) webhooks(w *Webhooks) {
+	for _, entry := range w.Hosts {
+		u, err := url.Parse("//" + strings.TrimSuffix(entry, ":*"))
+		if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" {
+			k.must("webhooks.hosts", false, "must be host, host:port or host:*")
+			continue
+		}
+		if k.production {
+			k.safe("webhooks.hosts", !isLoopback(u.Hostname()) && !isUnspecified(u.Hostname()), "names a loopback address")
+		}
+	}
+	if w.CAFile != "" {
+		k.file("webhooks.ca_file", w.CAFile)
+	}
+}
 
 func (k *checker) tls(c *Config) {
 	if c.TLS.CertificateFile != "" || c.TLS.KeyFile != "" {

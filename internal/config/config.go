@@ -35,6 +35,7 @@ type Config struct {
 	SHEP      SHEP      `yaml:"shep"`
 	Gateway   Gateway   `yaml:"gateway"`
 	Payments  Payments  `yaml:"payments"`
+	Webhooks  Webhooks  `yaml:"webhooks"`
 	Network   Network   `yaml:"network"`
 	Limits    Limits    `yaml:"limits"`
 }
@@ -178,6 +179,15 @@ type Gateway struct {
 	URL       string `yaml:"url"`
 	SenderID  string `yaml:"sender_id"`
 	ServiceID string `yaml:"service_id"`
+}
+
+// Webhooks say where events may be sent.
+type Webhooks struct {
+	// Hosts are the subscribers' hosts (host, host:port or host:*); none, and
+	// nobody can subscribe.
+	Hosts []string `yaml:"hosts"`
+	// CAFile has the CAs of subscribers' servers (PEM); the system's if empty.
+	CAFile string `yaml:"ca_file"`
 }
 
 // Network says which addresses peers may have.

@@ -111,6 +111,9 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "no office", from: `offices: [{code: "6009", bin: "971240001315", name: УГД}]`, to: "offices: []", code: fault.ConfigBad, key: "payments.offices"},
 		{name: "wrong office", from: `code: "6009"`, to: `code: "60"`, code: fault.ConfigBad, key: "payments.offices[0].code"},
 		{name: "unknown policy", from: "timestamp:", to: "signature: {policy: lax}\ntimestamp:", code: fault.ConfigBad, key: "signature.policy"},
+		{name: "events to this machine", from: "timestamp:", to: "webhooks: {hosts: [hooks.example, 'localhost:*']}\ntimestamp:", code: fault.ConfigUnsafe, key: "webhooks.hosts"},
+		{name: "events to an address", from: "timestamp:", to: "webhooks: {hosts: ['https://hooks.example/a']}\ntimestamp:", code: fault.ConfigBad, key: "webhooks.hosts"},
+		{name: "no CAs of subscribers", from: "timestamp:", to: "webhooks: {hosts: [hooks.example], ca_file: DIR/none.pem}\ntimestamp:", code: fault.ConfigBad, key: "webhooks.ca_file"},
 		{name: "override of the wrong form", code: fault.ConfigBad, key: "SENIM_TIMESTAMP_TIMEOUT", environ: []string{"SENIM_TIMESTAMP_TIMEOUT=soon"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func (s *Service) find(ctx context.Context, caller access.Caller, id uuid.UUID) 
 		return nil, fmt.Errorf("find transaction: %w", err)
 	}
 	t.DeclarantBIN = kz.BIN(bin)
-	if caller.Role == access.Trader && (caller.BIN == "" || caller.BIN != t.DeclarantBIN) {
+	if !reads(caller, t.DeclarantBIN) {
 		return nil, missing
 	}
 	return t, nil
