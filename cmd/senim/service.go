@@ -85,12 +85,14 @@ type service struct {
 	jobs     *outbox.Jobs
 	webhooks *webhook.Service
 	payments *payments.Service
-	dossier  *dossier.Service
-	access   *access.Service
-	keys     []jose.JSONWebKey
-	stamping *stamping // nil if no time-stamps are issued
-	metrics  *prometheus.Registry
-	api      *api.Server
+	// paymentWorkers work the jobs of payments, once there is the service.
+	paymentWorkers *payments.Workers
+	dossier        *dossier.Service
+	access         *access.Service
+	keys           []jose.JSONWebKey
+	stamping       *stamping // nil if no time-stamps are issued
+	metrics        *prometheus.Registry
+	api            *api.Server
 }
 
 // newService opens and wires everything; it serves nothing yet. The listener
@@ -322,6 +324,9 @@ func (s *service) makeJobs(context.Context) error {
 		return err
 	}
 	workers := river.NewWorkers()
+	if s.paymentWorkers, err = payments.NewWorkers(workers); err != nil {
+		return err
+	}
 	if err := errors.Join(payments.AddWorkers(workers, s.pool, s.now), webhook.AddWorkers(workers, hooks)); err != nil {
 		return err
 	}
@@ -331,7 +336,9 @@ func (s *service) makeJobs(context.Context) error {
 			"idempotency": idempotency.New(s.pool, s.now).Prune,
 			// The subscriptions are made of the queue, which starts after them.
 			"webhooks": func(ctx context.Context) error { return s.webhooks.Prune(ctx) },
+			"refunds":  func(ctx context.Context) error { return s.payments.RemindRefunds(ctx) },
 		},
+		Often: map[string]func(context.Context) error{"orders": func(ctx context.Context) error { return s.payments.ExpireOverdue(ctx) }},
 	})
 	if err != nil {
 		return err
@@ -357,7 +364,7 @@ func (s *service) makePayments(context.Context) error {
 		return err
 	}
 	s.payments, err = payments.New(payments.Config{
-		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now,
+		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Workers: s.paymentWorkers,
 		TreasuryIIK: s.config.Payments.BeneficiaryIIK, OrderLife: s.config.Payments.OrderLife,
 	})
 	return err

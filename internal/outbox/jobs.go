@@ -31,6 +31,7 @@ const (
 	// jobsAtOnceDefault leaves half of the process's connections to requests.
 	jobsAtOnceDefault = 8
 	upkeepInterval    = 24 * time.Hour
+	oftenInterval     = 5 * time.Minute
 )
 
 // JobsConfig says how jobs run in this process.
@@ -48,6 +49,9 @@ type JobsConfig struct {
 	// Daily are further tasks of upkeep by their names; one process runs each
 	// once a day.
 	Daily map[string]func(context.Context) error
+	// Often are tasks of upkeep, by names of their own, that one process runs
+	// every five minutes.
+	Often map[string]func(context.Context) error
 }
 
 // Jobs inserts jobs into the caller's transactions and, once started, works
@@ -73,7 +77,9 @@ func NewJobs(pool *pgxpool.Pool, workers *river.Workers, config JobsConfig) (*Jo
 		"partitions": func(ctx context.Context) error { return postgres.EnsurePartitions(ctx, pool, config.Now()) },
 	}
 	maps.Copy(daily, config.Daily)
-	if err := river.AddWorkerSafely(workers, &upkeepWorker{tasks: daily}); err != nil {
+	tasks := maps.Clone(daily)
+	maps.Copy(tasks, config.Often)
+	if err := river.AddWorkerSafely(workers, &upkeepWorker{tasks: tasks}); err != nil {
 		return nil, fault.Wrap(err, fault.BadArgument, "", "add the upkeep to the workers")
 	}
 	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: config.AtOnce}}
@@ -83,7 +89,7 @@ func NewJobs(pool *pgxpool.Pool, workers *river.Workers, config JobsConfig) (*Jo
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Queues:               queues,
 		Workers:              workers,
-		PeriodicJobs:         schedules(daily),
+		PeriodicJobs:         append(schedules(daily, upkeepInterval), schedules(config.Often, oftenInterval)...),
 		JobTimeout:           jobTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		Logger:               config.Logger,
@@ -153,13 +159,13 @@ func (w *upkeepWorker) Work(ctx context.Context, job *river.Job[upkeepArgs]) err
 	return task(ctx)
 }
 
-// schedules run each task once a day and whenever a process becomes the
-// leader, so that a service restarted daily does not miss it for ever.
-func schedules(tasks map[string]func(context.Context) error) []*river.PeriodicJob {
+// schedules run each task once in an interval and whenever a process becomes
+// the leader, so that a service restarted daily does not miss it for ever.
+func schedules(tasks map[string]func(context.Context) error, interval time.Duration) []*river.PeriodicJob {
 	var jobs []*river.PeriodicJob
 	for name := range tasks {
 		jobs = append(jobs, river.NewPeriodicJob(
-			river.PeriodicInterval(upkeepInterval),
+			river.PeriodicInterval(interval),
 			func() (river.JobArgs, *river.InsertOpts) { return upkeepArgs{Task: name}, nil },
 			&river.PeriodicJobOpts{ID: "upkeep_" + name, RunOnStart: true},
 		))

@@ -158,18 +158,20 @@ func TestTheLeaderKeepsThePartitions(t *testing.T) {
 	}
 }
 
-func TestTheLeaderRunsFurtherDailyTasks(t *testing.T) {
+func TestTheLeaderRunsFurtherTasks(t *testing.T) {
 	pool := postgrestest.Pool(t)
-	ran := make(chan struct{}, 1)
+	ran, swept := make(chan struct{}, 1), make(chan struct{}, 1)
 	jobs, err := outbox.NewJobs(pool, river.NewWorkers(), outbox.JobsConfig{
 		Now:   func() time.Time { return postgrestest.FixedMonth },
 		Daily: map[string]func(context.Context) error{"tidy": func(context.Context) error { ran <- struct{}{}; return nil }},
+		Often: map[string]func(context.Context) error{"sweep": func(context.Context) error { swept <- struct{}{}; return nil }},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	startJobs(t, jobs)
 	<-ran
+	<-swept
 }
 
 func TestNewJobsNeedsAClockAndWorkers(t *testing.T) {
