@@ -19,6 +19,8 @@ var rooms = [][]Entry{
 	processEntries,
 	xmlEntries,
 	paymentsEntries,
+	reconcileEntries,
+	gatewayEntries,
 	ledgerEntries,
 	hsmEntries,
 	accessEntries,

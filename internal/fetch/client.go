@@ -122,6 +122,11 @@ func (c *Client) Fetch(ctx context.Context, rawURL, contentType string, body []b
 	return answer, nil
 }
 
+// Get asks with the header and returns whatever status comes with its body.
+func (c *Client) Get(ctx context.Context, rawURL string, header http.Header, max int64) (status int, answer []byte, err error) {
+	return c.exchange(ctx, http.MethodGet, rawURL, header.Clone(), nil, max)
+}
+
 // Post sends body with the header and returns whatever status comes with its
 // body: a SOAP fault travels under 500.
 func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, body []byte, max int64) (status int, answer []byte, err error) {
