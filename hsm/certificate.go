@@ -96,7 +96,10 @@ func (t *Token) Certificate(ctx context.Context, label string) ([]byte, error) {
 		der = values[0]
 		return nil
 	})
-	return der, err
+	if err != nil {
+		return nil, err
+	}
+	return der, nil
 }
 
 // PutCertificate stores the key's certificate beside it. One of another key is

@@ -84,7 +84,10 @@ func (t *Token) Contents(ctx context.Context) (Contents, error) {
 		}
 		return nil
 	})
-	return c, err
+	if err != nil {
+		return Contents{}, err
+	}
+	return c, nil
 }
 
 func (o objects) keyInfo(handle pkcs11.ObjectHandle) (KeyInfo, error) {

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/asn1"
 	"slices"
@@ -76,8 +77,9 @@ func (o objects) gostPublicKey(handle pkcs11.ObjectHandle, keyType uint64) (cryp
 }
 
 type gostScheme struct {
-	row  GOSTMechanism
-	size int
+	row       GOSTMechanism
+	size      int
+	mechanism []*pkcs11.Mechanism
 }
 
 func (s gostScheme) operation(digest []byte, opts crypto.SignerOpts) (operation, error) {
@@ -87,7 +89,7 @@ func (s gostScheme) operation(digest []byte, opts crypto.SignerOpts) (operation,
 	if a, ok := opts.(*gost.Algorithm); ok && a.Key != s.row.Key {
 		return operation{}, fault.New(fault.BadArgument, "", "the key is of another algorithm than %s", a.Name)
 	}
-	return operation{pkcs11.NewMechanism(s.row.Sign, nil), digest, s.encode}, nil
+	return operation{s.mechanism, bytes.Clone(digest)}, nil
 }
 
 // encode writes the signature as the key's own algorithm does. The two layouts

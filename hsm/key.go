@@ -147,7 +147,7 @@ func (k *Key) SignContext(ctx context.Context, digest []byte, opts crypto.Signer
 	if err != nil {
 		return nil, err
 	}
-	return op.encode(raw)
+	return k.scheme.encode(raw)
 }
 
 func (k *Key) hold() hold { return hold(k.askAlways.Load()) }
@@ -160,7 +160,7 @@ func (k *Key) signIn(s *session, op operation) ([]byte, error) {
 	}
 	began := k.token.options.Now()
 	p11 := k.token.lib.ctx
-	if err := p11.SignInit(s.handle, []*pkcs11.Mechanism{op.mechanism}, handle); err != nil {
+	if err := p11.SignInit(s.handle, op.mechanism, handle); err != nil {
 		return nil, explain("C_SignInit", err)
 	}
 	if k.askAlways.Load() {
@@ -242,7 +242,7 @@ func (k *Key) proveIn(s *session) error {
 	if err != nil {
 		return err
 	}
-	signature, err := op.encode(raw)
+	signature, err := k.scheme.encode(raw)
 	if err != nil {
 		return err
 	}

@@ -42,8 +42,10 @@ type library struct {
 	// generation counts the restarts: no session and no handle outlives one.
 	generation atomic.Uint64
 	ready      atomic.Int64 // tokens in use that work
+	stuck      atomic.Int64 // calls inside that nobody waits for any more
+	unanswered atomic.Int64 // those among them that have no session
 	restarting sync.Mutex
-	restarted  time.Time // guarded by restarting
+	restarted  time.Time // or last tried; guarded by restarting
 
 	// login is held across C_GetSessionInfo and C_Login, and across C_InitToken
 	// to C_InitPIN: the login state is the token's, not the session's.
@@ -128,6 +130,9 @@ func (l *library) retain() {
 func (l *library) release() error {
 	libraries.mu.Lock()
 	defer libraries.mu.Unlock()
+	if l.refs == 1 && l.stuck.Load() > 0 {
+		return errNotReturned() // it stays initialised
+	}
 	l.refs--
 	if l.refs > 0 {
 		return nil
@@ -139,22 +144,11 @@ func (l *library) release() error {
 	return explain("C_Finalize", err)
 }
 
-// inside runs fn while the module cannot be restarted.
-func (l *library) inside(ctx context.Context, fn func() error) error {
-	if err := l.gate.enter(ctx); err != nil {
-		return err
-	}
-	defer l.gate.leave()
-	return fn()
-}
-
 // answers tells a module that works from one that is in disorder altogether,
 // whatever was last heard of its tokens.
 func (l *library) answers(ctx context.Context) bool {
-	return l.inside(ctx, func() error {
-		_, err := l.ctx.GetSlotList(true)
-		return err
-	}) == nil
+	_, err := inside(ctx, l, callTimeout, func() ([]uint, error) { return l.ctx.GetSlotList(true) })
+	return err == nil
 }
 
 // sinceRestart is how long ago the module was restarted, or a great while.
@@ -174,11 +168,16 @@ func (l *library) restart() error {
 	if !l.restarted.IsZero() && now.Sub(l.restarted) < restartEvery {
 		return fault.New(fault.HSMUnavailable, "", "the module was restarted less than %s ago", restartEvery)
 	}
+	if n := l.stuck.Load(); n > 0 {
+		return fault.New(fault.HSMUnavailable, "", "the module cannot be restarted before %d calls in it return", n)
+	}
+	// A gate that does not empty keeps everybody waiting: that too is not done
+	// again at once.
+	l.restarted = now
 	if err := l.gate.close(quietWaitMax); err != nil {
 		return err
 	}
 	defer l.gate.open()
-	l.restarted = now
 	l.generation.Add(1)
 	l.options.log().Warn("restart the PKCS#11 module", "module", l.path)
 	l.options.Metrics.restarted(l.path)

@@ -17,6 +17,7 @@ type Metrics struct {
 	sign     *prometheus.HistogramVec
 	restarts *prometheus.CounterVec
 	members  *prometheus.GaugeVec
+	overdue  *prometheus.GaugeVec
 }
 
 // signBuckets reach from a software token's 50 µs to a card's second.
@@ -43,8 +44,11 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		members: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "senim_hsm_group_member_working", Help: "1 if the member of the group signs, 0 if its breaker is open.",
 		}, []string{"group", "token"}),
+		overdue: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "senim_hsm_stuck_calls", Help: "Calls into the token that have not returned in time, and have not yet.",
+		}, []string{"token"}),
 	}
-	for _, c := range []prometheus.Collector{m.states, m.errors, m.wait, m.sign, m.restarts, m.members} {
+	for _, c := range []prometheus.Collector{m.states, m.errors, m.wait, m.sign, m.restarts, m.members, m.overdue} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of tokens: %w", err)
 		}
@@ -80,6 +84,12 @@ func (m *Metrics) waited(token string, d time.Duration) {
 func (m *Metrics) signed(token, key string, d time.Duration) {
 	if m != nil {
 		m.sign.WithLabelValues(token, key).Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) stuck(token string, calls int64) {
+	if m != nil {
+		m.overdue.WithLabelValues(token).Set(float64(calls))
 	}
 }
 

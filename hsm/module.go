@@ -35,6 +35,11 @@ type Options struct {
 	// SessionsMax bounds the sessions of each token; zero means 8. A token's own
 	// limit, where it is lower, counts.
 	SessionsMax int
+	// CallTimeout is how long a call into the module is waited for; zero means 30 s,
+	// and a negative value as long as it takes. A call that does not return in time
+	// fails with hsm_unavailable; it keeps its session, and four of them are forgiven
+	// a token before it is taken out of use.
+	CallTimeout time.Duration
 	// PollEvery is how often a token that is away is looked for; zero means 500 ms.
 	PollEvery time.Duration
 	// Load opens the library; nil loads the shared object at the path. Tests
@@ -47,6 +52,16 @@ func (o Options) log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return o.Log
+}
+
+func (o Options) callTimeout() time.Duration {
+	switch {
+	case o.CallTimeout == 0:
+		return callTimeout
+	case o.CallTimeout < 0:
+		return 0
+	}
+	return o.CallTimeout
 }
 
 // Module is an opened PKCS#11 library. It is safe for concurrent use.
@@ -90,12 +105,7 @@ func (m *Module) Path() string { return m.lib.path }
 // Tokens lists the tokens present, initialised or not. If some do not say what
 // they are, it lists the others and fails.
 func (m *Module) Tokens() ([]TokenInfo, error) {
-	var tokens []TokenInfo
-	err := m.lib.inside(context.Background(), func() (err error) {
-		tokens, err = m.lib.tokens()
-		return err
-	})
-	return tokens, err
+	return inside(context.Background(), m.lib, m.options.callTimeout(), m.lib.tokens)
 }
 
 // Unlatch lets the token's PIN be tried again. Only an operator may decide that,
@@ -116,11 +126,7 @@ func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error)
 	if u.namesObject() {
 		return nil, fault.New(fault.HSMTokenURIInvalid, "", "the URI must describe a token, and names an object in it")
 	}
-	var info TokenInfo
-	err = m.lib.inside(ctx, func() (err error) {
-		info, err = m.lib.choose(u)
-		return err
-	})
+	info, err := inside(ctx, m.lib, m.options.callTimeout(), func() (TokenInfo, error) { return m.lib.choose(u) })
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +176,11 @@ func (m *Module) InitToken(label string, so, user PIN) error {
 	if label == "" || len(label) > labelBytesMax {
 		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes", labelBytesMax)
 	}
-	return m.lib.inside(context.Background(), func() error { return m.lib.initToken(label, so, user) })
+	limit := changeTimeout
+	if so.asks() || user.asks() {
+		limit = 0
+	}
+	return insideDo(context.Background(), m.lib, limit, func() error { return m.lib.initToken(label, so, user) })
 }
 
 func (l *library) initToken(label string, so, user PIN) error {

@@ -1,16 +1,14 @@
 package hsm
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"math/big"
 	"slices"
 
 	"github.com/miekg/pkcs11"
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/gost"
@@ -27,17 +25,31 @@ const (
 // through the token twice.
 const messageBytesMax = 1 << 20
 
-// operation is one signature as the token is asked for it.
+// operation is one signature as the token is asked for it. The input is its own
+// copy: a call that does not return in time still reads it.
 type operation struct {
-	mechanism *pkcs11.Mechanism
+	mechanism []*pkcs11.Mechanism // one
 	input     []byte
-	encode    func(raw []byte) ([]byte, error)
 }
 
-// scheme makes the operations of one key.
+// scheme makes the operations of one key, and its signatures of what the token
+// returns.
 type scheme interface {
 	operation(digest []byte, opts crypto.SignerOpts) (operation, error)
+	encode(raw []byte) ([]byte, error)
 }
+
+// mechanism without parameters.
+func mechanism(number uint) []*pkcs11.Mechanism {
+	return []*pkcs11.Mechanism{pkcs11.NewMechanism(number, nil)}
+}
+
+// Mechanisms of every signature, which nobody changes.
+var (
+	signRSA   = mechanism(pkcs11.CKM_RSA_PKCS)
+	signECDSA = mechanism(pkcs11.CKM_ECDSA)
+	signEdDSA = mechanism(ckmEDDSA)
+)
 
 // schemeOf chooses the scheme by the kind of key.
 func (o objects) schemeOf(public crypto.PublicKey) (scheme, error) {
@@ -45,13 +57,13 @@ func (o objects) schemeOf(public crypto.PublicKey) (scheme, error) {
 	case *rsa.PublicKey:
 		return rsaScheme{public}, nil
 	case *ecdsa.PublicKey:
-		return ecdsaScheme{public}, nil
+		return newECDSAScheme(public), nil
 	case ed25519.PublicKey:
 		return ed25519Scheme{}, nil
 	case *gost.PublicKey:
 		for _, row := range o.gost {
 			if row.Key == public.Algorithm() {
-				return gostScheme{row, public.Curve().Size()}, nil
+				return gostScheme{row, public.Curve().Size(), mechanism(row.Sign)}, nil
 			}
 		}
 	}
@@ -97,11 +109,7 @@ func (s rsaScheme) operation(digest []byte, opts crypto.SignerOpts) (operation, 
 	if pss, ok := opts.(*rsa.PSSOptions); ok {
 		return s.pss(digest, hash, pss.SaltLength)
 	}
-	return operation{
-		mechanism: pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil),
-		input:     slices.Concat(digests[hash].info, digest),
-		encode:    s.encode,
-	}, nil
+	return operation{signRSA, slices.Concat(digests[hash].info, digest)}, nil
 }
 
 // pss gives the salt lengths of crypto/rsa their meaning there: "auto" is as long
@@ -119,7 +127,7 @@ func (s rsaScheme) pss(digest []byte, hash crypto.Hash, saltLength int) (operati
 	}
 	row := digests[hash]
 	parameters := pkcs11.NewPSSParams(row.hash, row.maskHash, uint(saltLength))
-	return operation{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, parameters), digest, s.encode}, nil
+	return operation{[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, parameters)}, bytes.Clone(digest)}, nil
 }
 
 func (s rsaScheme) encode(raw []byte) ([]byte, error) {
@@ -129,39 +137,49 @@ func (s rsaScheme) encode(raw []byte) ([]byte, error) {
 	return raw, nil
 }
 
-type ecdsaScheme struct{ public *ecdsa.PublicKey }
+// ecdsaScheme has the order of the group, as long as a half of a signature.
+type ecdsaScheme struct{ order []byte }
+
+func newECDSAScheme(public *ecdsa.PublicKey) ecdsaScheme {
+	return ecdsaScheme{public.Params().N.Bytes()}
+}
 
 func (s ecdsaScheme) operation(digest []byte, opts crypto.SignerOpts) (operation, error) {
 	if err := checkDigest(digest, opts.HashFunc()); err != nil {
 		return operation{}, err
 	}
-	size := (s.public.Curve.Params().N.BitLen() + 7) / 8
 	// The leftmost bits of a digest longer than the group order (FIPS 186-5
 	// §6.4.1): some tokens refuse to cut it themselves.
-	input := digest[:min(len(digest), size)]
-	return operation{pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil), input, s.encode}, nil
+	return operation{signECDSA, bytes.Clone(digest[:min(len(digest), len(s.order))])}, nil
 }
 
 // encode turns r || s (PKCS#11 v2.40 mechanisms §2.3.1) into the Ecdsa-Sig-Value
-// of RFC 5480.
+// of RFC 5480. With P-256 and P-384 every length is one byte. It is written by hand
+// because a general encoder takes a good part of the time that is ours in a
+// signature.
 func (s ecdsaScheme) encode(raw []byte) ([]byte, error) {
-	order := s.public.Curve.Params().N
-	size := (order.BitLen() + 7) / 8
+	size := len(s.order)
 	if len(raw) != 2*size {
 		return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature of %d bytes", len(raw))
 	}
-	r, v := new(big.Int).SetBytes(raw[:size]), new(big.Int).SetBytes(raw[size:])
-	for _, n := range []*big.Int{r, v} {
-		if n.Sign() == 0 || n.Cmp(order) >= 0 {
+	der := append(make([]byte, 0, 2*size+8), 0x30, 0)
+	for _, n := range [][]byte{raw[:size], raw[size:]} {
+		if bytes.Compare(n, s.order) >= 0 {
 			return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature outside the group")
 		}
+		n = bytes.TrimLeft(n, "\x00")
+		switch {
+		case len(n) == 0:
+			return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature that is zero")
+		case n[0] < 0x80:
+			der = append(der, 0x02, byte(len(n)))
+		default: // or it would be negative
+			der = append(der, 0x02, byte(len(n)+1), 0)
+		}
+		der = append(der, n...)
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1BigInt(r)
-		b.AddASN1BigInt(v)
-	})
-	return b.Bytes()
+	der[1] = byte(len(der) - 2)
+	return der, nil
 }
 
 type ed25519Scheme struct{}
@@ -175,10 +193,12 @@ func (ed25519Scheme) operation(message []byte, opts crypto.SignerOpts) (operatio
 	if len(message) > messageBytesMax {
 		return operation{}, fault.New(fault.BadArgument, "", "a message of more than %d bytes", messageBytesMax)
 	}
-	return operation{pkcs11.NewMechanism(ckmEDDSA, nil), message, func(raw []byte) ([]byte, error) {
-		if len(raw) != ed25519.SignatureSize {
-			return nil, fault.New(fault.HSMFailed, "", "the token returned an Ed25519 signature of %d bytes", len(raw))
-		}
-		return raw, nil
-	}}, nil
+	return operation{signEdDSA, bytes.Clone(message)}, nil
+}
+
+func (ed25519Scheme) encode(raw []byte) ([]byte, error) {
+	if len(raw) != ed25519.SignatureSize {
+		return nil, fault.New(fault.HSMFailed, "", "the token returned an Ed25519 signature of %d bytes", len(raw))
+	}
+	return raw, nil
 }

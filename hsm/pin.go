@@ -56,6 +56,9 @@ func PINCredential(name string) PIN { return PIN{pinCredential, name} }
 // asks always.
 func PINPrompt() PIN { return PIN{pinPrompt, "/dev/tty"} }
 
+// asks reports whether a person is asked, who takes the time that it takes.
+func (p PIN) asks() bool { return p.kind == pinPrompt }
+
 // GeneratePINFile writes a random PIN of 128 bits to a new file that only its
 // owner can read. It fails if the file exists.
 func GeneratePINFile(path string) (PIN, error) {

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/miekg/pkcs11"
-
 	"github.com/senim-kz/senim/internal/fault"
 )
 
@@ -207,8 +205,8 @@ func (p *pool) takeIdle() []*session {
 }
 
 // close turns new callers away, waits for the sessions that are lent out and
-// closes all. It is called once.
-func (p *pool) close(discard func(pkcs11.SessionHandle) error) error {
+// gives all that are open. It is called once.
+func (p *pool) close() ([]*session, error) {
 	close(p.closing)
 	p.mu.Lock()
 	w := &waiter{permits: p.size, granted: make(chan struct{})}
@@ -217,16 +215,12 @@ func (p *pool) close(discard func(pkcs11.SessionHandle) error) error {
 	p.mu.Unlock()
 	deadline := time.NewTimer(closeWaitMax)
 	defer deadline.Stop()
-	var errs []error
 	select {
 	case <-w.granted:
+		return p.takeIdle(), nil
 	case <-deadline.C:
-		errs = append(errs, fault.New(fault.HSMBusy, "", "a call into the module has not returned for %s", closeWaitMax))
+		return nil, errNotReturned()
 	}
-	for _, s := range p.takeIdle() {
-		errs = append(errs, discard(s.handle))
-	}
-	return errors.Join(errs...)
 }
 
 func errClosed() error { return fault.New(fault.HSMUnavailable, "", "the token is closed") }

@@ -2,14 +2,16 @@ package hsm
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/asn1"
 	"math/big"
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/senim-kz/senim/internal/fault"
 )
@@ -90,19 +92,39 @@ func TestSignaturesThatATokenMustNotReturn(t *testing.T) {
 		"r is n":    slices.Concat(number(order), one),
 		"too long":  slices.Concat(one, one, one),
 	} {
-		if _, err := (ecdsaScheme{&key.PublicKey}).encode(raw); !fault.Is(err, fault.HSMFailed) {
+		if _, err := newECDSAScheme(&key.PublicKey).encode(raw); !fault.Is(err, fault.HSMFailed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if der, err := (ecdsaScheme{&key.PublicKey}).encode(slices.Concat(one, one)); err != nil || !bytes.Equal(der, []byte{0x30, 6, 2, 1, 1, 2, 1, 1}) {
+	if der, err := newECDSAScheme(&key.PublicKey).encode(slices.Concat(one, one)); err != nil || !bytes.Equal(der, []byte{0x30, 6, 2, 1, 1, 2, 1, 1}) {
 		t.Errorf("%x %v", der, err)
 	}
-	op, err := rsaScheme{&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3}}.operation(make([]byte, 32), crypto.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := op.encode(make([]byte, 255)); !fault.Is(err, fault.HSMFailed) {
+	if _, err := (rsaScheme{&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3}}).encode(make([]byte, 255)); !fault.Is(err, fault.HSMFailed) {
 		t.Errorf("short RSA signature: %v", err)
+	}
+}
+
+// The signature is what encoding/asn1 makes of the two numbers, however long they
+// are.
+func TestECDSASignatureIsDER(t *testing.T) {
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384()} {
+		order := curve.Params().N
+		size := (order.BitLen() + 7) / 8
+		rapid.Check(t, func(t *rapid.T) {
+			number := func(name string) *big.Int {
+				n := new(big.Int).SetBytes(rapid.SliceOfN(rapid.Byte(), 1, size).Draw(t, name))
+				return n.Add(n.Mod(n, new(big.Int).Sub(order, big.NewInt(1))), big.NewInt(1))
+			}
+			r, s := number("r"), number("s")
+			want, err := asn1.Marshal(struct{ R, S *big.Int }{r, s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw := slices.Concat(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size)))
+			if got, err := newECDSAScheme(&ecdsa.PublicKey{Curve: curve}).encode(raw); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%x became %x, want %x: %v", raw, got, want, err)
+			}
+		})
 	}
 }
 

@@ -134,26 +134,32 @@ func (t *Token) wantsRestart(ctx context.Context, err error) bool {
 }
 
 func (t *Token) reach(ctx context.Context) error {
-	if err := t.lib.inside(ctx, t.relocate); err != nil {
+	err := insideDo(ctx, t.lib, t.timeout(), func() error {
+		if err := t.relocate(); err != nil {
+			return err
+		}
+		// Sessions of before are not of use; the token may count them.
+		for _, s := range t.sessions.takeIdle() {
+			t.drop(s)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	// Sessions of before are not of use; the token may count them.
-	for _, s := range t.sessions.takeIdle() {
-		t.drop(s)
-	}
-	at, err := t.attempt(ctx, shared, func(*session) error { return nil })
+	at, err := t.attempt(ctx, t.timeout(), shared, func(*session) error { return nil })
 	if err != nil {
 		t.outdate(at)
 		return err
 	}
 	for _, k := range t.keysInUse() {
-		at, err := t.attempt(ctx, k.hold(), k.proveIn)
+		at, err := t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
 		switch meaningOf(err).action {
 		case report, findAgain:
 			continue // this key's own trouble: it is reported to who signs with it
 		case logIn:
 			k.askAlways.Store(true)
-			at, err = t.attempt(ctx, k.hold(), k.proveIn)
+			at, err = t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
 		}
 		if err != nil {
 			t.outdate(at)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -380,7 +381,7 @@ func TestModuleIsRestartedForATokenItDoesNotSee(t *testing.T) {
 	}
 	var mu sync.Mutex
 	restarted := false
-	s.Scripted.Refuse = func(function string) error {
+	refuse := func(function string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if function == "C_Initialize" {
@@ -391,6 +392,7 @@ func TestModuleIsRestartedForATokenItDoesNotSee(t *testing.T) {
 		}
 		return nil
 	}
+	s.Change(func([]*hsmtest.ScriptedSlot) { s.Refuse = refuse }) // the token is looked for already
 	s.PutBack(s.slot, 3)
 	s.clock.advance(31 * time.Second)
 	s.comesBack(t)
@@ -604,6 +606,11 @@ func TestPulledWhileManySign(t *testing.T) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	signed, failed := 0, 0
+	signatures := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return signed
+	}
 	for range 8 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
@@ -619,10 +626,16 @@ func TestPulledWhileManySign(t *testing.T) {
 					t.Errorf("got %v", err)
 					return
 				}
+				if err != nil {
+					_ = s.token.Wait(ctx)
+				}
 			}
 		})
 	}
 	for n := range uint(5) {
+		for begin := signatures(); signatures() == begin; {
+			runtime.Gosched()
+		}
 		s.Pull(s.slot)
 		before := s.Calls("C_GetSlotList")
 		for s.Calls("C_GetSlotList") < before+2 && ctx.Err() == nil {

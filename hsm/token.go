@@ -41,6 +41,9 @@ type Token struct {
 	label    string
 	pin      PIN
 	sessions *pool
+	// stuck counts the calls that have not returned and that nobody waits for.
+	stuck atomic.Int64
+	calls sync.Pool // of *call that returned in time, to be used again
 	// epoch counts the times that everything opened before became doubtful.
 	epoch atomic.Uint64
 	state atomic.Uint32 // a State; written under mu
@@ -131,11 +134,35 @@ func (t *Token) end() error {
 	t.mu.Lock()
 	t.stopping()
 	t.mu.Unlock()
-	err := t.sessions.close(t.discard)
-	if err == nil {
-		t.watching.Wait() // it needs a permit to be inside
+	idle, err := t.sessions.close()
+	if err != nil {
+		return err
 	}
-	return err
+	watched := make(chan struct{})
+	go func() { t.watching.Wait(); close(watched) }()
+	patience := time.NewTimer(closeWaitMax)
+	defer patience.Stop()
+	select {
+	case <-watched:
+	case <-patience.C:
+		return errNotReturned()
+	}
+	if t.stuck.Load() > 0 {
+		return errNotReturned()
+	}
+	return insideDo(context.Background(), t.lib, closeWaitMax, func() error {
+		var errs []error
+		for _, s := range idle {
+			if s.age.generation == t.lib.generation.Load() {
+				errs = append(errs, t.discard(s.handle))
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func errNotReturned() error {
+	return fault.New(fault.HSMBusy, "", "a call into the module has not returned")
 }
 
 // available turns callers away at once while the token is not there.
@@ -161,12 +188,24 @@ func (t *Token) available() error {
 // module's error as it came, wrapped or not, and must be safe to run again. k is
 // the key that fn signs with, or nil.
 func (t *Token) do(ctx context.Context, h hold, k *Key, fn func(*session) error) error {
+	return t.doWithin(ctx, t.timeout(), h, k, fn)
+}
+
+// timeout of a call. A person who is asked for the PIN within it is not hurried.
+func (t *Token) timeout() time.Duration {
+	if t.pin.asks() {
+		return 0
+	}
+	return t.options.callTimeout()
+}
+
+func (t *Token) doWithin(ctx context.Context, limit time.Duration, h hold, k *Key, fn func(*session) error) error {
 	var taken [actionCount]bool
 	for {
 		if err := t.available(); err != nil {
 			return err
 		}
-		at, err := t.attempt(ctx, h, fn)
+		at, err := t.attempt(ctx, limit, h, fn)
 		if err == nil {
 			return nil
 		}
@@ -212,34 +251,16 @@ func (t *Token) act(ctx context.Context, act action, again bool, at age, k *Key,
 	return false
 }
 
-// attempt runs fn once and says how old the session was.
-func (t *Token) attempt(ctx context.Context, h hold, fn func(*session) error) (at age, err error) {
-	began := t.options.Now()
-	if err := t.sessions.acquire(ctx, h); err != nil {
-		return at, err
-	}
-	defer t.sessions.release(h)
-	err = t.lib.inside(ctx, func() error {
-		t.options.Metrics.waited(t.label, t.options.Now().Sub(began))
-		at = t.age()
-		s, err := t.session(at)
-		if err != nil {
-			return err
-		}
-		at = s.age
-		err = fn(s)
-		t.giveBack(s, err)
-		return err
-	})
-	return at, err
-}
-
 // write runs fn with a read-write session of its own: the pool's sessions are
 // read-only, and so cannot change the token by mistake.
 func (t *Token) write(ctx context.Context, fn func(*session) error) error {
 	// The pool's session is held meanwhile: it keeps the login alive and counts
 	// against the limit.
-	return t.do(ctx, shared, nil, func(s *session) (err error) {
+	limit := t.timeout()
+	if limit > 0 {
+		limit = max(limit, changeTimeout)
+	}
+	return t.doWithin(ctx, limit, shared, nil, func(s *session) (err error) {
 		handle, err := t.lib.ctx.OpenSession(t.slot(), pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 		if err != nil {
 			return explain("C_OpenSession", err)

@@ -24,12 +24,16 @@ type Scripted struct {
 	next        uint // of all handles: none is used twice
 	script      map[string][]error
 	calls       map[string]int
+	crossed     int // calls into a session in which another call was
 
 	// Before is called before every function, without a lock held.
 	Before func(function string)
 	// Refuse, if it gives an error for a function, fails it for as long as it
 	// does: a module in lasting disorder.
 	Refuse func(function string) error
+	// Signing is called in the middle of C_Sign, without a lock held: a call that
+	// takes long, or for ever.
+	Signing func()
 }
 
 // ScriptedSlot is a slot and its token. The fields may be changed through
@@ -58,6 +62,7 @@ type scriptedSession struct {
 	forOne bool // C_Login(CKU_CONTEXT_SPECIFIC) came
 	found  []pkcs11.ObjectHandle
 	search bool
+	signs  bool // C_Sign is inside
 }
 
 var _ hsm.Cryptoki = (*Scripted)(nil)
@@ -154,6 +159,14 @@ func (s *Scripted) MoveObjects(slot *ScriptedSlot) {
 	}
 }
 
+// Crossed is how often a session was used by two calls at once, which PKCS#11
+// forbids (v2.40 §5.1.2).
+func (s *Scripted) Crossed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.crossed
+}
+
 func (s *Scripted) endSessions(slot *ScriptedSlot) {
 	for handle, session := range s.sessions {
 		if session.slot == slot {
@@ -217,6 +230,11 @@ func (s *Scripted) Finalize() error {
 	}
 	defer s.mu.Unlock()
 	s.initialized = false
+	for _, session := range s.sessions {
+		if session.signs {
+			s.crossed++
+		}
+	}
 	for _, slot := range s.slots {
 		s.endSessions(slot)
 	}
@@ -362,6 +380,9 @@ func (s *Scripted) enterSession(function string, handle pkcs11.SessionHandle) (*
 	if !there {
 		s.mu.Unlock()
 		return nil, rv(pkcs11.CKR_SESSION_HANDLE_INVALID)
+	}
+	if session.signs {
+		s.crossed++
 	}
 	return session, nil
 }

@@ -294,8 +294,16 @@ func (s *Scripted) Sign(handle pkcs11.SessionHandle, data []byte) ([]byte, error
 		return nil, err
 	}
 	o, how, forOne := session.key, session.how, session.forOne
-	session.key = nil
+	session.key, session.signs = nil, true
 	s.mu.Unlock()
+	if s.Signing != nil {
+		s.Signing()
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		session.signs = false
+	}()
 	switch {
 	case o == nil:
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
