@@ -68,12 +68,20 @@ func (c *clock) Advance(d time.Duration) {
 type jobs struct {
 	mu   sync.Mutex
 	args []payments.PostArgs
+	tell []payments.AnnounceArgs
 }
 
 func (j *jobs) Insert(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *river.InsertOpts) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.args = append(j.args, args.(payments.PostArgs))
+	switch a := args.(type) {
+	case payments.AnnounceArgs:
+		j.tell = append(j.tell, a)
+	case payments.PostArgs:
+		j.args = append(j.args, a)
+	default:
+		return fault.New(fault.JobUnknown, "", "no worker of %s", args.Kind())
+	}
 	return nil
 }
 
@@ -229,6 +237,21 @@ func (w *world) work(times int) {
 		}
 	}
 	w.jobs.args = nil
+	w.announce(times)
+}
+
+// announce runs the jobs that tell of reconciliations, each as often as told.
+func (w *world) announce(times int) {
+	w.t.Helper()
+	announcer := payments.NewAnnouncer(w.pool, w.clock.Now)
+	for _, args := range w.jobs.tell {
+		for range times {
+			if err := announcer.Work(w.ctx(), &river.Job[payments.AnnounceArgs]{Args: args}); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	w.jobs.tell = nil
 }
 
 // seal writes a message of the gateway about a fact, signed by a key.

@@ -111,7 +111,7 @@ func TestReconciliationExceptions(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if result.Matched != 1 || result.Lines != 10 || result.ExceptionCount != 9 || len(result.Orders) != 0 {
+	if result.Matched != 1 || result.Lines != 10 || result.ExceptionCount != 9 {
 		t.Errorf("%+v", result)
 	}
 	if o := w.get(paid); o.State != order.Paid || o.Lines[0].State != order.LineReconciled || o.Lines[1].State != order.LinePaid {
@@ -121,7 +121,7 @@ func TestReconciliationExceptions(t *testing.T) {
 	// The right lines come the next day: the order is whole.
 	next := day.AddDays(1)
 	w.importFile(treasuryFile("S2", next, line("N1", duty), line("N2", vat)))
-	if result, err := w.service.Reconcile(t.Context(), next); err != nil || result.Matched != 2 || len(result.Orders) != 1 {
+	if result, err := w.service.Reconcile(t.Context(), next); err != nil || result.Matched != 2 {
 		t.Errorf("%+v, %v", result, err)
 	}
 	// And the first day, run again, says what it said.
@@ -129,8 +129,6 @@ func TestReconciliationExceptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repeated.Orders = nil // it is whole now, by a line of that day too
-	result.Orders = nil
 	if diff := cmp.Diff(asJSON(t, result), asJSON(t, repeated)); diff != "" {
 		t.Error(diff)
 	}

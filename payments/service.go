@@ -83,7 +83,7 @@ func New(c Config) (*Service, error) {
 
 // Treasury is the part of the house that needs neither the gateway nor jobs.
 func (s *Service) Treasury() Treasury {
-	return Treasury{Pool: s.config.Pool, Now: s.config.Now, IIK: s.config.TreasuryIIK, Gateway: s.config.Gateway.Name()}
+	return Treasury{Pool: s.config.Pool, Jobs: s.config.Jobs, Now: s.config.Now, IIK: s.config.TreasuryIIK, Gateway: s.config.Gateway.Name()}
 }
 
 // ImportStatement is Treasury.ImportStatement.

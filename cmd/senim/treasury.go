@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 	"github.com/spf13/cobra"
 
 	"github.com/senim-kz/senim/internal/config"
@@ -70,7 +73,22 @@ func (p *program) openTreasury(ctx context.Context, w *place) (*treasury, error)
 	if err != nil {
 		return nil, err
 	}
-	return &treasury{payments.Treasury{Pool: pool, Now: p.now, IIK: c.Payments.BeneficiaryIIK}}, nil
+	jobs, err := insertOnly(pool, p.now)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &treasury{payments.Treasury{Pool: pool, Jobs: jobs, Now: p.now, IIK: c.Payments.BeneficiaryIIK}}, nil
+}
+
+// insertOnly is the job queue for a command that works no jobs: the service
+// that runs on the same database does.
+func insertOnly(pool *pgxpool.Pool, now func() time.Time) (*outbox.Jobs, error) {
+	workers := river.NewWorkers()
+	if err := payments.AddAnnouncer(workers, pool, now); err != nil {
+		return nil, err
+	}
+	return outbox.NewJobs(pool, workers, outbox.JobsConfig{Now: now})
 }
 
 // audit records that the operator did something, and how it ended. The act has

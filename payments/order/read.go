@@ -113,7 +113,7 @@ func (l *Line) fields() []any {
 func (o *Order) loadLines(ctx context.Context, q postgres.Querier, row *stored) error {
 	rows, err := q.Query(ctx, `
 		SELECT `+lineColumns+`,
-		       (SELECT coalesce(sum(m.amount), 0)::bigint FROM payment_match m WHERE m.identifier = l.identifier)
+		       (SELECT coalesce(sum(m.amount), 0)::bigint FROM payment_match m WHERE m.order_id = l.order_id AND m.position = l.position)
 		  FROM payment_line l
 		 WHERE l.order_id = $1 AND l.recorded_at = $2
 		 ORDER BY l.position`, o.ID, o.CreatedAt)

@@ -1,16 +1,22 @@
-// Package reconcile compares what the treasury's statements show with what
-// was ordered and paid.
+// Package reconcile compares what the treasury's statements show with what was
+// paid, and keeps what is not agreed as cases that persons resolve.
 //
-// One level is here: a credit line whose payment identifier, amount and budget
-// code are those of a line of a paid order is that line's money. Every other
-// line is an exception with a reason; nothing is guessed. Matching is one SQL
-// statement over the whole day; a match is for ever and posts to the ledger,
-// exceptions are found anew by each run. So a day may be run again: with the
-// same statements and payments it gives the same result, and with a payment
-// that was told late it finds what was missing.
+// A run looks at every open day at once. It finds the matches in levels, each
+// weaker than the one before and each taking only what the stronger ones left
+// (levels.go): the unique identifier; the end-to-end reference; payer, КБК, КНП
+// and amount; the declaration's number; payer and amount; and at each of them
+// one line for several lines of orders, and several lines for one. Two
+// candidates on either side are never chosen between: they are cases.
 //
-// Further levels (requisites, declaration number, one to many), cases with an
-// owner, and days that close are not here yet.
+// What a run finds depends on the statements, the payments and the persons'
+// decisions, not on the order in which any of them came or on how often it ran.
+// So it finds everything anew, and changes what the run before left only where
+// that differs: it makes matches, takes others back, and posts the difference
+// to the ledger, an entry for each day. What persons have decided, and the days
+// that are closed, no run changes.
 //
-// Called by payments.
+// All of it is SQL over sets; no line passes through this process.
+//
+// It moves no order: that a line of an order is agreed with the treasury
+// follows from its matches. Called by payments.
 package reconcile
