@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -84,6 +85,7 @@ type service struct {
 
 	jobs     *outbox.Jobs
 	webhooks *webhook.Service
+	law      *law
 	payments *payments.Service
 	// paymentWorkers work the jobs of payments, once there is the service.
 	paymentWorkers *payments.Workers
@@ -141,6 +143,7 @@ func (s *service) run(ctx context.Context) error {
 	upkeep.Go(func() { s.status.Run(serving) })
 	upkeep.Go(func() { s.tokens.run(serving) })
 	upkeep.Go(func() { s.webhooks.Run(serving) })
+	upkeep.Go(func() { s.law.run(serving) })
 	if s.stamping != nil {
 		upkeep.Go(func() { s.stamping.run(serving) })
 	}
@@ -363,19 +366,25 @@ func (s *service) makePayments(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.law, err = newLaw(s.config.Payments, s.log); err != nil {
+		return err
+	}
 	s.payments, err = payments.New(payments.Config{
-		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Workers: s.paymentWorkers,
+		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Law: s.law.Law, Workers: s.paymentWorkers,
 		TreasuryIIK: s.config.Payments.BeneficiaryIIK, OrderLife: s.config.Payments.OrderLife,
 	})
 	return err
 }
 
-// book is the requisites of every revenue office that may be paid.
+// book is the requisites of every revenue office and other body that may be
+// paid.
 func (s *service) book() (order.Book, error) {
 	var all []order.Requisites
 	for _, office := range s.config.Payments.Offices {
 		r := order.Treasury(charge.RevenueOffice(office.Code), kz.BIN(office.BIN), office.Name)
-		r.BIC, r.IIK = s.config.Payments.BeneficiaryBIC, s.config.Payments.BeneficiaryIIK
+		r.BIC = cmp.Or(office.BIC, s.config.Payments.BeneficiaryBIC)
+		r.IIK = cmp.Or(office.IIK, s.config.Payments.BeneficiaryIIK)
+		r.KBe = cmp.Or(office.KBe, r.KBe)
 		all = append(all, r)
 	}
 	return order.NewBook(s.control, all...)

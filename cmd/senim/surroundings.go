@@ -27,7 +27,6 @@ import (
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/sandbox"
 	"github.com/senim-kz/senim/internal/sandbox/nca"
-	"github.com/senim-kz/senim/internal/sandbox/sample"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
@@ -46,9 +45,6 @@ const (
 	serviceToken = "senim"
 	sealLabel    = "senim-seal"
 	gostTSAName  = "tsa-gost.pem"
-
-	// revenueOfficeBIN is invented; its control digit is right.
-	revenueOfficeBIN = "971040990005"
 )
 
 // surroundings are what `senim up` runs around the service: the private
@@ -84,7 +80,7 @@ func startSurroundings(ctx context.Context, c surroundingsConfig) (*surroundings
 	}
 	s := &surroundings{dir: dir, now: c.Now}
 	for _, part := range []func(context.Context, surroundingsConfig) error{
-		s.makeFolders, s.listen, s.startCluster, s.startSandbox, s.prepareToken,
+		s.makeFolders, s.prepareLaw, s.listen, s.startCluster, s.startSandbox, s.prepareToken,
 	} {
 		if err := part(ctx, c); err != nil {
 			return nil, errors.Join(err, s.close())
@@ -376,9 +372,7 @@ func (s *surroundings) serviceConfig(library string) *config.Config {
 		TSA:      sandboxTSA(u.Time, s.private(gostTSAName)),
 		SHEP:     config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},
 		Gateway:  config.Gateway{URL: u.PSHEP, SenderID: "senim", ServiceID: "PSHEP"},
-		Payments: config.Payments{Offices: []config.Office{
-			{Code: sample.RevenueOffice, BIN: revenueOfficeBIN, Name: "УГД (стенд)"},
-		}},
+		Payments: s.payments(),
 	}
 	c.SetDefaults()
 	return c

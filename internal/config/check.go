@@ -51,6 +51,11 @@ func (c *Config) Check() error {
 	k.offices(c.Payments.Offices)
 	k.must("payments.order_life", c.Payments.OrderLife > 0, "must be positive")
 	k.webhooks(&c.Webhooks)
+	k.optionalFile("payments.tariff_file", c.Payments.TariffFile)
+	k.optionalFile("payments.exchange_rates_file", c.Payments.ExchangeRatesFile)
+	k.optionalFile("payments.calendar_file", c.Payments.CalendarFile)
+	k.must("payments.tolerance.tenge", decimal.MatchString(c.Payments.Tolerance.Tenge), "must be an amount like 10.00")
+	k.must("payments.tolerance.percent", decimal.MatchString(c.Payments.Tolerance.Percent), "must be a number like 0.01")
 	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
 	k.must("limits.timestamps_per_second", c.Limits.TimestampsPerSecond > 0, "must be positive")
@@ -74,7 +79,10 @@ func (s Signature) names() (names []string) {
 	return names
 }
 
-var revenueOffice = regexp.MustCompile(`^[0-9]{4}([0-9]{2})?$`)
+var (
+	revenueOffice = regexp.MustCompile(`^([0-9]{4}([0-9]{2})?|[A-Z][A-Z0-9-]{1,15})$`)
+	decimal       = regexp.MustCompile(`^([0-9]{1,12}(\.[0-9]{1,6})?)?$`)
+)
 
 type checker struct {
 	production bool
@@ -150,6 +158,12 @@ func (k *checker) tls(c *Config) {
 	}
 }
 
+func (k *checker) optionalFile(key, path string) {
+	if path != "" {
+		k.file(key, path)
+	}
+}
+
 func (k *checker) file(key, path string) bool {
 	if path == "" {
 		k.must(key, false, "is missing")
@@ -179,7 +193,7 @@ func (k *checker) offices(offices []Office) {
 	k.must("payments.offices", len(offices) > 0, "at least one revenue office is needed")
 	for i, office := range offices {
 		at := fmt.Sprintf("payments.offices[%d].", i)
-		k.must(at+"code", revenueOffice.MatchString(office.Code), "must have 4 or 6 digits")
+		k.must(at+"code", revenueOffice.MatchString(office.Code), "must have 4 or 6 digits, or be letters for another body")
 		k.bin(at+"bin", office.BIN)
 		k.must(at+"name", office.Name != "", "is missing")
 	}

@@ -197,17 +197,32 @@ type Network struct {
 
 // Payments say what orders carry and how long they can be paid.
 type Payments struct {
-	Offices        []Office      `yaml:"offices"`         // revenue offices (УГД) that may be paid
+	Offices        []Office      `yaml:"offices"`         // revenue offices (УГД) and other state bodies that may be paid
 	BeneficiaryIIK string        `yaml:"beneficiary_iik"` // KZ24070105KSN0000000 if empty: the treasury's only account
 	BeneficiaryBIC string        `yaml:"beneficiary_bic"` // KKMFKZ2A if empty
 	OrderLife      time.Duration `yaml:"order_life"`      // 72h if zero; then an unpaid order expires
+
+	TariffFile        string    `yaml:"tariff_file"`         // the integrated tariff, CSV or JSON; without it charges are not computed
+	ExchangeRatesFile string    `yaml:"exchange_rates_file"` // the National Bank's rates, CSV; without it only tenge can be charged
+	CalendarFile      string    `yaml:"calendar_file"`       // days off and worked by decree, CSV; without it weekends and fixed holidays
+	Tolerance         Tolerance `yaml:"tolerance"`           // how much may be missing; nothing if zero
 }
 
-// Office is one revenue office.
+// Office is one revenue office, or another state body that fees are paid to.
 type Office struct {
-	Code string `yaml:"code"` // 4 or 6 digits
+	Code string `yaml:"code"` // 4 or 6 digits; of another body the letters by which the tariff names it
 	BIN  string `yaml:"bin"`
 	Name string `yaml:"name"`
+	IIK  string `yaml:"iik"` // payments.beneficiary_iik if empty
+	BIC  string `yaml:"bic"` // payments.beneficiary_bic if empty
+	KBe  string `yaml:"kbe"` // 11, the central government, if empty
+}
+
+// Tolerance is how much of an order may be missing before it is short; the
+// greater of the two holds.
+type Tolerance struct {
+	Tenge   string `yaml:"tenge"`   // "10.00"; none if empty
+	Percent string `yaml:"percent"` // of what is owed, "0.01"; none if empty
 }
 
 // Limits of one caller; zero means the default in brackets.

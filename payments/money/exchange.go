@@ -59,16 +59,23 @@ type quote struct {
 func NewExchanges(rates ...Exchange) (*Exchanges, error) {
 	all := &Exchanges{rates: make(map[quote]Exchange, len(rates))}
 	for _, x := range rates {
-		if err := x.Check(); err != nil {
+		if err := all.add(x); err != nil {
 			return nil, err
 		}
-		key := quote{x.Currency, x.Day}
-		if before, twice := all.rates[key]; twice && (before.Units != x.Units || before.Tenge.Cmp(x.Tenge) != 0) {
-			return nil, fault.New(fault.RateInvalid, x.Currency, "two rates for %s", x.Day)
-		}
-		all.rates[key] = x
 	}
 	return all, nil
+}
+
+func (e *Exchanges) add(x Exchange) error {
+	if err := x.Check(); err != nil {
+		return err
+	}
+	key := quote{x.Currency, x.Day}
+	if before, twice := e.rates[key]; twice && (before.Units != x.Units || before.Tenge.Cmp(x.Tenge) != 0) {
+		return fault.New(fault.RateInvalid, x.Currency, "two rates for %s", x.Day)
+	}
+	e.rates[key] = x
+	return nil
 }
 
 // Lock holds the rates of the day on which a declaration was registered. A

@@ -1,7 +1,6 @@
 package pshep
 
 import (
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -157,8 +156,6 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("POST "+PathBills, func(w http.ResponseWriter, r *http.Request) {
 		switch g.strike(requests) {
 		case Timeout:
-			// That the caller left shows only when its body has been read.
-			_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, shep.MessageMaxBytes))
 			<-r.Context().Done()
 		case HTTP500:
 			serverError(w)
