@@ -37,7 +37,14 @@ type bodyRoute struct {
 func (w *world) bodyRoutes(t *testing.T) map[string]bodyRoute {
 	t.Helper()
 	transaction := w.opened(t, "INPUT")
+	hook := func(path string) call {
+		return call{path: "/v1/webhooks" + path, contentType: "application/json", bearer: w.window.bearer}
+	}
 	routes := map[string]bodyRoute{
+		"createWebhook":         {hook(""), 0, 400, fault.BodyInvalid},
+		"updateWebhook":         {hook("/" + transaction.ID.String()), 0, 400, fault.BodyInvalid},
+		"rotateWebhookKeys":     {hook("/" + transaction.ID.String() + "/keys"), 0, 400, fault.BodyInvalid},
+		"replayWebhook":         {hook("/" + transaction.ID.String() + "/replays"), 0, 400, fault.BodyInvalid},
 		"issueToken":            {call{path: "/v1/oauth/token", contentType: "application/x-www-form-urlencoded"}, 0, 400, fault.BodyInvalid},
 		"createSession":         {call{path: "/v1/sessions", contentType: cmsType}, 0, 400, fault.CMSMalformed},
 		"openTransaction":       {call{path: "/v1/transactions", contentType: "application/json", bearer: w.window.bearer, key: uuid.NewString()}, 0, 400, fault.BodyInvalid},

@@ -46,6 +46,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("no such transaction", w.noSuchTransaction)
 	t.Run("repeats", w.repeats)
 	t.Run("at once", w.atOnce)
+	t.Run("tells subscribers", w.tellsSubscribers)
 	t.Run("access", w.access)
 	t.Run("peers that fail", w.peersThatFail)
 	t.Run("what the register says", w.whatTheRegisterSays)
