@@ -107,6 +107,8 @@ func (a *Authority) stamp(ctx context.Context, q *Query) (*Stamp, error) {
 	default:
 		return nil, fault.New(fault.Overloaded, "", "%d time-stamps are being made", a.c.InFlight)
 	}
+	a.c.Journal.begin()
+	defer a.c.Journal.end()
 	p := a.policies[0]
 	if len(q.Policy) > 0 {
 		if p = a.find(q.Policy); p == nil {

@@ -21,4 +21,8 @@ var (
 )
 
 // Waiting is how many records wait to be written.
-func (j *Journal) Waiting() int { return len(j.queue) }
+func (j *Journal) Waiting() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.waiting
+}

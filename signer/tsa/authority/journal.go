@@ -3,6 +3,8 @@ package authority
 import (
 	"context"
 	"crypto/sha256"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -51,25 +53,28 @@ type JournalConfig struct {
 // goes into the next one, so a flush of the disk is shared by all who wait for it.
 // It is safe for concurrent use.
 //
-// Clients that got their tokens come back for the next ones. If a write began as
-// soon as there was something to write, they would fall into two halves that wait
-// for each other's writes for ever. So a writer that has just served several waits
-// for as many to come, half as long as the last write took at most; who comes
-// alone waits for nobody.
+// A group is written when half of the requests at work are in it: then one half is
+// flushed while the other is signed, neither the disk nor the processors wait, and
+// a flush is paid for by as many as that allows. Who comes alone waits for nobody;
+// and nobody waits for others longer than half of what the last write took, or
+// gatherMax.
 type Journal struct {
-	c       JournalConfig
-	queue   chan entry
-	stopped chan struct{}
+	c      JournalConfig
+	atWork atomic.Int32  // requests that may come to Append
+	wake   chan struct{} // tells the writer that there is as much as it wants
 
-	// Of the last group: the writer's own.
-	took   time.Duration
-	expect int // who wrote then, or waited already when it was done
+	mu      sync.Mutex
+	groups  []*group // the first is written next; only the last may have room
+	waiting int      // records in groups
+	wanted  int      // records, at which to wake the writer
+	ended   bool
 }
 
-// entry is a record and where its writer says what became of it.
-type entry struct {
-	record  Record
-	outcome chan error // takes one without a reader: the caller may have left
+// group is written together.
+type group struct {
+	records []Record
+	errs    []error // of the records, once done is closed
+	done    chan struct{}
 }
 
 // NewJournal checks the configuration. Run writes.
@@ -80,116 +85,141 @@ func NewJournal(c JournalConfig) (*Journal, error) {
 	if c.Queue == 0 {
 		c.Queue = inFlightMax
 	}
-	return &Journal{c: c, queue: make(chan entry, c.Queue), stopped: make(chan struct{})}, nil
+	return &Journal{c: c, wake: make(chan struct{}, 1), wanted: 1}, nil
 }
+
+// begin counts a request that may come to Append, until end.
+func (j *Journal) begin() { j.atWork.Add(1) }
+func (j *Journal) end()   { j.atWork.Add(-1) }
 
 // Append returns nil when the record is durable. After any error it may be so or
 // not, and the token must not be given out. It waits as long as the context lets
 // it; overloaded says that too many wait already, or that the journal has ended.
 func (j *Journal) Append(ctx context.Context, r Record) error {
-	e := entry{r, make(chan error, 1)}
-	select {
-	case <-j.stopped:
-		return ended()
-	default:
-	}
-	select {
-	case j.queue <- e:
-	default:
-		return fault.New(fault.Overloaded, "", "%d records wait to be written", cap(j.queue))
-	}
-	select {
-	case err := <-e.outcome:
+	g, at, err := j.enqueue(r)
+	if err != nil {
 		return err
-	case <-j.stopped:
-		// Written last, or left in the queue?
-		select {
-		case err := <-e.outcome:
-			return err
-		default:
-			return ended()
-		}
+	}
+	select {
+	case <-g.done:
+		return g.errs[at]
 	case <-ctx.Done():
 		return fault.Wrap(ctx.Err(), fault.Cancelled, "", "wait for the record of the token")
 	}
 }
 
-func ended() error { return fault.New(fault.Overloaded, "", "the journal is closed") }
+// enqueue puts a record into the last group, at a place.
+func (j *Journal) enqueue(r Record) (g *group, at int, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.ended:
+		return nil, 0, errEnded()
+	case j.waiting == j.c.Queue:
+		return nil, 0, fault.New(fault.Overloaded, "", "%d records wait to be written", j.waiting)
+	case len(j.groups) == 0 || len(j.groups[len(j.groups)-1].records) == batchMax:
+		j.groups = append(j.groups, &group{done: make(chan struct{})})
+	}
+	g = j.groups[len(j.groups)-1]
+	g.records = append(g.records, r)
+	if j.waiting++; j.waiting >= j.wanted {
+		select {
+		case j.wake <- struct{}{}:
+		default: // the writer was told already
+		}
+	}
+	return g, len(g.records) - 1, nil
+}
 
-// Run writes until the context ends; a group under way is finished. It is called
-// once.
+func errEnded() error { return fault.New(fault.Overloaded, "", "the journal is closed") }
+
+// Run writes until the context ends; a group under way is finished, those that
+// wait are refused. It is called once.
 func (j *Journal) Run(ctx context.Context) {
-	defer close(j.stopped)
-	group := make([]entry, 0, batchMax)
-	records := make([]Record, 0, batchMax)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case first := <-j.queue:
-			group = j.gather(append(group[:0], first))
-			began := j.c.Now()
-			j.write(ctx, group, records)
-			j.took, j.expect = j.c.Now().Sub(began), len(group)+len(j.queue)
-			clear(group)
-		}
-	}
-}
-
-// gather takes what waits, and what comes until as many are there as are
-// expected or the time for that is up.
-func (j *Journal) gather(group []entry) []entry {
-	group = j.take(group)
-	if len(group) >= min(j.expect, batchMax) {
-		return group
-	}
-	patience := time.NewTimer(min(j.took/2, gatherMax))
+	defer j.refuse()
+	patience := time.NewTimer(0)
 	defer patience.Stop()
-	for len(group) < min(j.expect, batchMax) {
-		select {
-		case e := <-j.queue:
-			group = j.take(append(group, e))
-		case <-patience.C:
-			return group
+	var took time.Duration // by the last write
+	for j.await(ctx, 1, nil) {
+		patience.Reset(min(took/2, gatherMax))
+		half := min((int(j.atWork.Load())+1)/2, batchMax)
+		if !j.await(ctx, half, patience.C) {
+			return
 		}
+		g := j.first()
+		began := j.c.Now()
+		g.errs = make([]error, len(g.records))
+		j.write(ctx, g.records, g.errs)
+		took = j.c.Now().Sub(began)
+		close(g.done)
 	}
-	return group
 }
 
-// take takes what waits.
-func (j *Journal) take(group []entry) []entry {
-	for len(group) < batchMax {
+// await returns when as many records wait, or the patience for that is over; it is
+// false when the context ends.
+func (j *Journal) await(ctx context.Context, wanted int, patience <-chan time.Time) bool {
+	for {
+		j.mu.Lock()
+		enough := j.waiting >= wanted
+		j.wanted = wanted
+		j.mu.Unlock()
+		if enough {
+			return ctx.Err() == nil
+		}
 		select {
-		case e := <-j.queue:
-			group = append(group, e)
-		default:
-			return group
+		case <-j.wake: // perhaps for what is written already
+		case <-patience:
+			return true
+		case <-ctx.Done():
+			return false
 		}
 	}
-	return group
 }
 
-// write writes a group and tells everybody in it. A group that the database
+// first takes the first group; there is one.
+func (j *Journal) first() *group {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	g := j.groups[0]
+	j.groups[0] = nil
+	j.groups = j.groups[1:]
+	j.waiting -= len(g.records)
+	return g
+}
+
+// refuse ends the journal.
+func (j *Journal) refuse() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.ended = true
+	for _, g := range j.groups {
+		g.errs = make([]error, len(g.records))
+		for i := range g.errs {
+			g.errs[i] = errEnded()
+		}
+		close(g.done)
+	}
+	j.groups, j.waiting = nil, 0
+}
+
+// write writes records and says what became of each. A group that the database
 // refuses for what is in it is halved until the record that it dislikes is alone:
 // one never spoils its neighbours. A database that is away refuses all at once.
-func (j *Journal) write(ctx context.Context, group []entry, records []Record) {
-	records = records[:0]
-	for _, e := range group {
-		records = append(records, e.record)
-	}
+func (j *Journal) write(ctx context.Context, records []Record, errs []error) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	err := j.c.Write(bounded, records)
 	cancel()
-	if err != nil && len(group) > 1 && !passes(err) {
-		j.write(ctx, group[:len(group)/2], records)
-		j.write(ctx, group[len(group)/2:], records)
+	if err != nil && len(records) > 1 && !passes(err) {
+		half := len(records) / 2
+		j.write(ctx, records[:half], errs[:half])
+		j.write(ctx, records[half:], errs[half:])
 		return
 	}
 	if err == nil {
-		j.c.Metrics.committed(len(group))
+		j.c.Metrics.committed(len(records))
 	}
-	for _, e := range group {
-		e.outcome <- err
+	for i := range errs {
+		errs[i] = err
 	}
 }
 

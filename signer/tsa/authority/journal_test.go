@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"reflect"
 	"runtime"
 	"sync"
 	"testing"
@@ -194,8 +195,22 @@ func TestStore(t *testing.T) {
 		}
 		return r
 	}
-	good := make(nil)
+	good := make(func(r *authority.Record) {
+		r.Time, r.Certificate[0], r.Token[31] = start.Add(123*time.Millisecond), 2, 3
+	})
 	must(store.Write(t.Context(), []authority.Record{good, make(nil)}))
+	var kept authority.Record
+	var serial, certificate, token []byte
+	var month time.Time
+	must(pool.QueryRow(t.Context(), `
+		SELECT recorded_at, gen_time, policy, digest, imprint, serial, certificate, token FROM tsa_tokens WHERE serial = $1`, good.Serial[:]).
+		Scan(&month, &kept.Time, &kept.Policy, &kept.Digest, &kept.Imprint, &serial, &certificate, &token))
+	copy(kept.Serial[:], serial)
+	copy(kept.Certificate[:], certificate)
+	copy(kept.Token[:], token)
+	if want := time.Date(start.Year(), start.Month(), 1, 0, 0, 0, 0, time.UTC); !reflect.DeepEqual(kept, good) || !month.Equal(want) {
+		t.Errorf("of\n%+v the database has\n%+v in %s", good, kept, month)
+	}
 	later := start.AddDate(0, 1, 0)
 	for name, r := range map[string]authority.Record{
 		"the serial is there":       good,

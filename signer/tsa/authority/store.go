@@ -26,18 +26,21 @@ const insertRecords = `
 	INSERT INTO tsa_tokens (recorded_at, serial, gen_time, policy, digest, imprint, certificate, token)
 	SELECT * FROM unnest($1::timestamptz[], $2::bytea[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $8::bytea[])`
 
-// Write makes records durable, all or none.
+// insertName is the statement's name on a connection, once it is prepared there.
+const insertName = "tsa_tokens"
+
+// Write makes records durable, all or none. It is the one statement of the service
+// that runs hundreds of times a second, so its arrays are encoded here and not by
+// pgx, which asks each value for its type.
 func (s *Store) Write(ctx context.Context, records []Record) error {
-	n := len(records)
-	months, times := make([]time.Time, n), make([]time.Time, n)
-	policies, digests := make([]string, n), make([]string, n)
-	serials, imprints, certificates, tokens := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
-	for i := range records {
-		r := &records[i]
-		months[i], times[i], policies[i], digests[i] = monthOf(r.Time), r.Time, r.Policy, r.Digest
-		serials[i], imprints[i], certificates[i], tokens[i] = r.Serial[:], r.Imprint, r.Certificate[:], r.Token[:]
-	}
-	_, err := s.pool.Exec(ctx, insertRecords, months, serials, times, policies, digests, imprints, certificates, tokens)
+	err := s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		if _, err := c.Conn().Prepare(ctx, insertName, insertRecords); err != nil { // asks once
+			return err
+		}
+		columns := encodeRecords(records)
+		result := c.Conn().PgConn().ExecPrepared(ctx, insertName, columns[:], binaryFormat, nil).Read()
+		return result.Err
+	})
 	if err != nil {
 		return fmt.Errorf("record the issued tokens: %w", postgres.Classify(err))
 	}
