@@ -52,7 +52,7 @@ func (s *Service) UseAdvance(ctx context.Context, tx pgx.Tx, id uuid.UUID, amoun
 	if err := ledger.EndHold(ctx, tx, key, ledger.Used, now); err != nil {
 		return nil, fmt.Errorf("use the payer's advance: %w", err)
 	}
-	received, err := o.Receive(amount, money.Tolerance{})
+	received, err := o.Receive(amount, s.config.Tolerance)
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func (s *Service) drawRefund(o *order.Order, q RefundRequest) (*order.Refund, er
 	r := &order.Refund{
 		ID: postgres.NewID(at), CreatedAt: at, Order: o.ID, Transaction: o.Transaction, Payer: o.Payer,
 		Gateway: q.Gateway, Payment: q.Payment, Amount: q.Credit, Lines: make([]money.Tiyn, len(o.Lines)), Credit: q.Credit,
-		Reason: q.Reason, Due: new(kz.Calendar).Add(kz.DayOf(at), refundDays), State: order.RefundAsked, AskedBy: q.By,
+		Reason: q.Reason, Due: s.config.Calendar.Add(kz.DayOf(at), refundDays), State: order.RefundAsked, AskedBy: q.By,
 	}
 	if q.Credit < 0 {
 		return nil, fault.New(fault.AmountInvalid, "/credit_tiyn", "is negative")

@@ -16,6 +16,7 @@ import (
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
+	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
 	"github.com/senim-kz/senim/payments/reconcile"
 	"github.com/senim-kz/senim/payments/statement"
@@ -40,6 +41,11 @@ type Config struct {
 
 	// Law is what charges are computed by at the moment; nil is the zero Law.
 	Law func() Law
+	// Tolerance is how much of an order may be missing before it is short; the
+	// zero Tolerance forgives nothing.
+	Tolerance money.Tolerance
+	// Calendar of business days; nil knows no decreed ones.
+	Calendar *kz.Calendar
 
 	// TreasuryIIK is the account that statements are of; empty is
 	// order.TreasuryIIK.
@@ -74,6 +80,9 @@ func New(c Config) (*Service, error) {
 	if c.OrderLife == 0 {
 		c.OrderLife = DefaultOrderLife
 	}
+	if c.Calendar == nil {
+		c.Calendar = &kz.Calendar{}
+	}
 	s := &Service{config: c}
 	if c.Workers != nil {
 		c.Workers.service = s
@@ -83,7 +92,10 @@ func New(c Config) (*Service, error) {
 
 // Treasury is the part of the house that needs neither the gateway nor jobs.
 func (s *Service) Treasury() Treasury {
-	return Treasury{Pool: s.config.Pool, Jobs: s.config.Jobs, Now: s.config.Now, IIK: s.config.TreasuryIIK, Gateway: s.config.Gateway.Name()}
+	return Treasury{
+		Pool: s.config.Pool, Jobs: s.config.Jobs, Now: s.config.Now, IIK: s.config.TreasuryIIK, Gateway: s.config.Gateway.Name(),
+		Calendar: s.config.Calendar,
+	}
 }
 
 // ImportStatement is Treasury.ImportStatement.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/config"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/charge/tariff"
 	"github.com/senim-kz/senim/payments/money"
@@ -97,4 +98,37 @@ func readChanged[T any](s *source, read func(io.Reader) (T, error), to *T) error
 	}
 	*to, s.modified, s.size = value, info.ModTime(), info.Size()
 	return nil
+}
+
+// readCalendar reads the days that decrees moved; without a file it is the
+// calendar of the fixed holidays.
+func readCalendar(path string) (*kz.Calendar, error) {
+	if path == "" {
+		return &kz.Calendar{}, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.ConfigBad, path, "cannot be opened")
+	}
+	defer file.Close()
+	calendar, err := kz.ParseCalendar(file)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.ConfigBad, path, "cannot be read")
+	}
+	return calendar, nil
+}
+
+// toleranceOf reads amounts whose form the configuration's check has seen.
+func toleranceOf(c config.Tolerance) (t money.Tolerance, err error) {
+	if c.Tenge != "" {
+		if t.Absolute, err = money.Parse(c.Tenge); err != nil {
+			return t, fault.Wrap(err, fault.ConfigBad, "payments.tolerance.tenge", "not an amount")
+		}
+	}
+	if c.Percent != "" {
+		if t.Percent, err = money.ParseRate(c.Percent); err != nil {
+			return t, fault.Wrap(err, fault.ConfigBad, "payments.tolerance.percent", "not a rate")
+		}
+	}
+	return t, nil
 }

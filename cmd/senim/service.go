@@ -369,8 +369,16 @@ func (s *service) makePayments(context.Context) error {
 	if s.law, err = newLaw(s.config.Payments, s.log); err != nil {
 		return err
 	}
+	tolerance, err := toleranceOf(s.config.Payments.Tolerance)
+	if err != nil {
+		return err
+	}
+	calendar, err := readCalendar(s.config.Payments.CalendarFile)
+	if err != nil {
+		return err
+	}
 	s.payments, err = payments.New(payments.Config{
-		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Law: s.law.Law, Workers: s.paymentWorkers,
+		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Law: s.law.Law, Tolerance: tolerance, Calendar: calendar, Workers: s.paymentWorkers,
 		TreasuryIIK: s.config.Payments.BeneficiaryIIK, OrderLife: s.config.Payments.OrderLife,
 	})
 	return err

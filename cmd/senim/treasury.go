@@ -69,6 +69,10 @@ func (p *program) openTreasury(ctx context.Context, w *place) (*treasury, error)
 	if err != nil {
 		return nil, err
 	}
+	calendar, err := readCalendar(c.Payments.CalendarFile)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := postgres.OpenUnhurried(ctx, dsn)
 	if err != nil {
 		return nil, err
@@ -78,7 +82,7 @@ func (p *program) openTreasury(ctx context.Context, w *place) (*treasury, error)
 		pool.Close()
 		return nil, err
 	}
-	return &treasury{payments.Treasury{Pool: pool, Jobs: jobs, Now: p.now, IIK: c.Payments.BeneficiaryIIK}}, nil
+	return &treasury{payments.Treasury{Pool: pool, Jobs: jobs, Now: p.now, IIK: c.Payments.BeneficiaryIIK, Calendar: calendar}}, nil
 }
 
 // insertOnly is the job queue for a command that works no jobs: the service
