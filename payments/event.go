@@ -15,13 +15,18 @@ import (
 
 // The events of a transaction's payments, in the order in which they come.
 const (
-	EventCreated    = "order.created"
-	EventPresented  = "order.presented"
-	EventExpired    = "order.expired"
-	EventCancelled  = "order.cancelled"
-	EventReceived   = "payment.received"  // the gateway told of a payment
-	EventPosted     = "payment.posted"    // it stands in the ledger
-	EventException  = "payment.exception" // it does not fit the order and is not posted
+	EventCreated   = "order.created"
+	EventPresented = "order.presented"
+	EventExpired   = "order.expired"
+	EventCancelled = "order.cancelled"
+
+	EventPending    = "payment.pending"    // the payer has begun
+	EventAuthorised = "payment.authorised" // the payer's bank holds the money
+	EventPosted     = "payment.posted"     // the money is put on the order, and stands in the ledger
+	EventFailed     = "payment.failed"     // an attempt to pay came to nothing
+	EventReversed   = "payment.reversed"   // a payment was taken back
+	EventException  = "payment.exception"  // a person decides; money, if it is any, stands in suspense
+
 	EventReconciled = reconcile.EventReconciled
 
 	EventAdvanceUsed    = "order.advance_used" // the payer's advance was put on it
@@ -73,16 +78,17 @@ type Ended struct {
 	Order uuid.UUID `json:"order_id"`
 }
 
-// Payment is the data of payment.received, payment.posted and
-// payment.exception.
+// Payment is the data of the events of payments and of refunds' ends.
 type Payment struct {
-	Order     uuid.UUID  `json:"order_id"`
-	Gateway   string     `json:"gateway"`
-	Reference string     `json:"reference"` // the gateway's, of the payment
-	Amount    money.Tiyn `json:"amount_tiyn"`
-	BankBIC   string     `json:"bank_bic"`
-	PaidAt    time.Time  `json:"paid_at"`
-	Reason    fault.Code `json:"reason,omitempty"` // of an exception
+	Order      uuid.UUID   `json:"order_id"`
+	Gateway    string      `json:"gateway"`
+	Reference  string      `json:"reference"`          // the gateway's, of the fact
+	Original   string      `json:"original,omitempty"` // what the fact refers to
+	Amount     money.Tiyn  `json:"amount_tiyn"`
+	BankBIC    string      `json:"bank_bic,omitempty"`
+	PaidAt     time.Time   `json:"paid_at"`
+	OrderState order.State `json:"order_state"`
+	Reason     fault.Code  `json:"reason,omitempty"` // of an exception
 }
 
 // AdvanceUsed is the data of order.advance_used.

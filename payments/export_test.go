@@ -11,8 +11,3 @@ import (
 func NewAnnouncer(pool *pgxpool.Pool, now func() time.Time) river.Worker[AnnounceArgs] {
 	return &announcer{pool: pool, now: now}
 }
-
-// NewPoster gives tests the worker, to run a job at the moment they choose.
-func NewPoster(pool *pgxpool.Pool, now func() time.Time) river.Worker[PostArgs] {
-	return &poster{pool: pool, now: now}
-}

@@ -63,25 +63,20 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// jobs keeps inserted jobs until the test runs them: a process that was killed
-// before it worked them.
+// jobs keeps inserted jobs, which nobody works.
 type jobs struct {
 	mu   sync.Mutex
-	args []payments.PostArgs
 	tell []payments.AnnounceArgs
 }
 
 func (j *jobs) Insert(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *river.InsertOpts) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	switch a := args.(type) {
-	case payments.AnnounceArgs:
-		j.tell = append(j.tell, a)
-	case payments.PostArgs:
-		j.args = append(j.args, a)
-	default:
+	tell, ok := args.(payments.AnnounceArgs)
+	if !ok {
 		return fault.New(fault.JobUnknown, "", "no worker of %s", args.Kind())
 	}
+	j.tell = append(j.tell, tell)
 	return nil
 }
 
@@ -168,6 +163,7 @@ func (w *world) newService(port gateway.Port, inserter payments.Inserter) *payme
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(s.Close)
 	return s
 }
 
@@ -222,22 +218,6 @@ func (w *world) pay(o *order.Order) error {
 		w.t.Fatal(err)
 	}
 	return w.bank.Deliver(w.ctx())
-}
-
-// work runs the jobs that were inserted, each as often as told: a job runs at
-// least once.
-func (w *world) work(times int) {
-	w.t.Helper()
-	poster := payments.NewPoster(w.pool, w.clock.Now)
-	for _, args := range w.jobs.args {
-		for range times {
-			if err := poster.Work(w.ctx(), &river.Job[payments.PostArgs]{Args: args}); err != nil {
-				w.t.Fatal(err)
-			}
-		}
-	}
-	w.jobs.args = nil
-	w.announce(times)
 }
 
 // announce runs the jobs that tell of reconciliations, each as often as told.
@@ -321,22 +301,6 @@ func (w *world) count(query string, args ...any) (n int) {
 func (w *world) exceptions(reason fault.Code) int {
 	w.t.Helper()
 	return w.count("gateway_fact WHERE state = 'exception' AND reason = $1", string(reason))
-}
-
-// workInParallel runs all jobs at once.
-func (w *world) workInParallel() {
-	w.t.Helper()
-	poster := payments.NewPoster(w.pool, w.clock.Now)
-	var wg sync.WaitGroup
-	for _, args := range w.jobs.args {
-		wg.Go(func() {
-			if err := poster.Work(w.ctx(), &river.Job[payments.PostArgs]{Args: args}); err != nil {
-				w.t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	w.jobs.args = nil
 }
 
 // readReceipt takes the receipt out of a reply, as it stands.

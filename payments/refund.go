@@ -196,7 +196,8 @@ const AdvanceGateway = "advance"
 
 func paymentsOf(ctx context.Context, q postgres.Querier, o *order.Order) ([]payment, error) {
 	rows, err := q.Query(ctx, `
-		SELECT gateway, reference, amount FROM gateway_fact WHERE order_id = $1 AND state = 'posted'
+		SELECT gateway, reference, amount - reversed FROM gateway_fact
+		 WHERE order_id = $1 AND kind = 'captured' AND state = 'posted' AND reversed < amount
 		UNION ALL
 		SELECT $2, id::text, amount FROM payment_advance_use WHERE order_id = $1
 		ORDER BY 1, 2`, o.ID, AdvanceGateway)

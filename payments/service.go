@@ -34,7 +34,7 @@ type Inserter interface {
 // Config is what the service stands on.
 type Config struct {
 	Pool    *pgxpool.Pool    // required
-	Jobs    Inserter         // required; its workers are made by AddWorkers
+	Jobs    Inserter         // required; its workers are made by NewWorkers
 	Gateway gateway.Port     // required
 	Book    order.Book       // required: the requisites of every revenue office
 	Now     func() time.Time // required
@@ -55,11 +55,16 @@ type Config struct {
 	Workers *Workers
 	// OrderLife is how long an order can be paid; zero is DefaultOrderLife.
 	OrderLife time.Duration
+	// Tolerance is how much may be missing of an order for it to be paid; zero
+	// forgives nothing.
+	Tolerance money.Tolerance
 }
 
-// Service is the house of payments. It keeps no state of its own.
+// Service is the house of payments. What it keeps by itself are the facts that
+// are being posted; Close waits for them.
 type Service struct {
-	config Config
+	config  Config
+	batcher *batcher
 }
 
 // New checks the configuration.
@@ -84,11 +89,16 @@ func New(c Config) (*Service, error) {
 		c.Calendar = &kz.Calendar{}
 	}
 	s := &Service{config: c}
+	s.batcher = newBatcher(s.post)
 	if c.Workers != nil {
 		c.Workers.service = s
 	}
 	return s, nil
 }
+
+// Close takes no more facts and waits for those that are being posted. It may
+// come twice.
+func (s *Service) Close() { s.batcher.stop() }
 
 // Treasury is the part of the house that needs neither the gateway nor jobs.
 func (s *Service) Treasury() Treasury {

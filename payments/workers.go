@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/gateway"
@@ -85,12 +86,12 @@ func (s *Service) orderRefund(ctx context.Context, id uuid.UUID) error {
 // take takes what a gateway answered to a question of ours.
 func (s *Service) take(ctx context.Context, port gateway.Port, a *gateway.Answer) error {
 	for _, f := range a.Facts {
-		err := postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) error {
-			_, err := s.receive(ctx, tx, &gateway.Callback{Fact: f, Raw: a.Received})
+		told := Told{Gateway: port.Name(), Fact: f, By: "gateway:" + port.Name()}
+		for _, m := range a.Messages() {
+			told.Messages = append(told.Messages, evidence.Object{Kind: evidenceAsked, Raw: m})
+		}
+		if _, err := s.Take(ctx, told); err != nil {
 			return err
-		})
-		if err != nil {
-			return fmt.Errorf("take the fact %s of %s: %w", f.Reference, port.Name(), err)
 		}
 	}
 	return nil

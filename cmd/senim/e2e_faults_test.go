@@ -177,7 +177,7 @@ func (w *world) paymentsThatFail(t *testing.T) {
 		posted bool
 		events map[string]int
 	}
-	good := outcome{true, map[string]int{"payment.received": 1, "payment.posted": 1}}
+	good := outcome{true, map[string]int{"payment.posted": 1}}
 	exceptions := make(map[string]fault.Code) // by payment identifier
 	for _, row := range []struct {
 		name, fault string

@@ -375,7 +375,7 @@ func (w *world) dossier(t *testing.T) {
 			t.Errorf("%s comes before %s", e.Type, shown.Events[i-1].Type)
 		}
 	}
-	want := []string{"transaction.opened", "document.accepted", "order.created", "order.presented", "payment.received", "payment.posted", "payment.reconciled"}
+	want := []string{"transaction.opened", "document.accepted", "order.created", "order.presented", "payment.posted", "payment.reconciled"}
 	if diff := cmp.Diff(want, events); diff != "" {
 		t.Error(diff)
 	}

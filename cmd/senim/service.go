@@ -330,7 +330,7 @@ func (s *service) makeJobs(context.Context) error {
 	if s.paymentWorkers, err = payments.NewWorkers(workers); err != nil {
 		return err
 	}
-	if err := errors.Join(payments.AddWorkers(workers, s.pool, s.now), webhook.AddWorkers(workers, hooks)); err != nil {
+	if err := errors.Join(payments.AddAnnouncer(workers, s.pool, s.now), webhook.AddWorkers(workers, hooks)); err != nil {
 		return err
 	}
 	s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{
@@ -340,6 +340,7 @@ func (s *service) makeJobs(context.Context) error {
 			// The subscriptions are made of the queue, which starts after them.
 			"webhooks": func(ctx context.Context) error { return s.webhooks.Prune(ctx) },
 			"refunds":  func(ctx context.Context) error { return s.payments.RemindRefunds(ctx) },
+			"facts":    func(ctx context.Context) error { return s.payments.Resume(ctx) },
 		},
 		Often: map[string]func(context.Context) error{"orders": func(ctx context.Context) error { return s.payments.ExpireOverdue(ctx) }},
 	})
@@ -381,6 +382,9 @@ func (s *service) makePayments(context.Context) error {
 		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Law: s.law.Law, Tolerance: tolerance, Calendar: calendar, Workers: s.paymentWorkers,
 		TreasuryIIK: s.config.Payments.BeneficiaryIIK, OrderLife: s.config.Payments.OrderLife,
 	})
+	if err == nil {
+		s.onClose(func() error { s.payments.Close(); return nil })
+	}
 	return err
 }
 

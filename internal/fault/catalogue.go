@@ -21,6 +21,7 @@ var rooms = [][]Entry{
 	paymentsEntries,
 	reconcileEntries,
 	gatewayEntries,
+	postingEntries,
 	ledgerEntries,
 	hsmEntries,
 	accessEntries,
