@@ -55,9 +55,6 @@ type Config struct {
 	Workers *Workers
 	// OrderLife is how long an order can be paid; zero is DefaultOrderLife.
 	OrderLife time.Duration
-	// Tolerance is how much may be missing of an order for it to be paid; zero
-	// forgives nothing.
-	Tolerance money.Tolerance
 }
 
 // Service is the house of payments. What it keeps by itself are the facts that
