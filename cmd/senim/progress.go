@@ -46,7 +46,7 @@ func (p *program) working(what text, work func(report func(string)) error) error
 type measured struct {
 	ctx    context.Context
 	source io.Reader
-	total  int64
+	total  int64 // 0 of a pipe
 	report func(string)
 	read   int64
 }
@@ -56,7 +56,14 @@ func (m *measured) Read(p []byte) (int, error) {
 		return 0, fault.Wrap(err, fault.Cancelled, "", "read on")
 	}
 	n, err := m.source.Read(p)
+	if err != nil && m.ctx.Err() != nil { // the source was closed to end a wait
+		err = fault.Wrap(m.ctx.Err(), fault.Cancelled, "", "read on")
+	}
 	m.read += int64(n)
-	m.report(fmt.Sprintf("%d / %d MiB", m.read>>20, m.total>>20))
+	if m.total > 0 {
+		m.report(fmt.Sprintf("%d / %d MiB", m.read>>20, m.total>>20))
+	} else {
+		m.report(fmt.Sprintf("%d MiB", m.read>>20))
+	}
 	return n, err
 }

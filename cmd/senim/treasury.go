@@ -37,6 +37,16 @@ var (
 		"%s: этот файл уже загружен, ничего не изменилось",
 		"%s: the same file came before, nothing changed",
 	}
+	sayReading = text{
+		"%d жол, %s, секундына %.0f жол",
+		"строк %d, %s, %.0f строк в секунду",
+		"%d lines, %s, %.0f lines/s",
+	}
+	sayStoring = text{
+		"%d жол оқылды, жаңалары сақталуда",
+		"прочитано строк %d, сохраняю новые",
+		"%d lines read, storing the new ones",
+	}
 	sayMatching      = text{"Салыстырылуда", "Сверяю", "Reconciling"}
 	sayReconciledDay = text{
 		"%s: жолдар %d, сәйкес келгені %d (%s), назар аударуды қажет ететіні %d",
@@ -129,7 +139,9 @@ all. The format is told by the content: camt.053, 052 and 054 of ISO 20022, MT94
 MT942 and MT950 of SWIFT, MT100 and MT102 as Kazakhstan's banks exchange them, the
 revenue service's receipts in JSON, and CSV with a --mapping of its columns. A line
 that cannot be read is kept and listed; a file or a line that came before changes
-nothing, so that any file may be imported again.
+nothing, so that any file may be imported again. Where a statement does not continue
+the one before, by its opening balance or its number, the gap is listed; it goes when
+what is missing is imported. A FILE may be a pipe.
 
 Exit 0 all files are stored, whatever lines they hold; 1 the work failed; 64
 wrong usage; 65 a FILE is no statement of the treasury's account. The files
@@ -147,13 +159,13 @@ before it are stored then, those after it are not.`,
 			defer t.Pool.Close()
 			all := []importedFile{}
 			for _, file := range files {
-				var done *dossier.StatementImport
+				var done *importedFile
 				if done, err = p.importStatement(c.Context(), t, file, options); err != nil {
 					break
 				}
-				all = append(all, importedFile{file, done})
+				all = append(all, *done)
 				if !asJSON {
-					p.showImport(file, done)
+					p.showImport(done)
 				}
 			}
 			if asJSON {
@@ -189,26 +201,31 @@ func statementOptions(path string) (o statement.Options, err error) {
 type importedFile struct {
 	File   string                   `json:"file"`
 	Import *dossier.StatementImport `json:"import"`
+	Gaps   []statement.Gap          `json:"gaps"` // where it does not continue what was imported before
 }
 
-func (p *program) importStatement(ctx context.Context, t *treasury, path string, options statement.Options) (*dossier.StatementImport, error) {
+func (p *program) importStatement(ctx context.Context, t *treasury, path string, options statement.Options) (*importedFile, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, badInput(fault.Wrap(err, fault.Unreadable, path, "open the statement"))
 	}
 	defer file.Close()
+	// A pipe may have nothing for long: whoever stops the program does not wait.
+	defer context.AfterFunc(ctx, func() { _ = file.Close() })()
 	info, err := file.Stat()
 	if err != nil {
 		return nil, badInput(fault.Wrap(err, fault.Unreadable, path, "open the statement"))
 	}
-	var shown *dossier.StatementImport
+	var shown *importedFile
 	err = p.working(sayImporting, func(report func(string)) error {
-		source := &measured{ctx: ctx, source: file, total: info.Size(), report: report}
+		progress := &importProgress{program: p, report: report, began: p.now()}
+		options.Progress = progress.lines
+		source := &measured{ctx: ctx, source: file, total: info.Size(), report: progress.bytes}
 		done, err := t.ImportStatement(ctx, filepath.Base(path), source, options)
 		if err != nil {
 			return err
 		}
-		shown = dossier.ImportOf(done)
+		shown = &importedFile{path, dossier.ImportOf(done), append([]statement.Gap{}, done.Gaps...)}
 		return t.audit(ctx, "import statement", done.ID.String(), "done")
 	})
 	if err != nil {
@@ -217,14 +234,38 @@ func (p *program) importStatement(ctx context.Context, t *treasury, path string,
 	return shown, nil
 }
 
-func (p *program) showImport(file string, done *dossier.StatementImport) {
-	if done.Known {
-		fmt.Fprintf(p.stdout, sayKnown.in(p.language)+"\n", file)
+// importProgress tells how far an import is. Its parts are told by the reading
+// and, when that has ended, by the storing goroutine.
+type importProgress struct {
+	program *program
+	report  func(string)
+	began   time.Time
+	amount  string
+}
+
+func (i *importProgress) bytes(amount string) { i.amount = amount }
+
+func (i *importProgress) lines(step statement.Step, n int) {
+	if step == statement.Storing {
+		i.report(fmt.Sprintf(sayStoring.in(i.program.language), n))
 		return
 	}
-	fmt.Fprintf(p.stdout, sayImported.in(p.language)+"\n", file, done.Lines, done.Duplicates, done.Bad)
-	for _, r := range done.Rejected {
-		fmt.Fprintf(p.stdout, "  %s\t%s\t%s\n", r.Place, r.Code, fault.Code(r.Code).Message(p.language))
+	rate := float64(n) / max(i.program.now().Sub(i.began).Seconds(), time.Millisecond.Seconds())
+	i.report(fmt.Sprintf(sayReading.in(i.program.language), n, i.amount, rate))
+}
+
+func (p *program) showImport(file *importedFile) {
+	done := file.Import
+	if done.Known {
+		fmt.Fprintf(p.stdout, sayKnown.in(p.language)+"\n", file.File)
+	} else {
+		fmt.Fprintf(p.stdout, sayImported.in(p.language)+"\n", file.File, done.Lines, done.Duplicates, done.Bad)
+		for _, r := range done.Rejected {
+			fmt.Fprintf(p.stdout, "  %s\t%s\t%s\n", r.Place, r.Code, fault.Code(r.Code).Message(p.language))
+		}
+	}
+	for _, g := range file.Gaps {
+		fmt.Fprintf(p.stdout, "  %q\t%s\t%s\t%s\t%s\n", g.Statement, g.Day, g.Code, g.Code.Message(p.language), g.Detail)
 	}
 }
 
