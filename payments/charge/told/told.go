@@ -175,13 +175,17 @@ const (
 	lockAlone = `SELECT pg_advisory_xact_lock(hashtextextended('charge', get_byte(uuid_send($1::uuid), 15) & 63))`
 )
 
-// refuseOrdered refuses the charges of transactions that have their order.
+// refuseOrdered refuses the charges of transactions that have their order; one
+// that was cancelled or refunded makes room for another.
 func (s *storing) refuseOrdered(ctx context.Context, tx pgx.Tx) error {
 	transactions := column(s, transactionOf)
 	var batch pgx.Batch
 	batch.Queue(lockShared, transactions)
 	ordered := make(map[uuid.UUID]bool)
-	batch.Queue(`SELECT transaction_id FROM payment_order_once WHERE transaction_id = ANY ($1)`, transactions).Query(func(rows pgx.Rows) error {
+	batch.Queue(`
+		SELECT o.transaction_id FROM payment_order_once o
+		  JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
+		 WHERE o.transaction_id = ANY ($1) AND p.state NOT IN ('cancelled', 'refunded')`, transactions).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 		for _, t := range found {
 			ordered[t] = true

@@ -143,8 +143,7 @@ func TestTellingAndOrderingAtOnce(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					_, err = tx.Exec(t.Context(), `INSERT INTO payment_order_once VALUES ($1, $2, $3)`, transaction, uuid.New(), at)
-					return err
+					return drawUp(t, tx)
 				})
 				if err != nil {
 					t.Error(err)
@@ -163,6 +162,35 @@ func TestTellingAndOrderingAtOnce(t *testing.T) {
 	wg.Wait()
 	if len(accepted) != billed {
 		t.Errorf("%d were accepted and %d are in the order", len(accepted), billed)
+	}
+}
+
+// drawUp stores the least of an order of the transaction.
+func drawUp(t *testing.T, tx pgx.Tx) error {
+	order := uuid.New()
+	if _, err := tx.Exec(t.Context(), `INSERT INTO payment_order_once (transaction_id, order_id, recorded_at) VALUES ($1, $2, $3)`, transaction, order, at); err != nil {
+		return err
+	}
+	_, err := tx.Exec(t.Context(), `
+		INSERT INTO payment_order (id, recorded_at, transaction_id, declarant_bin, payer_bin, total, state, expires_at, paid, refunded)
+		VALUES ($1, $2, $3, '190640017419', '190640017419', 1, 'draft', $4, '{0}', '{0}')`, order, at, transaction, at.Add(time.Hour))
+	return err
+}
+
+// A cancelled order makes room for another.
+func TestTellAfterCancellation(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	if err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error { return drawUp(t, tx) }); err != nil {
+		t.Fatal(err)
+	}
+	if o := store(t, pool, "mwr", fee("a"))[0]; !fault.Is(o.Err, fault.OrderExists) {
+		t.Errorf("%+v", o)
+	}
+	if _, err := pool.Exec(t.Context(), `UPDATE payment_order SET state = 'cancelled'`); err != nil {
+		t.Fatal(err)
+	}
+	if o := store(t, pool, "mwr", fee("a"))[0]; o.Err != nil {
+		t.Errorf("%+v", o)
 	}
 }
 
