@@ -6,7 +6,8 @@
 // one token, and found again by its serial number when it was away. A Key signs
 // through a bounded pool of sessions; what a loss made stale is replaced, and a key
 // that is found again must have the public key that it had. A Group is one key in
-// several tokens. The PIN is read from a file, a named environment variable, a
+// several tokens; one that was away joins when Await has found it. A call that does
+// not return is left behind, since nobody can end it. The PIN is read from a file, a named environment variable, a
 // systemd credential or the terminal at the moment of C_Login, wiped afterwards,
 // and never tried again once a token has refused it: three attempts lock a real
 // token.

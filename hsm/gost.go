@@ -45,9 +45,10 @@ func (m GOSTMechanism) layout() gost.Layout {
 }
 
 // gostPublicKey reads a public key by the rows for its type: CKA_VALUE is X‖Y,
-// least significant byte first. Two kinds of key with one type are told apart by
-// the size of the point.
+// least significant byte first. Kinds of key with one type are told apart by the
+// size of the point and by the curve.
 func (o objects) gostPublicKey(handle pkcs11.ObjectHandle, keyType uint64) (crypto.PublicKey, error) {
+	var refusal error = fault.New(fault.HSMKeyUnsupported, "", "keys of type %#x are not configured", keyType)
 	for _, row := range o.gost {
 		if uint64(row.KeyType) != keyType {
 			continue
@@ -57,23 +58,36 @@ func (o objects) gostPublicKey(handle pkcs11.ObjectHandle, keyType uint64) (cryp
 			return nil, err
 		}
 		if len(values[0]) != 2*row.Key.Size {
+			refusal = fault.New(fault.HSMKeyUnsupported, "", "keys of type %#x with points of %d bytes are not configured", keyType, len(values[0]))
 			continue
 		}
-		var oid asn1.ObjectIdentifier
-		if rest, err := asn1.Unmarshal(values[1], &oid); err != nil || len(rest) > 0 {
-			return nil, fault.New(fault.HSMKeyUnsupported, "", "the key's parameters are no object identifier")
+		public, err := row.publicKey(values[0], values[1])
+		if err == nil {
+			return public, nil
 		}
-		curve, err := gost.CurveByOID(oid)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.HSMKeyUnsupported, "", "the key's curve")
-		}
-		public, err := gost.NewPublicKey(row.Key, curve, values[0])
-		if err != nil {
-			return nil, fault.Wrap(err, fault.HSMKeyUnsafe, "", "the token's point")
-		}
-		return public, nil
+		refusal = err
 	}
-	return nil, fault.New(fault.HSMKeyUnsupported, "", "keys of type %#x are not configured", keyType)
+	return nil, refusal
+}
+
+// publicKey makes the key of a point and the parameters.
+func (m GOSTMechanism) publicKey(point, parameters []byte) (*gost.PublicKey, error) {
+	var oid asn1.ObjectIdentifier
+	if rest, err := asn1.Unmarshal(parameters, &oid); err != nil || len(rest) > 0 {
+		return nil, fault.New(fault.HSMKeyUnsupported, "", "the key's parameters are no object identifier")
+	}
+	curve, err := gost.CurveByOID(oid)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.HSMKeyUnsupported, "", "the key's curve")
+	}
+	public, err := gost.NewPublicKey(m.Key, curve, point)
+	switch {
+	case fault.Is(err, fault.AlgorithmUnsupported):
+		return nil, fault.Wrap(err, fault.HSMKeyUnsupported, "", "the key's curve")
+	case err != nil:
+		return nil, fault.Wrap(err, fault.HSMKeyUnsafe, "", "the token's point")
+	}
+	return public, nil
 }
 
 type gostScheme struct {

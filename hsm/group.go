@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,8 +47,10 @@ type GroupOptions struct {
 // safe for concurrent use.
 type Group struct {
 	options GroupOptions
-	members []*member
 	turn    atomic.Uint64
+
+	joining sync.Mutex
+	members atomic.Pointer[[]*member] // replaced when one joins
 }
 
 var _ crypto.Signer = (*Group)(nil)
@@ -59,18 +62,35 @@ func NewGroup(o GroupOptions, keys ...*Key) (*Group, error) {
 		return nil, fault.New(fault.BadArgument, "", "a group needs a clock and a key")
 	}
 	g := &Group{options: o}
-	for _, k := range keys {
-		if !samePublicKey(k.public, keys[0].public) {
-			return nil, fault.New(fault.HSMKeyUnsafe, k.token.label, "the group's tokens hold different keys")
+	g.members.Store(&[]*member{})
+	for i, k := range keys {
+		if err := g.Join(i, k); err != nil {
+			return nil, err
 		}
-		g.members = append(g.members, &member{key: k})
-		o.Metrics.working(o.Name, k.token.label, true)
 	}
 	return g, nil
 }
 
+// Join adds another copy of the key, one whose token was away when the group was
+// made, at a position among the members.
+func (g *Group) Join(at int, k *Key) error {
+	g.joining.Lock()
+	defer g.joining.Unlock()
+	before := *g.members.Load()
+	if len(before) > 0 && !samePublicKey(k.public, before[0].key.public) {
+		return fault.New(fault.HSMKeyUnsafe, k.token.label, "the group's tokens hold different keys")
+	}
+	after := slices.Insert(slices.Clone(before), min(max(at, 0), len(before)), &member{key: k})
+	g.members.Store(&after)
+	g.options.Metrics.working(g.options.Name, k.token.label, true)
+	return nil
+}
+
+// Holds reports whether the key is a copy of the group's.
+func (g *Group) Holds(k *Key) bool { return samePublicKey(k.public, g.Public()) }
+
 // Public is the public key of all members.
-func (g *Group) Public() crypto.PublicKey { return g.members[0].key.Public() }
+func (g *Group) Public() crypto.PublicKey { return (*g.members.Load())[0].key.Public() }
 
 // Sign is Key.Sign by the first member that does it.
 func (g *Group) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
@@ -102,11 +122,12 @@ func (g *Group) SignContext(ctx context.Context, digest []byte, opts crypto.Sign
 }
 
 func (g *Group) inTurn() []*member {
-	if g.options.Order == InOrder || len(g.members) == 1 {
-		return g.members
+	members := *g.members.Load()
+	if g.options.Order == InOrder || len(members) == 1 {
+		return members
 	}
-	first := int(g.turn.Add(1) % uint64(len(g.members)))
-	return append(append(make([]*member, 0, len(g.members)), g.members[first:]...), g.members[:first]...)
+	first := int(g.turn.Add(1) % uint64(len(members)))
+	return slices.Concat(members[first:], members[:first])
 }
 
 // note keeps the breaker by what became of a call.
@@ -116,7 +137,7 @@ func (g *Group) note(m *member, err error) {
 
 // Ready fails when no member works.
 func (g *Group) Ready() error {
-	for _, m := range g.members {
+	for _, m := range *g.members.Load() {
 		if m.works() {
 			return nil
 		}
@@ -128,7 +149,7 @@ func (g *Group) Ready() error {
 // One that does it is asked again from then on; one that does not is not.
 func (g *Group) CheckHealth(ctx context.Context) {
 	var all sync.WaitGroup
-	for _, m := range g.members {
+	for _, m := range *g.members.Load() {
 		all.Go(func() {
 			err := m.key.Prove(ctx)
 			if err != nil && ctx.Err() != nil {

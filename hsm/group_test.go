@@ -185,6 +185,35 @@ func TestGroupOfDifferentKeys(t *testing.T) {
 	}
 }
 
+// A member that joins takes its place in the order; one with another key is refused.
+func TestGroupIsJoined(t *testing.T) {
+	w := newTeam(t, 2, hsm.InOrder, nil)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	late, stranger := newScript(t), newScript(t)
+	for _, s := range []*script{w.members[0], late} {
+		s.AddKey(s.slot, "late", private)
+	}
+	first, err := w.members[0].token.Key(t.Context(), "late")
+	check(t, err)
+	group, err := hsm.NewGroup(hsm.GroupOptions{Name: "late", Now: w.clock.Now}, first)
+	check(t, err)
+	second, err := late.token.Key(t.Context(), "late")
+	check(t, err)
+	check(t, group.Join(0, second))
+	if err := group.Join(1, stranger.key); !fault.Is(err, fault.HSMKeyUnsafe) {
+		t.Errorf("another key: %v", err)
+	}
+	digest := sha256.Sum256([]byte("receipt"))
+	for range 3 {
+		_, err := group.Sign(nil, digest[:], crypto.SHA256)
+		check(t, err)
+	}
+	if n := late.Calls("C_SignInit"); n != 3 {
+		t.Errorf("the member that joined as the first signed %d of 3", n)
+	}
+}
+
 // Two SoftHSM tokens of one module hold a copy of one key. The files of one are
 // taken away and brought back: the other signs all the while, through the restarts
 // of the module too, which gives it another slot.

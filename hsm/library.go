@@ -111,7 +111,11 @@ func acquireLibrary(path string, options Options) (*library, error) {
 	}
 	if lib.refs == 0 {
 		if err := lib.ctx.Initialize(); err != nil {
-			return nil, fault.Wrap(err, fault.HSMModuleUnusable, path, "C_Initialize")
+			code := fault.HSMModuleUnusable
+			if meaningOf(err).code.Class() == fault.RetryLater {
+				code = fault.HSMUnavailable // the device behind it
+			}
+			return nil, fault.Wrap(err, code, path, "C_Initialize")
 		}
 		lib.restarting.Lock()
 		lib.options, lib.restarted = options, time.Time{} // of this clock
@@ -156,6 +160,25 @@ func (l *library) sinceRestart() time.Duration {
 	l.restarting.Lock()
 	defer l.restarting.Unlock()
 	return l.options.Now().Sub(l.restarted)
+}
+
+// wantsRestart: a module in disorder is restarted at once, and one that has not
+// shown a token for a while then, because some do not see a token that came back.
+// Where another token works, a restart interrupts that one, which has to log in
+// again. It is still the only help for some (SoftHSM reads its folder of tokens at
+// C_Initialize only), and so comes the more seldom the longer the token is away.
+func (l *library) wantsRestart(ctx context.Context, err error, away time.Duration) bool {
+	disorder := meaningOf(err).action == restartModule
+	if !disorder && !fault.Is(err, fault.HSMUnavailable) && !fault.Is(err, fault.HSMTokenNotFound) {
+		return false
+	}
+	switch {
+	case l.ready.Load() > 0 && l.answers(ctx):
+		return away >= restartEvery && l.sinceRestart() >= min(away/2, restartEveryMax)
+	case disorder:
+		return true
+	}
+	return away >= restartEvery
 }
 
 // restart finalises and initialises the module, when nobody is inside and the

@@ -18,6 +18,7 @@ type Metrics struct {
 	restarts *prometheus.CounterVec
 	members  *prometheus.GaugeVec
 	overdue  *prometheus.GaugeVec
+	awaited  prometheus.Gauge
 }
 
 // signBuckets reach from a software token's 50 µs to a card's second.
@@ -44,11 +45,14 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		members: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "senim_hsm_group_member_working", Help: "1 if the member of the group signs, 0 if its breaker is open.",
 		}, []string{"group", "token"}),
+		awaited: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "senim_hsm_tokens_awaited", Help: "Tokens that were not there when they were wanted first, and are looked for since.",
+		}),
 		overdue: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "senim_hsm_stuck_calls", Help: "Calls into the token that have not returned in time, and have not yet.",
 		}, []string{"token"}),
 	}
-	for _, c := range []prometheus.Collector{m.states, m.errors, m.wait, m.sign, m.restarts, m.members, m.overdue} {
+	for _, c := range []prometheus.Collector{m.states, m.errors, m.wait, m.sign, m.restarts, m.members, m.overdue, m.awaited} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of tokens: %w", err)
 		}
@@ -84,6 +88,12 @@ func (m *Metrics) waited(token string, d time.Duration) {
 func (m *Metrics) signed(token, key string, d time.Duration) {
 	if m != nil {
 		m.sign.WithLabelValues(token, key).Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) await(tokens float64) {
+	if m != nil {
+		m.awaited.Add(tokens)
 	}
 }
 

@@ -54,6 +54,13 @@ func (o Options) log() *slog.Logger {
 	return o.Log
 }
 
+func (o Options) pollEvery() time.Duration {
+	if o.PollEvery <= 0 {
+		return pollEvery
+	}
+	return o.PollEvery
+}
+
 func (o Options) callTimeout() time.Duration {
 	switch {
 	case o.CallTimeout == 0:

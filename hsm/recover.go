@@ -68,11 +68,7 @@ func (t *Token) countReady(before, after State) {
 
 // watch looks for the token until it is back, refuses its PIN, or is closed.
 func (t *Token) watch() {
-	every := t.options.PollEvery
-	if every <= 0 {
-		every = pollEvery
-	}
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(t.options.pollEvery())
 	defer tick.Stop()
 	for !t.settle(t.recover(t.stop)) {
 		select {
@@ -104,33 +100,13 @@ func (t *Token) settle(err error) bool {
 // the module may help, it is restarted.
 func (t *Token) recover(ctx context.Context) error {
 	err := t.reach(ctx)
-	if err == nil || !t.wantsRestart(ctx, err) {
+	if err == nil || !t.lib.wantsRestart(ctx, err, t.options.Now().Sub(t.lost)) {
 		return err
 	}
 	if restart := t.lib.restart(); restart != nil {
 		return errors.Join(err, restart)
 	}
 	return t.reach(ctx)
-}
-
-// wantsRestart: a module in disorder is restarted at once, and one that has not
-// shown the token for a while then, because some do not see a token that came
-// back. Where another token works, a restart interrupts that one, which has to log
-// in again. It is still the only help for some (SoftHSM gives a token up for good
-// whose files were away), and so comes the more seldom the longer the token is away.
-func (t *Token) wantsRestart(ctx context.Context, err error) bool {
-	disorder := meaningOf(err).action == restartModule
-	if !disorder && !fault.Is(err, fault.HSMUnavailable) {
-		return false
-	}
-	away := t.options.Now().Sub(t.lost)
-	switch {
-	case t.lib.ready.Load() > 0 && t.lib.answers(ctx):
-		return away >= restartEvery && t.lib.sinceRestart() >= min(away/2, restartEveryMax)
-	case disorder:
-		return true
-	}
-	return away >= restartEvery
 }
 
 func (t *Token) reach(ctx context.Context) error {

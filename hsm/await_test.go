@@ -1,0 +1,192 @@
+package hsm_test
+
+import (
+	"context"
+	"os"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/pkcs11"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/senim-kz/senim/hsm"
+	"github.com/senim-kz/senim/hsm/hsmtest"
+	"github.com/senim-kz/senim/internal/fault"
+)
+
+// awaited is a scripted module whose token is away.
+type awaited struct {
+	*hsmtest.Scripted
+	slot    *hsmtest.ScriptedSlot
+	path    string
+	options hsm.Options
+	pin     hsm.PIN
+}
+
+var awaitedModules atomic.Int64
+
+func newAwaited(t *testing.T) *awaited {
+	t.Helper()
+	s := hsmtest.NewScripted()
+	a := &awaited{Scripted: s, slot: s.AddSlot("service"), path: "/awaited/" + time.Duration(awaitedModules.Add(1)).String()}
+	a.options = hsm.Options{Now: time.Now, Load: func(string) (hsm.Cryptoki, error) { return s, nil }}
+	a.pin = hsm.PINFile(pinFile(t, hsmtest.ScriptedPIN))
+	s.Pull(a.slot)
+	return a
+}
+
+// begin awaits the token and closes it.
+func (a *awaited) begin(ctx context.Context) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		token, err := hsm.Await(ctx, a.path, a.options, "pkcs11:token=service", a.pin)
+		if err == nil {
+			err = token.Close()
+		}
+		ended <- err
+	}()
+	return ended
+}
+
+func awaitedTokens(t *testing.T, r *prometheus.Registry) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	check(t, err)
+	for _, family := range families {
+		if family.GetName() == "senim_hsm_tokens_awaited" {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return -1
+}
+
+// A token that is put in later is opened then, with no more ado.
+func TestAwaitedTokenComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		metrics, err := hsm.NewMetrics(registry)
+		check(t, err)
+		a := newAwaited(t)
+		a.options.Metrics = metrics
+		ended := a.begin(t.Context())
+		time.Sleep(20 * time.Second)
+		if n := awaitedTokens(t, registry); n != 1 {
+			t.Errorf("%v tokens are awaited, want 1", n)
+		}
+		asked := a.Calls("C_GetSlotList")
+		if asked > 10 {
+			t.Errorf("in 20 s the module was asked %d times", asked)
+		}
+		a.PutBack(a.slot, 9)
+		check(t, <-ended)
+		if n := awaitedTokens(t, registry); n != 0 {
+			t.Errorf("%v tokens are awaited, want none", n)
+		}
+		if n := a.Calls("C_Initialize"); n != 1 {
+			t.Errorf("the module was initialised %d times", n)
+		}
+	})
+}
+
+// A module that shows a token only after C_Initialize is restarted for it, every 30 s
+// and no more often.
+func TestAwaitedTokenNeedsARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAwaited(t)
+		ended := a.begin(t.Context())
+		time.Sleep(29 * time.Second)
+		if n := a.Calls("C_Initialize"); n != 1 {
+			t.Errorf("after 29 s the module was initialised %d times, want once", n)
+		}
+		time.Sleep(5 * time.Minute)
+		if n := a.Calls("C_Initialize"); n < 5 || n > 11 {
+			t.Errorf("after five minutes the module was initialised %d times", n)
+		}
+		a.Change(func([]*hsmtest.ScriptedSlot) {
+			a.Refuse = func(function string) error {
+				if function == "C_Initialize" {
+					a.slot.Present = true // under the lock
+				}
+				return nil
+			}
+		})
+		check(t, <-ended)
+	})
+}
+
+// While another token of the module works, restarts are the more seldom the longer
+// the one is away.
+func TestAwaitedTokenInterruptsOthersSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t, withRealClock)
+		path := s.module.Path()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		options := hsm.Options{Now: time.Now, Load: func(string) (hsm.Cryptoki, error) { return s.Scripted, nil }}
+		go func() {
+			_, err := hsm.Await(ctx, path, options, "pkcs11:token=other", hsm.PINFile(s.pin))
+			ended <- err
+		}()
+		time.Sleep(31 * time.Minute)
+		// At about 0.5, 1, 2, 4, 8 minutes, and then every five.
+		if n := s.Calls("C_Initialize") - 1; n < 6 || n > 12 {
+			t.Errorf("in half an hour the module was restarted %d times", n)
+		}
+		s.signs(t, 4, "")
+		stop()
+		if err := <-ended; !fault.Is(err, fault.Cancelled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A device that is not there when the module is initialised is awaited too.
+func TestAwaitedModule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAwaited(t)
+		a.PutBack(a.slot, 1)
+		a.Script("C_Initialize", pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_ERROR)
+		began := time.Now()
+		check(t, <-a.begin(t.Context()))
+		if took := time.Since(began); took != time.Minute {
+			t.Errorf("the module was there after %s, want two times 30 s", took)
+		}
+	})
+}
+
+// What somebody has to see to is not tried again: a PIN least of all.
+func TestAwaitEnds(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*testing.T, *awaited)
+		code   fault.Code
+	}{
+		"a wrong PIN": {func(t *testing.T, a *awaited) {
+			a.pin = hsm.PINFile(pinFile(t, "wrong"))
+			a.PutBack(a.slot, 1)
+		}, fault.PINRefused},
+		"no PIN": {func(t *testing.T, a *awaited) {
+			a.pin = hsm.PINFile(os.DevNull)
+			a.PutBack(a.slot, 1)
+		}, fault.PINUnavailable},
+		"two tokens": {func(_ *testing.T, a *awaited) {
+			a.PutBack(a.slot, 1)
+			a.AddSlot("service")
+		}, fault.HSMTokenAmbiguous},
+		"an unusable module": {func(_ *testing.T, a *awaited) {
+			a.Script("C_Initialize", pkcs11.CKR_CANT_LOCK)
+		}, fault.HSMModuleUnusable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAwaited(t)
+			row.change(t, a)
+			if err := <-a.begin(t.Context()); !fault.Is(err, row.code) {
+				t.Errorf("got %v, want %s", err, row.code)
+			}
+			if n := a.Calls("C_Login"); n > 1 {
+				t.Errorf("the PIN was sent %d times", n)
+			}
+		})
+	}
+}
