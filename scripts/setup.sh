@@ -4,7 +4,8 @@
 # needs no rights, when all of it is there. Never changes what is installed.
 #
 #   setup.sh          to build, run and test
-#   setup.sh test     the stand-ins of hardware tokens as well, if they can be had
+#   setup.sh test     the stand-ins of hardware tokens and a subscriber's library
+#                     as well, if they can be had
 #   setup.sh bench    the peers of the benchmarks as well
 set -eu
 
@@ -37,6 +38,8 @@ optional_packages() {
 	[ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || printf 'vsmartcard-vpcd\n'
 	has_opensc_module || printf 'opensc-pkcs11\n'
 	has pkcsslotd || printf 'opencryptoki\n'
+	has node || printf 'nodejs\n'
+	has npm || printf 'npm\n'
 }
 
 has_opensc_module() {
@@ -109,6 +112,16 @@ at_least() {
 	[ "${1%%.*}" -gt "${2%%.*}" ] || { [ "${1%%.*}" -eq "${2%%.*}" ] && [ "${1#*.}" -ge "${2#*.}" ]; }
 }
 
+# The library that the tests verify our webhooks with, in the versions of its
+# lock file.
+install_node_library() {
+	[ "$for_what" = test ] && has npm || return 0
+	folder=$(dirname "$0")/../internal/outbox/webhook/testdata/node
+	[ -e "$folder/node_modules/standardwebhooks/package.json" ] && return 0
+	say "installing npm's standardwebhooks"
+	(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund >&2) || say "the tests that need it are skipped"
+}
+
 check_go() {
 	has go || fail "Go is not in PATH; Senim is built with Go $go_needed or newer: https://go.dev/doc/install"
 	# "go version go1.26.8 linux/amd64" -> "1.26"; GOTOOLCHAIN=local asks for
@@ -131,4 +144,5 @@ if [ -n "$optional" ]; then
 	# shellcheck disable=SC2086 # one word a package
 	(install $optional) || say "the tests that need these are skipped:" $optional
 fi
+install_node_library
 check_go

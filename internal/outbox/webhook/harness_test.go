@@ -55,17 +55,24 @@ func newHouse(t *testing.T) *house {
 		},
 		Barred: func(context.Context, postgres.Querier, []string) ([]string, error) { return h.barred, nil },
 	}
+	h.jobs = newProcess(t, h)
+	h.worker = &deliverer{Config: h.config}
+	h.service = h.another()
+	return h
+}
+
+// newProcess is the queue of one process.
+func newProcess(t *testing.T, h *house) *outbox.Jobs {
+	t.Helper()
 	workers := river.NewWorkers()
 	if err := AddWorkers(workers, h.config); err != nil {
 		t.Fatal(err)
 	}
-	h.jobs, err = outbox.NewJobs(h.pool, workers, outbox.JobsConfig{Now: time.Now, Queues: map[string]int{Queue: 2}})
+	jobs, err := outbox.NewJobs(h.pool, workers, outbox.JobsConfig{Now: time.Now, Queues: map[string]int{Queue: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.worker = &deliverer{Config: h.config}
-	h.service = h.another()
-	return h
+	return jobs
 }
 
 // another is the service in another process.
