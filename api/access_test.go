@@ -73,6 +73,16 @@ var goodRequests = map[string]sent{
 	"getTransaction":           {method: "GET", path: somewhere},
 	"submitDocument":           {method: "POST", path: somewhere + "/documents", contentType: "application/cms", body: "signed"},
 	"createOrder":              {method: "POST", path: somewhere + "/orders"},
+	"listOrders":               {method: "GET", path: "/v1/orders?state=paid&limit=5"},
+	"getOrder":                 {method: "GET", path: someOrder},
+	"cancelOrder":              {method: "POST", path: someOrder + "/cancellation"},
+	"presentOrder":             {method: "POST", path: someOrder + "/presentation"},
+	"useAdvance":               {method: "POST", path: someOrder + "/advance", contentType: jsonType, body: `{"amount_tiyn":100}`},
+	"askRefund":                {method: "POST", path: "/v1/refunds", contentType: jsonType, body: `{"order_id":"019aa5c0-0000-7000-8000-000000000003","credit_tiyn":5,"reason":"paid twice"}`},
+	"listRefunds":              {method: "GET", path: "/v1/refunds?state=asked"},
+	"getRefund":                {method: "GET", path: someRefund},
+	"approveRefund":            {method: "POST", path: someRefund + "/approval"},
+	"rejectRefund":             {method: "POST", path: someRefund + "/rejection", contentType: jsonType, body: `{"note":"not due"}`},
 	"acceptGatewayCallback":    {method: "POST", path: "/v1/gateway/callbacks", contentType: "text/xml; charset=utf-8", body: "<x/>"},
 	"importStatement":          {method: "POST", path: "/v1/statements?name=a.xml", contentType: "application/xml", body: "<x/>"},
 	"reconcile":                {method: "POST", path: "/v1/reconciliations", contentType: jsonType, body: `{"day":"2026-11-20"}`},
@@ -94,6 +104,11 @@ var goodRequests = map[string]sent{
 	"getDescription":           {method: "GET", path: "/openapi.json"},
 }
 
+const (
+	someOrder  = "/v1/orders/019aa5c0-0000-7000-8000-000000000003"
+	someRefund = "/v1/refunds/019aa5c0-0000-7000-8000-000000000004"
+)
+
 const someWebhook = "/v1/webhooks/019aa5c0-0000-7000-8000-000000000002"
 
 const somewhere = "/v1/transactions/019aa5c0-0000-7000-8000-000000000001"
@@ -107,7 +122,8 @@ func good(t *testing.T, id, bearer string) sent {
 	}
 	c.bearer = bearer
 	c.headers = map[string]string{}
-	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement"}, id) {
+	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement",
+		"cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund"}, id) {
 		c.headers[idempotencyHeader] = "key-1"
 	}
 	return c

@@ -380,8 +380,8 @@ func (r *rooms) SubmitDocument(_ context.Context, c access.Caller, k idempotency
 	return &sampleTransaction().Documents[0], r.note(c, k, signed)
 }
 
-func (r *rooms) CreateOrder(_ context.Context, c access.Caller, k idempotency.Key, _ uuid.UUID) (*dossier.Order, error) {
-	return &sampleTransaction().Orders[0], r.note(c, k, nil)
+func (r *rooms) CreateOrder(_ context.Context, c access.Caller, k idempotency.Key, _ uuid.UUID, payer string) (*dossier.Order, error) {
+	return r.bill(c, k, []byte(payer))
 }
 
 func (r *rooms) ImportStatement(_ context.Context, c access.Caller, k idempotency.Key, _ string, in io.Reader) (*dossier.StatementImport, error) {

@@ -20,7 +20,8 @@ type Dossier interface {
 	Open(ctx context.Context, caller access.Caller, key idempotency.Key, r dossier.OpenRequest) (*dossier.Transaction, error)
 	Show(ctx context.Context, caller access.Caller, id uuid.UUID) (*dossier.Transaction, error)
 	SubmitDocument(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, signed []byte) (*dossier.Document, error)
-	CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID) (*dossier.Order, error)
+	CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, payer string) (*dossier.Order, error)
+	Bills
 	ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*dossier.StatementImport, error)
 	Reconcile(ctx context.Context, caller access.Caller, day kz.Day) (*dossier.Reconciliation, error)
 }
@@ -70,7 +71,7 @@ func (h handlers) SubmitDocument(ctx context.Context, r SubmitDocumentRequestObj
 
 func (h handlers) CreateOrder(ctx context.Context, r CreateOrderRequestObject) (CreateOrderResponseObject, error) {
 	ctx, c := enter(ctx)
-	o, err := h.rooms.Dossier.CreateOrder(ctx, c.caller, c.key(r.Params.IdempotencyKey), r.ID)
+	o, err := h.rooms.Dossier.CreateOrder(ctx, c.caller, c.key(r.Params.IdempotencyKey), r.ID, value(r.Params.PayerBIN))
 	if err != nil {
 		return nil, err
 	}

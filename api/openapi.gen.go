@@ -21,21 +21,96 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 )
 
+// Defines values for OrderState.
+const (
+	OrderStateAuthorised    OrderState = "authorised"
+	OrderStateCancelled     OrderState = "cancelled"
+	OrderStateCaptured      OrderState = "captured"
+	OrderStateDraft         OrderState = "draft"
+	OrderStateExpired       OrderState = "expired"
+	OrderStateOverpaid      OrderState = "overpaid"
+	OrderStatePaid          OrderState = "paid"
+	OrderStatePartiallyPaid OrderState = "partially_paid"
+	OrderStatePending       OrderState = "pending"
+	OrderStatePresented     OrderState = "presented"
+	OrderStateRefunded      OrderState = "refunded"
+	OrderStateRefunding     OrderState = "refunding"
+)
+
+// Valid indicates whether the value is a known member of the OrderState enum.
+func (e OrderState) Valid() bool {
+	switch e {
+	case OrderStateAuthorised:
+		return true
+	case OrderStateCancelled:
+		return true
+	case OrderStateCaptured:
+		return true
+	case OrderStateDraft:
+		return true
+	case OrderStateExpired:
+		return true
+	case OrderStateOverpaid:
+		return true
+	case OrderStatePaid:
+		return true
+	case OrderStatePartiallyPaid:
+		return true
+	case OrderStatePending:
+		return true
+	case OrderStatePresented:
+		return true
+	case OrderStateRefunded:
+		return true
+	case OrderStateRefunding:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RefundState.
+const (
+	Approved RefundState = "approved"
+	Asked    RefundState = "asked"
+	Executed RefundState = "executed"
+	Failed   RefundState = "failed"
+	Rejected RefundState = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the RefundState enum.
+func (e RefundState) Valid() bool {
+	switch e {
+	case Approved:
+		return true
+	case Asked:
+		return true
+	case Executed:
+		return true
+	case Failed:
+		return true
+	case Rejected:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WebhookDeliveryState.
 const (
-	Dead      WebhookDeliveryState = "dead"
-	Delivered WebhookDeliveryState = "delivered"
-	Pending   WebhookDeliveryState = "pending"
+	WebhookDeliveryStateDead      WebhookDeliveryState = "dead"
+	WebhookDeliveryStateDelivered WebhookDeliveryState = "delivered"
+	WebhookDeliveryStatePending   WebhookDeliveryState = "pending"
 )
 
 // Valid indicates whether the value is a known member of the WebhookDeliveryState enum.
 func (e WebhookDeliveryState) Valid() bool {
 	switch e {
-	case Dead:
+	case WebhookDeliveryStateDead:
 		return true
-	case Delivered:
+	case WebhookDeliveryStateDelivered:
 		return true
-	case Pending:
+	case WebhookDeliveryStatePending:
 		return true
 	default:
 		return false
@@ -103,6 +178,25 @@ func (e SignDocumentsParamsLevel) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// AdvanceUse defines model for AdvanceUse.
+type AdvanceUse struct {
+	// AmountTiyn As much as is owed and there is, if it is not said
+	AmountTiyn *int64 `json:"amount_tiyn,omitempty"`
+}
+
+// AskRefund defines model for AskRefund.
+type AskRefund struct {
+	// CreditTiyn Of what was paid beyond the debt, on the payer's advance
+	CreditTiyn *int64             `json:"credit_tiyn,omitempty"`
+	Gateway    *string            `json:"gateway,omitempty"`
+	Lines      *[]RefundLine      `json:"lines,omitempty"`
+	OrderID    openapi_types.UUID `json:"order_id"`
+
+	// Payment The gateway's reference of the payment that goes back; needed if several are large enough
+	Payment *string `json:"payment,omitempty"`
+	Reason  string  `json:"reason"`
 }
 
 // Authority defines model for Authority.
@@ -232,34 +326,82 @@ type OpenTransaction struct {
 
 // Order defines model for Order.
 type Order struct {
-	CreatedAt time.Time          `json:"created_at"`
-	ID        openapi_types.UUID `json:"id"`
-	Lines     []OrderLine        `json:"lines"`
-	PayerBIN  string             `json:"payer_bin"`
+	CreatedAt time.Time `json:"created_at"`
 
-	// PaymentURL Where to send the payer
+	// CreditedTiyn Paid beyond the debt, on the payer's advance (9070)
+	CreditedTiyn int64 `json:"credited_tiyn"`
+
+	// DeclarantBIN Whose debt it is
+	DeclarantBIN string `json:"declarant_bin"`
+
+	// ExpiresAt Until when it can be paid
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Gateway Where it is presented
+	Gateway *string            `json:"gateway,omitempty"`
+	ID      openapi_types.UUID `json:"id"`
+	Lines   []OrderLine        `json:"lines"`
+
+	// OwedTiyn Still to be paid
+	OwedTiyn int64 `json:"owed_tiyn"`
+
+	// PaidTiyn On the lines
+	PaidTiyn int64 `json:"paid_tiyn"`
+
+	// PayerBIN The declarant or its broker
+	PayerBIN string `json:"payer_bin"`
+
+	// PaymentURL Where the payer pays
 	PaymentURL *string `json:"payment_url,omitempty"`
-	State      string  `json:"state"`
-	TotalTiyn  int64   `json:"total_tiyn"`
+
+	// RefundedTiyn Paid back
+	RefundedTiyn int64 `json:"refunded_tiyn"`
+
+	// RefundingTiyn On its way back
+	RefundingTiyn int64      `json:"refunding_tiyn"`
+	State         OrderState `json:"state"`
+
+	// ToleratedTiyn Owed and let go
+	ToleratedTiyn int64              `json:"tolerated_tiyn"`
+	TotalTiyn     int64              `json:"total_tiyn"`
+	TransactionID openapi_types.UUID `json:"transaction_id"`
 }
 
 // OrderLine defines model for OrderLine.
 type OrderLine struct {
-	AmountTiyn int64 `json:"amount_tiyn"`
+	AmountTiyn  int64      `json:"amount_tiyn"`
+	Beneficiary Requisites `json:"beneficiary"`
 
 	// BudgetCode КБК
 	BudgetCode string `json:"budget_code"`
 
-	// Identifier Found again in the treasury's statement
+	// Identifier Unique payment identifier, found again in the treasury's statement
 	Identifier string `json:"identifier"`
 
 	// Kind EAEU payment kind: 1010 fee, 2010 duty, 5060 VAT
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+	Kind     string `json:"kind"`
+	Name     string `json:"name"`
+	PaidTiyn int64  `json:"paid_tiyn"`
 
 	// PurposeCode КНП
 	PurposeCode string `json:"purpose_code"`
-	State       string `json:"state"`
+
+	// ReconciledTiyn Of what was paid, shown by the treasury's statements
+	ReconciledTiyn int64 `json:"reconciled_tiyn"`
+	RefundedTiyn   int64 `json:"refunded_tiyn"`
+
+	// State owed, partially_paid, paid, reconciled, refunded
+	State string `json:"state"`
+}
+
+// OrderState defines model for OrderState.
+type OrderState string
+
+// Orders defines model for Orders.
+type Orders struct {
+	// Next `after` of the next page; absent on the last
+	Next   *openapi_types.UUID `json:"next,omitempty"`
+	Orders []Order             `json:"orders"`
 }
 
 // Problem defines model for Problem.
@@ -339,6 +481,65 @@ type ReconciliationException struct {
 	Place      string `json:"place"`
 }
 
+// Refund Due is by when it is to be paid, 15 business days from when it was asked for.
+type Refund struct {
+	AmountTiyn int64     `json:"amount_tiyn"`
+	AskedBy    string    `json:"asked_by"`
+	CreatedAt  time.Time `json:"created_at"`
+
+	// CreditTiyn Of the amount, from the payer's advance
+	CreditTiyn int64      `json:"credit_tiyn"`
+	DecidedAt  *time.Time `json:"decided_at,omitempty"`
+	DecidedBy  *string    `json:"decided_by,omitempty"`
+
+	// Due Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	Due     Day        `json:"due"`
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Failure Why it failed; see docs/reasons.md
+	Failure *string            `json:"failure,omitempty"`
+	Gateway string             `json:"gateway"`
+	ID      openapi_types.UUID `json:"id"`
+	Lines   []RefundLine       `json:"lines"`
+
+	// Note Of who decided
+	Note     *string            `json:"note,omitempty"`
+	OrderID  openapi_types.UUID `json:"order_id"`
+	PayerBIN string             `json:"payer_bin"`
+
+	// Payment The gateway's reference of the payment that goes back
+	Payment string `json:"payment"`
+	Reason  string `json:"reason"`
+
+	// Reference The gateway's, of the execution
+	Reference     *string            `json:"reference,omitempty"`
+	State         RefundState        `json:"state"`
+	TransactionID openapi_types.UUID `json:"transaction_id"`
+}
+
+// RefundLine defines model for RefundLine.
+type RefundLine struct {
+	AmountTiyn int64  `json:"amount_tiyn"`
+	Identifier string `json:"identifier"`
+}
+
+// RefundState defines model for RefundState.
+type RefundState string
+
+// Refunds defines model for Refunds.
+type Refunds struct {
+	// Next `after` of the next page; absent on the last
+	Next    *openapi_types.UUID `json:"next,omitempty"`
+	Refunds []Refund            `json:"refunds"`
+}
+
+// RejectRefund defines model for RejectRefund.
+type RejectRefund struct {
+	Note string `json:"note"`
+}
+
 // RejectedLine defines model for RejectedLine.
 type RejectedLine struct {
 	Code  string `json:"code"`
@@ -361,6 +562,23 @@ type ReplayedWebhook struct {
 	// More More dead letters are left
 	More   bool `json:"more"`
 	Queued int  `json:"queued"`
+}
+
+// Requisites defines model for Requisites.
+type Requisites struct {
+	// Bic БИК
+	Bic string `json:"bic"`
+	BIN string `json:"bin"`
+
+	// Iik ИИК
+	Iik string `json:"iik"`
+
+	// Kbe КБе
+	Kbe  string `json:"kbe"`
+	Name string `json:"name"`
+
+	// RevenueOffice УГД, or the code of another state body
+	RevenueOffice string `json:"revenue_office"`
 }
 
 // RotateWebhookKeys defines model for RotateWebhookKeys.
@@ -466,9 +684,19 @@ type TokenRequest struct {
 
 // Totals defines model for Totals.
 type Totals struct {
-	OwedTiyn       int64 `json:"owed_tiyn"`
-	PaidTiyn       int64 `json:"paid_tiyn"`
+	// CreditedTiyn Paid beyond the debt, on the payer's advance
+	CreditedTiyn int64 `json:"credited_tiyn"`
+	OwedTiyn     int64 `json:"owed_tiyn"`
+	PaidTiyn     int64 `json:"paid_tiyn"`
+
+	// ReconciledTiyn Of what was paid, shown by the treasury's statements
 	ReconciledTiyn int64 `json:"reconciled_tiyn"`
+
+	// RefundedTiyn Paid back
+	RefundedTiyn int64 `json:"refunded_tiyn"`
+
+	// ToleratedTiyn Owed and let go
+	ToleratedTiyn int64 `json:"tolerated_tiyn"`
 }
 
 // Transaction defines model for Transaction.
@@ -482,7 +710,7 @@ type Transaction struct {
 	Orders       []Order            `json:"orders"`
 	Reference    string             `json:"reference"`
 
-	// State open, signed, ordered, paid, reconciled
+	// State open, signed, ordered, partially_paid, paid, overpaid, reconciled, refunding, refunded
 	State  string `json:"state"`
 	Totals Totals `json:"totals"`
 }
@@ -632,11 +860,20 @@ type Webhooks struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
+// After defines model for After.
+type After = openapi_types.UUID
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// OrderID defines model for OrderID.
+type OrderID = openapi_types.UUID
+
+// RefundID defines model for RefundID.
+type RefundID = openapi_types.UUID
 
 // TransactionID defines model for TransactionID.
 type TransactionID = openapi_types.UUID
@@ -651,6 +888,69 @@ type ExtendDocumentsParams struct {
 
 // ExtendDocumentsParamsLevel defines parameters for ExtendDocuments.
 type ExtendDocumentsParamsLevel string
+
+// ListOrdersParams defines parameters for ListOrders.
+type ListOrdersParams struct {
+	TransactionID *openapi_types.UUID `form:"transaction_id,omitempty" json:"transaction_id,omitempty"`
+	State         *OrderState         `form:"state,omitempty" json:"state,omitempty"`
+	PayerBIN      *string             `form:"payer_bin,omitempty" json:"payer_bin,omitempty"`
+
+	// After The `next` of the page before
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many at most; 100 if it is not said
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// UseAdvanceParams defines parameters for UseAdvance.
+type UseAdvanceParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// CancelOrderParams defines parameters for CancelOrder.
+type CancelOrderParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PresentOrderParams defines parameters for PresentOrder.
+type PresentOrderParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListRefundsParams defines parameters for ListRefunds.
+type ListRefundsParams struct {
+	TransactionID *openapi_types.UUID `form:"transaction_id,omitempty" json:"transaction_id,omitempty"`
+	OrderID       *openapi_types.UUID `form:"order_id,omitempty" json:"order_id,omitempty"`
+	State         *RefundState        `form:"state,omitempty" json:"state,omitempty"`
+	PayerBIN      *string             `form:"payer_bin,omitempty" json:"payer_bin,omitempty"`
+
+	// After The `next` of the page before
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+
+	// Limit How many at most; 100 if it is not said
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AskRefundParams defines parameters for AskRefund.
+type AskRefundParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApproveRefundParams defines parameters for ApproveRefund.
+type ApproveRefundParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RejectRefundParams defines parameters for RejectRefund.
+type RejectRefundParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
 
 // SignDocumentsParams defines parameters for SignDocuments.
 type SignDocumentsParams struct {
@@ -690,6 +990,9 @@ type SubmitDocumentParams struct {
 
 // CreateOrderParams defines parameters for CreateOrder.
 type CreateOrderParams struct {
+	// PayerBIN Who pays, if it is not the declarant
+	PayerBIN *string `form:"payer_bin,omitempty" json:"payer_bin,omitempty"`
+
 	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -736,8 +1039,17 @@ type ExtendDocumentsMultipartRequestBody = Upload
 // IssueTokenFormdataRequestBody defines body for IssueToken for application/x-www-form-urlencoded ContentType.
 type IssueTokenFormdataRequestBody = TokenRequest
 
+// UseAdvanceJSONRequestBody defines body for UseAdvance for application/json ContentType.
+type UseAdvanceJSONRequestBody = AdvanceUse
+
 // ReconcileJSONRequestBody defines body for Reconcile for application/json ContentType.
 type ReconcileJSONRequestBody = ReconcileRequest
+
+// AskRefundJSONRequestBody defines body for AskRefund for application/json ContentType.
+type AskRefundJSONRequestBody = AskRefund
+
+// RejectRefundJSONRequestBody defines body for RejectRefund for application/json ContentType.
+type RejectRefundJSONRequestBody = RejectRefund
 
 // SignDocumentsMultipartRequestBody defines body for SignDocuments for multipart/form-data ContentType.
 type SignDocumentsMultipartRequestBody = Upload
@@ -804,9 +1116,39 @@ type ServerInterface interface {
 	// IssueToken Access token for a system (client credentials with private_key_jwt)
 	// (POST /v1/oauth/token)
 	IssueToken(c *gin.Context)
+	// ListOrders Orders, the latest first
+	// (GET /v1/orders)
+	ListOrders(c *gin.Context, params ListOrdersParams)
+	// GetOrder One order
+	// (GET /v1/orders/{id})
+	GetOrder(c *gin.Context, id OrderID)
+	// UseAdvance Pay an order from its payer's advance (EAEU kind 9070)
+	// (POST /v1/orders/{id}/advance)
+	UseAdvance(c *gin.Context, id OrderID, params UseAdvanceParams)
+	// CancelOrder Withdraw an order that nothing was paid of
+	// (POST /v1/orders/{id}/cancellation)
+	CancelOrder(c *gin.Context, id OrderID, params CancelOrderParams)
+	// PresentOrder Present an order again
+	// (POST /v1/orders/{id}/presentation)
+	PresentOrder(c *gin.Context, id OrderID, params PresentOrderParams)
 	// Reconcile Match the day's statement with the ledger
 	// (POST /v1/reconciliations)
 	Reconcile(c *gin.Context)
+	// ListRefunds Refunds, the latest first
+	// (GET /v1/refunds)
+	ListRefunds(c *gin.Context, params ListRefundsParams)
+	// AskRefund Ask that money of an order goes back to its payer
+	// (POST /v1/refunds)
+	AskRefund(c *gin.Context, params AskRefundParams)
+	// GetRefund One refund
+	// (GET /v1/refunds/{id})
+	GetRefund(c *gin.Context, id RefundID)
+	// ApproveRefund Order a refund that another person has asked for
+	// (POST /v1/refunds/{id}/approval)
+	ApproveRefund(c *gin.Context, id RefundID, params ApproveRefundParams)
+	// RejectRefund End a refund that another person has asked for
+	// (POST /v1/refunds/{id}/rejection)
+	RejectRefund(c *gin.Context, id RefundID, params RejectRefundParams)
 	// CreateSession Session of a person, for a signed challenge
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
@@ -1070,6 +1412,246 @@ func (siw *ServerInterfaceWrapper) IssueToken(c *gin.Context) {
 	siw.Handler.IssueToken(c)
 }
 
+// ListOrders operation middleware
+func (siw *ServerInterfaceWrapper) ListOrders(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOrdersParams
+
+	// ------------- Optional query parameter "transaction_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "transaction_id", c.Request.URL.Query(), &params.TransactionID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter transaction_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "payer_bin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "payer_bin", c.Request.URL.Query(), &params.PayerBIN, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payer_bin: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListOrders(c, params)
+}
+
+// GetOrder operation middleware
+func (siw *ServerInterfaceWrapper) GetOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOrder(c, id)
+}
+
+// UseAdvance operation middleware
+func (siw *ServerInterfaceWrapper) UseAdvance(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UseAdvanceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UseAdvance(c, id, params)
+}
+
+// CancelOrder operation middleware
+func (siw *ServerInterfaceWrapper) CancelOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelOrder(c, id, params)
+}
+
+// PresentOrder operation middleware
+func (siw *ServerInterfaceWrapper) PresentOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PresentOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PresentOrder(c, id, params)
+}
+
 // Reconcile operation middleware
 func (siw *ServerInterfaceWrapper) Reconcile(c *gin.Context) {
 
@@ -1081,6 +1663,245 @@ func (siw *ServerInterfaceWrapper) Reconcile(c *gin.Context) {
 	}
 
 	siw.Handler.Reconcile(c)
+}
+
+// ListRefunds operation middleware
+func (siw *ServerInterfaceWrapper) ListRefunds(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRefundsParams
+
+	// ------------- Optional query parameter "transaction_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "transaction_id", c.Request.URL.Query(), &params.TransactionID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter transaction_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "order_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order_id", c.Request.URL.Query(), &params.OrderID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter order_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "payer_bin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "payer_bin", c.Request.URL.Query(), &params.PayerBIN, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payer_bin: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRefunds(c, params)
+}
+
+// AskRefund operation middleware
+func (siw *ServerInterfaceWrapper) AskRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AskRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AskRefund(c, params)
+}
+
+// GetRefund operation middleware
+func (siw *ServerInterfaceWrapper) GetRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRefund(c, id)
+}
+
+// ApproveRefund operation middleware
+func (siw *ServerInterfaceWrapper) ApproveRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveRefund(c, id, params)
+}
+
+// RejectRefund operation middleware
+func (siw *ServerInterfaceWrapper) RejectRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RejectRefund(c, id, params)
 }
 
 // CreateSession operation middleware
@@ -1353,6 +2174,14 @@ func (siw *ServerInterfaceWrapper) CreateOrder(c *gin.Context) {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params CreateOrderParams
+
+	// ------------- Optional query parameter "payer_bin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "payer_bin", c.Request.URL.Query(), &params.PayerBIN, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payer_bin: %w", err), http.StatusBadRequest)
+		return
+	}
 
 	headers := c.Request.Header
 
@@ -1721,7 +2550,17 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/extend", wrapper.ExtendDocuments)
 	router.POST(options.BaseURL+"/v1/gateway/callbacks", wrapper.AcceptGatewayCallback)
 	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.IssueToken)
+	router.GET(options.BaseURL+"/v1/orders", wrapper.ListOrders)
+	router.GET(options.BaseURL+"/v1/orders/:id", wrapper.GetOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/advance", wrapper.UseAdvance)
+	router.POST(options.BaseURL+"/v1/orders/:id/cancellation", wrapper.CancelOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/presentation", wrapper.PresentOrder)
 	router.POST(options.BaseURL+"/v1/reconciliations", wrapper.Reconcile)
+	router.GET(options.BaseURL+"/v1/refunds", wrapper.ListRefunds)
+	router.POST(options.BaseURL+"/v1/refunds", wrapper.AskRefund)
+	router.GET(options.BaseURL+"/v1/refunds/:id", wrapper.GetRefund)
+	router.POST(options.BaseURL+"/v1/refunds/:id/approval", wrapper.ApproveRefund)
+	router.POST(options.BaseURL+"/v1/refunds/:id/rejection", wrapper.RejectRefund)
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/current", wrapper.EndSession)
 	router.POST(options.BaseURL+"/v1/sign", wrapper.SignDocuments)
@@ -2312,6 +3151,205 @@ func (response IssueTokendefaultApplicationProblemPlusJSONResponse) VisitIssueTo
 	return err
 }
 
+type ListOrdersRequestObject struct {
+	Params ListOrdersParams
+}
+
+type ListOrdersResponseObject interface {
+	VisitListOrdersResponse(w http.ResponseWriter) error
+}
+
+type ListOrders200JSONResponse Orders
+
+func (response ListOrders200JSONResponse) VisitListOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrdersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOrdersdefaultApplicationProblemPlusJSONResponse) VisitListOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type GetOrderResponseObject interface {
+	VisitGetOrderResponse(w http.ResponseWriter) error
+}
+
+type GetOrder200JSONResponse Order
+
+func (response GetOrder200JSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOrderdefaultApplicationProblemPlusJSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UseAdvanceRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params UseAdvanceParams
+	Body   *UseAdvanceJSONRequestBody
+}
+
+type UseAdvanceResponseObject interface {
+	VisitUseAdvanceResponse(w http.ResponseWriter) error
+}
+
+type UseAdvance200JSONResponse Order
+
+func (response UseAdvance200JSONResponse) VisitUseAdvanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UseAdvancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UseAdvancedefaultApplicationProblemPlusJSONResponse) VisitUseAdvanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params CancelOrderParams
+}
+
+type CancelOrderResponseObject interface {
+	VisitCancelOrderResponse(w http.ResponseWriter) error
+}
+
+type CancelOrder200JSONResponse Order
+
+func (response CancelOrder200JSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelOrderdefaultApplicationProblemPlusJSONResponse) VisitCancelOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PresentOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params PresentOrderParams
+}
+
+type PresentOrderResponseObject interface {
+	VisitPresentOrderResponse(w http.ResponseWriter) error
+}
+
+type PresentOrder200JSONResponse Order
+
+func (response PresentOrder200JSONResponse) VisitPresentOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PresentOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PresentOrderdefaultApplicationProblemPlusJSONResponse) VisitPresentOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReconcileRequestObject struct {
 	Body *ReconcileJSONRequestBody
 }
@@ -2340,6 +3378,213 @@ type ReconciledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReconciledefaultApplicationProblemPlusJSONResponse) VisitReconcileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefundsRequestObject struct {
+	Params ListRefundsParams
+}
+
+type ListRefundsResponseObject interface {
+	VisitListRefundsResponse(w http.ResponseWriter) error
+}
+
+type ListRefunds200JSONResponse Refunds
+
+func (response ListRefunds200JSONResponse) VisitListRefundsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefundsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRefundsdefaultApplicationProblemPlusJSONResponse) VisitListRefundsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskRefundRequestObject struct {
+	Params AskRefundParams
+	Body   *AskRefundJSONRequestBody
+}
+
+type AskRefundResponseObject interface {
+	VisitAskRefundResponse(w http.ResponseWriter) error
+}
+
+type AskRefund201ResponseHeaders struct {
+	Location string
+}
+
+type AskRefund201JSONResponse struct {
+	Body    Refund
+	Headers AskRefund201ResponseHeaders
+}
+
+func (response AskRefund201JSONResponse) VisitAskRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AskRefunddefaultApplicationProblemPlusJSONResponse) VisitAskRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefundRequestObject struct {
+	ID RefundID `json:"id"`
+}
+
+type GetRefundResponseObject interface {
+	VisitGetRefundResponse(w http.ResponseWriter) error
+}
+
+type GetRefund200JSONResponse Refund
+
+func (response GetRefund200JSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRefunddefaultApplicationProblemPlusJSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveRefundRequestObject struct {
+	ID     RefundID `json:"id"`
+	Params ApproveRefundParams
+}
+
+type ApproveRefundResponseObject interface {
+	VisitApproveRefundResponse(w http.ResponseWriter) error
+}
+
+type ApproveRefund200JSONResponse Refund
+
+func (response ApproveRefund200JSONResponse) VisitApproveRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveRefunddefaultApplicationProblemPlusJSONResponse) VisitApproveRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectRefundRequestObject struct {
+	ID     RefundID `json:"id"`
+	Params RejectRefundParams
+	Body   *RejectRefundJSONRequestBody
+}
+
+type RejectRefundResponseObject interface {
+	VisitRejectRefundResponse(w http.ResponseWriter) error
+}
+
+type RejectRefund200JSONResponse Refund
+
+func (response RejectRefund200JSONResponse) VisitRejectRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectRefunddefaultApplicationProblemPlusJSONResponse) VisitRejectRefundResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3214,9 +4459,39 @@ type StrictServerInterface interface {
 	// IssueToken Access token for a system (client credentials with private_key_jwt)
 	// (POST /v1/oauth/token)
 	IssueToken(ctx context.Context, request IssueTokenRequestObject) (IssueTokenResponseObject, error)
+	// ListOrders Orders, the latest first
+	// (GET /v1/orders)
+	ListOrders(ctx context.Context, request ListOrdersRequestObject) (ListOrdersResponseObject, error)
+	// GetOrder One order
+	// (GET /v1/orders/{id})
+	GetOrder(ctx context.Context, request GetOrderRequestObject) (GetOrderResponseObject, error)
+	// UseAdvance Pay an order from its payer's advance (EAEU kind 9070)
+	// (POST /v1/orders/{id}/advance)
+	UseAdvance(ctx context.Context, request UseAdvanceRequestObject) (UseAdvanceResponseObject, error)
+	// CancelOrder Withdraw an order that nothing was paid of
+	// (POST /v1/orders/{id}/cancellation)
+	CancelOrder(ctx context.Context, request CancelOrderRequestObject) (CancelOrderResponseObject, error)
+	// PresentOrder Present an order again
+	// (POST /v1/orders/{id}/presentation)
+	PresentOrder(ctx context.Context, request PresentOrderRequestObject) (PresentOrderResponseObject, error)
 	// Reconcile Match the day's statement with the ledger
 	// (POST /v1/reconciliations)
 	Reconcile(ctx context.Context, request ReconcileRequestObject) (ReconcileResponseObject, error)
+	// ListRefunds Refunds, the latest first
+	// (GET /v1/refunds)
+	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
+	// AskRefund Ask that money of an order goes back to its payer
+	// (POST /v1/refunds)
+	AskRefund(ctx context.Context, request AskRefundRequestObject) (AskRefundResponseObject, error)
+	// GetRefund One refund
+	// (GET /v1/refunds/{id})
+	GetRefund(ctx context.Context, request GetRefundRequestObject) (GetRefundResponseObject, error)
+	// ApproveRefund Order a refund that another person has asked for
+	// (POST /v1/refunds/{id}/approval)
+	ApproveRefund(ctx context.Context, request ApproveRefundRequestObject) (ApproveRefundResponseObject, error)
+	// RejectRefund End a refund that another person has asked for
+	// (POST /v1/refunds/{id}/rejection)
+	RejectRefund(ctx context.Context, request RejectRefundRequestObject) (RejectRefundResponseObject, error)
 	// CreateSession Session of a person, for a signed challenge
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -3671,6 +4946,157 @@ func (sh *strictHandler) IssueToken(ctx *gin.Context) {
 	}
 }
 
+// ListOrders operation middleware
+func (sh *strictHandler) ListOrders(ctx *gin.Context, params ListOrdersParams) {
+	var request ListOrdersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrders(ctx, request.(ListOrdersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrders")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListOrdersResponseObject); ok {
+		if err := validResponse.VisitListOrdersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOrder operation middleware
+func (sh *strictHandler) GetOrder(ctx *gin.Context, id OrderID) {
+	var request GetOrderRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrder(ctx, request.(GetOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOrderResponseObject); ok {
+		if err := validResponse.VisitGetOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UseAdvance operation middleware
+func (sh *strictHandler) UseAdvance(ctx *gin.Context, id OrderID, params UseAdvanceParams) {
+	var request UseAdvanceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UseAdvanceJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UseAdvance(ctx, request.(UseAdvanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UseAdvance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UseAdvanceResponseObject); ok {
+		if err := validResponse.VisitUseAdvanceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelOrder operation middleware
+func (sh *strictHandler) CancelOrder(ctx *gin.Context, id OrderID, params CancelOrderParams) {
+	var request CancelOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelOrder(ctx, request.(CancelOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelOrderResponseObject); ok {
+		if err := validResponse.VisitCancelOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PresentOrder operation middleware
+func (sh *strictHandler) PresentOrder(ctx *gin.Context, id OrderID, params PresentOrderParams) {
+	var request PresentOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PresentOrder(ctx, request.(PresentOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PresentOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PresentOrderResponseObject); ok {
+		if err := validResponse.VisitPresentOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Reconcile operation middleware
 func (sh *strictHandler) Reconcile(ctx *gin.Context) {
 	var request ReconcileRequestObject
@@ -3706,6 +5132,174 @@ func (sh *strictHandler) Reconcile(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReconcileResponseObject); ok {
 		if err := validResponse.VisitReconcileResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRefunds operation middleware
+func (sh *strictHandler) ListRefunds(ctx *gin.Context, params ListRefundsParams) {
+	var request ListRefundsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRefunds(ctx, request.(ListRefundsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRefunds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRefundsResponseObject); ok {
+		if err := validResponse.VisitListRefundsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AskRefund operation middleware
+func (sh *strictHandler) AskRefund(ctx *gin.Context, params AskRefundParams) {
+	var request AskRefundRequestObject
+
+	request.Params = params
+
+	var body AskRefundJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AskRefund(ctx, request.(AskRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AskRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AskRefundResponseObject); ok {
+		if err := validResponse.VisitAskRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRefund operation middleware
+func (sh *strictHandler) GetRefund(ctx *gin.Context, id RefundID) {
+	var request GetRefundRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRefund(ctx, request.(GetRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRefundResponseObject); ok {
+		if err := validResponse.VisitGetRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveRefund operation middleware
+func (sh *strictHandler) ApproveRefund(ctx *gin.Context, id RefundID, params ApproveRefundParams) {
+	var request ApproveRefundRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveRefund(ctx, request.(ApproveRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveRefundResponseObject); ok {
+		if err := validResponse.VisitApproveRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RejectRefund operation middleware
+func (sh *strictHandler) RejectRefund(ctx *gin.Context, id RefundID, params RejectRefundParams) {
+	var request RejectRefundRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body RejectRefundJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectRefund(ctx, request.(RejectRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RejectRefundResponseObject); ok {
+		if err := validResponse.VisitRejectRefundResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -14,7 +14,7 @@ func renderTransaction(t *dossier.Transaction) Transaction {
 		OpenedBy: t.OpenedBy, OpenedAt: t.OpenedAt, State: string(t.State),
 		Documents: each(t.Documents, renderDocument),
 		Orders:    each(t.Orders, renderOrder),
-		Totals:    Totals{OwedTiyn: int64(t.Totals.Owed), PaidTiyn: int64(t.Totals.Paid), ReconciledTiyn: int64(t.Totals.Reconciled)},
+		Totals:    renderTotals(t.Totals),
 		Events: each(t.Events, func(e dossier.Event) Event {
 			return Event{Type: e.Type, At: e.At, Data: e.Data}
 		}),
@@ -44,19 +44,6 @@ func renderDocument(d dossier.Document) Document {
 			return EvidenceObject{Kind: e.Kind, Sha256: e.SHA256}
 		}),
 		Receipt: d.Receipt, SubmittedBy: d.SubmittedBy,
-	}
-}
-
-func renderOrder(o dossier.Order) Order {
-	return Order{
-		ID: o.ID, State: o.State, CreatedAt: o.CreatedAt, PayerBIN: o.PayerBIN.String(),
-		TotalTiyn: int64(o.Total), PaymentURL: optional(o.PaymentURL),
-		Lines: each(o.Lines, func(l dossier.OrderLine) OrderLine {
-			return OrderLine{
-				Identifier: l.Identifier, Kind: l.Kind, Name: l.Name, BudgetCode: l.BudgetCode, PurposeCode: l.PurposeCode,
-				AmountTiyn: int64(l.Amount), State: l.State,
-			}
-		}),
 	}
 }
 

@@ -63,6 +63,19 @@ var rules = map[string]Rule{
 	"submitDocument":  {Door: Callers, Scope: DocumentsWrite, Roles: []Role{SingleWindow, Trader}},
 	"createOrder":     {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
 
+	"listOrders":   {Door: Callers, Scope: OrdersRead, Roles: payingRoles},
+	"getOrder":     {Door: Callers, Scope: OrdersRead, Roles: payingRoles},
+	"cancelOrder":  {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+	"presentOrder": {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+	"useAdvance":   {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+
+	// Who may ask for a refund may not approve one: no role has both.
+	"askRefund":     {Door: Callers, Scope: RefundsWrite, Roles: []Role{SingleWindow, TreasuryOperator}},
+	"listRefunds":   {Door: Callers, Scope: RefundsRead, Roles: payingRoles},
+	"getRefund":     {Door: Callers, Scope: RefundsRead, Roles: payingRoles},
+	"approveRefund": {Door: Callers, Scope: RefundsApprove, Roles: []Role{TreasuryController}},
+	"rejectRefund":  {Door: Callers, Scope: RefundsApprove, Roles: []Role{TreasuryController}},
+
 	"importStatement": {Door: Callers, Scope: StatementsWrite, Roles: []Role{TreasuryOperator}},
 	"reconcile":       {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator, TreasuryController}},
 
@@ -78,6 +91,9 @@ var rules = map[string]Rule{
 
 	"getMetrics": {Door: Callers, Scope: MetricsRead, Roles: []Role{Support, Auditor}},
 }
+
+// payingRoles deal with what is paid, or look into it.
+var payingRoles = []Role{SingleWindow, Trader, TreasuryOperator, TreasuryController, Support, Auditor}
 
 // subscribers have systems that act on a transaction's events. The support desk
 // and auditors look at what was sent to whom.

@@ -62,9 +62,9 @@ func TestRuleOfGivesACopy(t *testing.T) {
 
 func TestScopesOf(t *testing.T) {
 	for role, want := range map[Role][]Scope{
-		Auditor:            {MetricsRead, SignaturesRead, TransactionsRead, WebhooksRead},
-		Trader:             {DocumentsWrite, OrdersWrite, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite, WebhooksRead, WebhooksWrite},
-		TreasuryController: {ReconciliationsWrite, SignaturesRead, TransactionsRead, WebhooksRead, WebhooksWrite},
+		Auditor:            {MetricsRead, OrdersRead, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead},
+		Trader:             {DocumentsWrite, OrdersRead, OrdersWrite, RefundsRead, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite, WebhooksRead, WebhooksWrite},
+		TreasuryController: {OrdersRead, ReconciliationsWrite, RefundsApprove, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead, WebhooksWrite},
 		"intruder":         nil,
 	} {
 		if got := ScopesOf(role); !slices.Equal(got, want) {

@@ -2,6 +2,8 @@ package dossier
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/idempotency"
+	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/order"
@@ -19,17 +22,27 @@ import (
 
 // CreateOrder draws up the payment order of the transaction's declaration and
 // presents it at the payment gateway; the answer says where to pay. A
-// transaction has one order: asked again with another key, the same order is
-// presented and returned.
+// transaction has one order, or another after it was cancelled or refunded:
+// asked again with another key, the same order is presented and returned.
+//
+// The declarant pays, or, where the single window names one, its broker: the
+// debt is the declarant's all the same.
 //
 // The order is stored before the gateway is asked. If the gateway is down the
 // order waits as a draft, and the same request presents it later.
 //
-// Errors: idempotency codes, transaction_not_found, document_missing, the
-// codes of payments.
-func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, transaction uuid.UUID) (*Order, error) {
+// Errors: idempotency codes, transaction_not_found, bin_invalid,
+// payer_not_allowed, document_missing, the codes of payments.
+func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, transaction uuid.UUID, payer string) (*Order, error) {
 	t, err := s.find(ctx, caller, transaction)
 	if err != nil {
+		return nil, err
+	}
+	by, err := s.payer(caller, t, payer)
+	if err != nil {
+		return nil, err
+	}
+	if key, err = over(key, struct{ Payer kz.BIN }{by}); err != nil {
 		return nil, err
 	}
 	return idempotency.Once(ctx, s.keys, caller.ID, key, "create order of "+transaction.String(), func(ctx context.Context, c *idempotency.Claim) (*Order, error) {
@@ -37,7 +50,7 @@ func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key ide
 		if err != nil {
 			return nil, err
 		}
-		id, err := s.draft(ctx, t, charges)
+		id, err := s.draft(ctx, t, by, charges)
 		if err != nil {
 			return nil, err
 		}
@@ -46,6 +59,33 @@ func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key ide
 		}
 		return s.orderCreated(ctx, caller, c, t)
 	})
+}
+
+// payer is who pays a transaction's order: its declarant unless the single
+// window names another.
+func (s *Service) payer(caller access.Caller, t *Transaction, named string) (kz.BIN, error) {
+	if named == "" {
+		return t.DeclarantBIN, nil
+	}
+	bin, err := kz.ParseBIN(named, s.control)
+	if err != nil {
+		return "", err
+	}
+	if bin != t.DeclarantBIN && caller.Role != access.SingleWindow {
+		return "", fault.New(fault.PayerNotAllowed, "/payer_bin", "only the single window names a broker")
+	}
+	return bin, nil
+}
+
+// over binds a key to what was asked as it was understood: the same request
+// written otherwise, by another release of a client's library, is the same.
+func over(key idempotency.Key, asked any) (idempotency.Key, error) {
+	fields, err := json.Marshal(asked)
+	if err != nil {
+		return key, fault.Wrap(err, fault.BadArgument, "", "write what was asked")
+	}
+	key.BodySHA256 = sha256.Sum256(fields)
+	return key, nil
 }
 
 // charges reads what the first accepted declaration of the transaction owes,
@@ -73,10 +113,10 @@ func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge,
 }
 
 // draft stores the order, or finds the one there is.
-func (s *Service) draft(ctx context.Context, t *Transaction, charges []charge.Charge) (uuid.UUID, error) {
+func (s *Service) draft(ctx context.Context, t *Transaction, payer kz.BIN, charges []charge.Charge) (uuid.UUID, error) {
 	var drawn *order.Order
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		drawn, err = s.payments.CreateOrder(ctx, tx, t.ID, t.DeclarantBIN, t.DeclarantBIN, charges)
+		drawn, err = s.payments.CreateOrder(ctx, tx, t.ID, t.DeclarantBIN, payer, charges)
 		return err
 	})
 	if err == nil {
@@ -89,7 +129,11 @@ func (s *Service) draft(ctx context.Context, t *Transaction, charges []charge.Ch
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return orders[0].ID, nil
+	last := orders[len(orders)-1]
+	if last.Payer != payer {
+		return uuid.Nil, fault.New(fault.OrderExists, "/payer_bin", "the transaction has an order for another payer")
+	}
+	return last.ID, nil
 }
 
 func (s *Service) orderCreated(ctx context.Context, caller access.Caller, c *idempotency.Claim, t *Transaction) (*Order, error) {
@@ -99,7 +143,7 @@ func (s *Service) orderCreated(ctx context.Context, caller access.Caller, c *ide
 		if err != nil {
 			return err
 		}
-		o := orderOf(&orders[0])
+		o := orderOf(&orders[len(orders)-1])
 		shown = &o
 		return s.audit(ctx, tx, caller, c, t.ID.String(), "create order", shown)
 	})

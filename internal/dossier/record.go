@@ -14,11 +14,15 @@ type State string
 
 // The states, in the order a transaction passes through them.
 const (
-	StateOpen       State = "open"       // no accepted document yet
-	StateSigned     State = "signed"     // a document is accepted
-	StateOrdered    State = "ordered"    // a payment order exists
-	StatePaid       State = "paid"       // every line of the order is posted in the ledger
-	StateReconciled State = "reconciled" // and agreed with the treasury's statement
+	StateOpen          State = "open"           // no accepted document yet
+	StateSigned        State = "signed"         // a document is accepted
+	StateOrdered       State = "ordered"        // a payment order exists
+	StatePartiallyPaid State = "partially_paid" // a part of it is posted in the ledger
+	StatePaid          State = "paid"           // all of it is
+	StateOverpaid      State = "overpaid"       // and the rest stands on the payer's advance
+	StateReconciled    State = "reconciled"     // and the treasury's statements show it all
+	StateRefunding     State = "refunding"      // some of it is on its way back
+	StateRefunded      State = "refunded"       // all of it went back
 )
 
 // Transaction is the whole record of one trade transaction, as
@@ -39,8 +43,11 @@ type Transaction struct {
 // Totals of the transaction in tiyn (1/100 KZT).
 type Totals struct {
 	Owed       money.Tiyn `json:"owed_tiyn"`
-	Paid       money.Tiyn `json:"paid_tiyn"`
-	Reconciled money.Tiyn `json:"reconciled_tiyn"`
+	Paid       money.Tiyn `json:"paid_tiyn"`       // on the lines
+	Reconciled money.Tiyn `json:"reconciled_tiyn"` // of that, shown by the treasury's statements
+	Tolerated  money.Tiyn `json:"tolerated_tiyn"`  // owed and let go
+	Credited   money.Tiyn `json:"credited_tiyn"`   // paid beyond the debt, on the payer's advance
+	Refunded   money.Tiyn `json:"refunded_tiyn"`   // of all that, paid back
 }
 
 // Document is one accepted signed document: what was signed, by whom, on what
@@ -116,13 +123,23 @@ type EvidenceID struct {
 
 // Order is a payment order of the transaction with its lines.
 type Order struct {
-	ID         uuid.UUID   `json:"id"`
-	State      string      `json:"state"`
-	CreatedAt  time.Time   `json:"created_at"`
-	PayerBIN   kz.BIN      `json:"payer_bin"`
-	Total      money.Tiyn  `json:"total_tiyn"`
-	PaymentURL string      `json:"payment_url,omitempty"`
-	Lines      []OrderLine `json:"lines"`
+	ID           uuid.UUID   `json:"id"`
+	Transaction  uuid.UUID   `json:"transaction_id"`
+	State        string      `json:"state"`
+	CreatedAt    time.Time   `json:"created_at"`
+	ExpiresAt    time.Time   `json:"expires_at"`
+	DeclarantBIN kz.BIN      `json:"declarant_bin"` // whose debt it is
+	PayerBIN     kz.BIN      `json:"payer_bin"`     // the declarant or its broker
+	Total        money.Tiyn  `json:"total_tiyn"`
+	Owed         money.Tiyn  `json:"owed_tiyn"` // still to be paid
+	Paid         money.Tiyn  `json:"paid_tiyn"` // on the lines
+	Tolerated    money.Tiyn  `json:"tolerated_tiyn"`
+	Credited     money.Tiyn  `json:"credited_tiyn"`  // to the payer's advance
+	Refunding    money.Tiyn  `json:"refunding_tiyn"` // on its way back
+	Refunded     money.Tiyn  `json:"refunded_tiyn"`
+	Gateway      string      `json:"gateway,omitempty"`
+	PaymentURL   string      `json:"payment_url,omitempty"`
+	Lines        []OrderLine `json:"lines"`
 }
 
 // OrderLine is one charge to pay, by budget code (КБК).
@@ -132,8 +149,22 @@ type OrderLine struct {
 	Name        string     `json:"name"`
 	BudgetCode  string     `json:"budget_code"`  // КБК
 	PurposeCode string     `json:"purpose_code"` // КНП
+	Beneficiary Requisites `json:"beneficiary"`
 	Amount      money.Tiyn `json:"amount_tiyn"`
-	State       string     `json:"state"` // owed, paid, reconciled
+	Paid        money.Tiyn `json:"paid_tiyn"`
+	Reconciled  money.Tiyn `json:"reconciled_tiyn"` // of that, shown by the treasury's statements
+	Refunded    money.Tiyn `json:"refunded_tiyn"`
+	State       string     `json:"state"` // owed, partially_paid, paid, reconciled, refunded
+}
+
+// Requisites say where a line is paid to.
+type Requisites struct {
+	RevenueOffice string `json:"revenue_office"` // УГД
+	BIN           kz.BIN `json:"bin"`
+	Name          string `json:"name"`
+	BIC           string `json:"bic"` // БИК
+	IIK           string `json:"iik"` // ИИК
+	KBe           string `json:"kbe"` // КБе
 }
 
 // Event is one entry of the transaction's timeline.

@@ -4,13 +4,16 @@ import (
 	"testing"
 
 	"github.com/senim-kz/senim/internal/fault"
-	"github.com/senim-kz/senim/payments/money"
+	"github.com/senim-kz/senim/payments/order"
 	"github.com/senim-kz/senim/verifier"
 )
 
 func TestDerive(t *testing.T) {
-	line := func(state string, amount money.Tiyn) OrderLine { return OrderLine{Amount: amount, State: state} }
 	one := []Document{{}}
+	owed := OrderLine{State: "owed", Amount: 5}
+	paid := OrderLine{State: "paid", Amount: 7, Paid: 7}
+	agreed := OrderLine{State: "reconciled", Amount: 5, Paid: 5, Reconciled: 5}
+	orders := func(state string, lines ...OrderLine) []Order { return []Order{{State: state, Lines: lines}} }
 	for name, c := range map[string]struct {
 		documents []Document
 		orders    []Order
@@ -19,13 +22,21 @@ func TestDerive(t *testing.T) {
 	}{
 		"nothing":         {nil, nil, StateOpen, Totals{}},
 		"signed":          {one, nil, StateSigned, Totals{}},
-		"ordered":         {one, []Order{{State: "presented", Lines: []OrderLine{line("owed", 5), line("owed", 7)}}}, StateOrdered, Totals{Owed: 12}},
-		"paid":            {one, []Order{{State: "paid", Lines: []OrderLine{line("paid", 5), line("paid", 7)}}}, StatePaid, Totals{Owed: 12, Paid: 12}},
-		"half reconciled": {one, []Order{{State: "paid", Lines: []OrderLine{line("reconciled", 5), line("paid", 7)}}}, StatePaid, Totals{Owed: 12, Paid: 12, Reconciled: 5}},
-		"reconciled": {one, []Order{{State: "reconciled", Lines: []OrderLine{line("reconciled", 5), line("reconciled", 7)}}},
-			StateReconciled, Totals{Owed: 12, Paid: 12, Reconciled: 12}},
-		"expired":   {one, []Order{{State: "expired", Lines: []OrderLine{line("owed", 5)}}}, StateSigned, Totals{}},
-		"cancelled": {one, []Order{{State: "cancelled", Lines: []OrderLine{line("owed", 5)}}}, StateSigned, Totals{}},
+		"draft":           {one, orders("draft", owed), StateOrdered, Totals{Owed: 5}},
+		"ordered":         {one, orders("presented", owed, owed), StateOrdered, Totals{Owed: 10}},
+		"held":            {one, orders("authorised", owed), StateOrdered, Totals{Owed: 5}},
+		"partially paid":  {one, orders("partially_paid", paid, owed), StatePartiallyPaid, Totals{Owed: 12, Paid: 7}},
+		"paid":            {one, orders("paid", paid, paid), StatePaid, Totals{Owed: 14, Paid: 14}},
+		"half reconciled": {one, orders("paid", agreed, paid), StatePaid, Totals{Owed: 12, Paid: 12, Reconciled: 5}},
+		"reconciled":      {one, orders("paid", agreed, agreed), StateReconciled, Totals{Owed: 10, Paid: 10, Reconciled: 10}},
+		"overpaid":        {one, []Order{{State: "overpaid", Credited: 3, Lines: []OrderLine{paid}}}, StateOverpaid, Totals{Owed: 7, Paid: 7, Credited: 3}},
+		"a little let go": {one, []Order{{State: "paid", Tolerated: 1, Lines: []OrderLine{{State: "reconciled", Amount: 5, Paid: 4, Reconciled: 4}}}},
+			StateReconciled, Totals{Owed: 5, Paid: 4, Reconciled: 4, Tolerated: 1}},
+		"refunding":      {one, orders("refunding", agreed), StateRefunding, Totals{Owed: 5, Paid: 5, Reconciled: 5}},
+		"refunded":       {one, []Order{{State: "refunded", Refunded: 7, Lines: []OrderLine{paid}}}, StateRefunded, Totals{Owed: 7, Paid: 7, Refunded: 7}},
+		"expired":        {one, orders("expired", owed), StateSigned, Totals{}},
+		"cancelled":      {one, orders("cancelled", owed), StateSigned, Totals{}},
+		"drawn up again": {one, append(orders("cancelled", owed), orders("paid", paid)...), StatePaid, Totals{Owed: 7, Paid: 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := Transaction{State: StateOpen, Documents: c.documents, Orders: c.orders}
@@ -34,6 +45,11 @@ func TestDerive(t *testing.T) {
 				t.Errorf("state %s, totals %+v", r.State, r.Totals)
 			}
 		})
+	}
+	for _, s := range order.States() {
+		if _, counts := stateOf[s]; counts == (s == order.Expired || s == order.Cancelled) {
+			t.Errorf("an order that is %s", s)
+		}
 	}
 }
 

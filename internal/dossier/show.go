@@ -96,12 +96,17 @@ func (s *Service) readOrders(ctx context.Context, t *Transaction) error {
 
 func orderOf(o *order.Order) Order {
 	shown := Order{
-		ID: o.ID, State: string(o.State), CreatedAt: o.CreatedAt, PayerBIN: o.Payer, Total: o.Total, PaymentURL: o.PaymentURL, Lines: []OrderLine{},
+		ID: o.ID, Transaction: o.Transaction, State: string(o.State), CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt,
+		DeclarantBIN: o.Declarant, PayerBIN: o.Payer, Total: o.Total, Owed: o.Owed(), Paid: o.Paid(),
+		Tolerated: o.Tolerated, Credited: o.Credited, Refunding: o.Refunding, Refunded: o.Returned(),
+		Gateway: o.Gateway, PaymentURL: o.PaymentURL, Lines: []OrderLine{},
 	}
 	for _, l := range o.Lines {
+		r := l.Requisites
 		shown.Lines = append(shown.Lines, OrderLine{
 			Identifier: string(l.Identifier), Kind: string(l.Kind), Name: l.Kind.Name(), BudgetCode: string(l.BudgetCode),
-			PurposeCode: string(l.PurposeCode), Amount: l.Amount, State: string(l.State),
+			PurposeCode: string(l.PurposeCode), Amount: l.Amount, Paid: l.Paid, Reconciled: min(l.Matched, l.Paid), Refunded: l.Refunded, State: string(l.State),
+			Beneficiary: Requisites{RevenueOffice: string(r.RevenueOffice), BIN: r.BIN, Name: r.Name, BIC: r.BIC, IIK: r.IIK, KBe: r.KBe},
 		})
 	}
 	return shown
@@ -118,31 +123,38 @@ func (s *Service) readEvents(ctx context.Context, t *Transaction) error {
 	return nil
 }
 
-// derive computes the totals and the state from what the record holds. An
-// order that can no longer be paid is owed no more.
+// stateOf is what an order's state makes of its transaction; of an order that
+// is not here, nothing: it is cancelled or expired.
+var stateOf = map[order.State]State{
+	order.Draft: StateOrdered, order.Presented: StateOrdered, order.Pending: StateOrdered, order.Authorised: StateOrdered, order.Captured: StateOrdered,
+	order.PartiallyPaid: StatePartiallyPaid, order.Paid: StatePaid, order.Overpaid: StateOverpaid,
+	order.Refunding: StateRefunding, order.Refunded: StateRefunded,
+}
+
+// derive computes the totals and the state from what the record holds. The
+// state is that of the latest order that can be or is paid; one that can no
+// longer be paid is owed no more.
 func (t *Transaction) derive() {
 	if len(t.Documents) > 0 {
 		t.State = StateSigned
 	}
 	for _, o := range t.Orders {
-		if o.State == string(order.Expired) || o.State == string(order.Cancelled) {
+		state, counts := stateOf[order.State(o.State)]
+		if !counts {
 			continue
 		}
-		t.State = StateOrdered
+		t.State = state
+		agreed := true
 		for _, l := range o.Lines {
 			t.Totals.Owed += l.Amount
-			switch l.State {
-			case string(order.LinePaid):
-				t.Totals.Paid += l.Amount
-			case string(order.LineReconciled):
-				t.Totals.Paid += l.Amount
-				t.Totals.Reconciled += l.Amount
-			}
+			t.Totals.Paid += l.Paid
+			t.Totals.Reconciled += l.Reconciled
+			agreed = agreed && l.State == string(order.LineReconciled)
 		}
-	}
-	if t.State == StateOrdered && t.Totals.Paid == t.Totals.Owed {
-		t.State = StatePaid
-		if t.Totals.Reconciled == t.Totals.Owed {
+		t.Totals.Tolerated += o.Tolerated
+		t.Totals.Credited += o.Credited
+		t.Totals.Refunded += o.Refunded
+		if agreed && (state == StatePaid || state == StateOverpaid) {
 			t.State = StateReconciled
 		}
 	}
