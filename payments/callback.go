@@ -23,15 +23,24 @@ const (
 	evidenceAsked = "gateway.asked" // what the adapter asked before it believed the message, and the answer
 )
 
-// AcceptCallback takes a message of the gateway and returns the answer to it.
+// AcceptCallback is AcceptCallbackOf the gateway that orders are presented at
+// unless their payers choose another.
+func (s *Service) AcceptCallback(ctx context.Context, raw []byte) (reply []byte, err error) {
+	return s.AcceptCallbackOf(ctx, s.config.Gateway.Name(), raw)
+}
+
+// AcceptCallbackOf takes a message of a gateway and returns the answer to it.
 // A fact that was told before gets the same receipt and changes nothing;
 // another fact under the same reference is refused with
 // fault.CallbackConflict. Once it returns a reply, the fact is kept and posted.
-func (s *Service) AcceptCallback(ctx context.Context, raw []byte) (reply []byte, err error) {
+func (s *Service) AcceptCallbackOf(ctx context.Context, name string, raw []byte) (reply []byte, err error) {
+	port, err := s.portOf(name)
+	if err != nil {
+		return nil, err
+	}
 	if len(raw) > callbackBytesMax {
 		return nil, fault.New(fault.InputTooBig, "", "a message of more than %d bytes", callbackBytesMax)
 	}
-	port := s.config.Gateway
 	callback, err := port.Open(ctx, raw)
 	if err != nil {
 		return nil, s.auditRefusal(ctx, port, raw, fmt.Errorf("accept a message of the gateway: %w", err))
@@ -45,6 +54,9 @@ func (s *Service) AcceptCallback(ctx context.Context, raw []byte) (reply []byte,
 	}
 	outcome, err := s.Take(ctx, told)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.settleDebits(ctx, callback.Fact); err != nil {
 		return nil, err
 	}
 	return port.Reply(callback, gateway.Receipt{Reference: callback.Fact.Reference, ReceivedAt: outcome.ReceivedAt})

@@ -67,16 +67,20 @@ func (c *clock) Advance(d time.Duration) {
 type jobs struct {
 	mu   sync.Mutex
 	tell []payments.AnnounceArgs
+	poll []payments.PollArgs
 }
 
 func (j *jobs) Insert(_ context.Context, _ pgx.Tx, args river.JobArgs, _ *river.InsertOpts) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	tell, ok := args.(payments.AnnounceArgs)
-	if !ok {
+	switch a := args.(type) {
+	case payments.AnnounceArgs:
+		j.tell = append(j.tell, a)
+	case payments.PollArgs:
+		j.poll = append(j.poll, a)
+	default:
 		return fault.New(fault.JobUnknown, "", "no worker of %s", args.Kind())
 	}
-	j.tell = append(j.tell, tell)
 	return nil
 }
 
@@ -155,16 +159,21 @@ func (w *world) issue(name, bin string, role asn1.ObjectIdentifier) xmldsig.Key 
 
 func (w *world) newService(port gateway.Port, inserter payments.Inserter) *payments.Service {
 	w.t.Helper()
-	book, err := order.NewBook(kz.FormatOnly, order.Treasury(sample.RevenueOffice, officeBIN, "УГД"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	s, err := payments.New(payments.Config{Pool: w.pool, Jobs: inserter, Gateway: port, Book: book, Now: w.clock.Now, OrderLife: 24 * time.Hour})
+	s, err := payments.New(payments.Config{Pool: w.pool, Jobs: inserter, Gateway: port, Book: w.book(), Now: w.clock.Now, OrderLife: 24 * time.Hour})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(s.Close)
 	return s
+}
+
+func (w *world) book() order.Book {
+	w.t.Helper()
+	book, err := order.NewBook(kz.FormatOnly, order.Treasury(sample.RevenueOffice, officeBIN, "УГД"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return book
 }
 
 // takeCallback is the service's endpoint as api has it.

@@ -176,7 +176,10 @@ func (s *Service) presented(ctx context.Context, tx pgx.Tx, name string, bill ga
 		return "", err
 	}
 	now := s.config.Now()
-	if err := keep(ctx, tx, o.Transaction, "bill.registered", now, "gateway.bill", r.Sent, r.Received); err != nil {
+	if err := keep(ctx, tx, o.Transaction, "bill.registered", now, "gateway.bill", r.Messages()...); err != nil {
+		return "", err
+	}
+	if err := s.watch(ctx, tx, o.ID, name); err != nil {
 		return "", err
 	}
 	return o.PaymentURL, publish(ctx, tx, o, EventPresented, now, Presented{
@@ -301,13 +304,4 @@ func (s *Service) taken(ctx context.Context, id uuid.UUID, act order.Act) error 
 		}
 		return o.Move(ctx, tx, act)
 	})
-}
-
-// portOf is the gateway that an order was presented at, or that orders are
-// presented at.
-func (s *Service) portOf(name string) (gateway.Port, error) {
-	if name != "" && name != s.config.Gateway.Name() {
-		return nil, fault.New(fault.NotAvailable, "payments", "the gateway %.40q is not configured", name)
-	}
-	return s.config.Gateway, nil
 }

@@ -35,9 +35,13 @@ type Inserter interface {
 type Config struct {
 	Pool    *pgxpool.Pool    // required
 	Jobs    Inserter         // required; its workers are made by NewWorkers
-	Gateway gateway.Port     // required
+	Gateway gateway.Port     // required: where orders are presented
 	Book    order.Book       // required: the requisites of every revenue office
 	Now     func() time.Time // required
+
+	// Gateways are further ones, at which an order is presented when its payer
+	// asks for it.
+	Gateways []gateway.Port
 
 	// Law is what charges are computed by at the moment; nil is the zero Law.
 	Law func() Law
@@ -61,6 +65,7 @@ type Config struct {
 // are being posted; Close waits for them.
 type Service struct {
 	config  Config
+	ports   map[string]gateway.Port // by their names
 	batcher *batcher
 }
 
@@ -85,7 +90,11 @@ func New(c Config) (*Service, error) {
 	if c.Calendar == nil {
 		c.Calendar = &kz.Calendar{}
 	}
-	s := &Service{config: c}
+	ports, err := portsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{config: c, ports: ports}
 	s.batcher = newBatcher(s.post)
 	if c.Workers != nil {
 		c.Workers.service = s

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +26,7 @@ type Workers struct {
 // NewWorkers adds the workers to those of the program.
 func NewWorkers(to *river.Workers) (*Workers, error) {
 	w := &Workers{}
-	if err := river.AddWorkerSafely(to, &refunder{workers: w}); err != nil {
+	if err := errors.Join(river.AddWorkerSafely(to, &refunder{workers: w}), river.AddWorkerSafely(to, &poller{workers: w})); err != nil {
 		return nil, fault.Wrap(err, fault.BadArgument, "", "add the workers of payments")
 	}
 	return w, nil

@@ -67,7 +67,7 @@ func (r Requisites) Check(c kz.Control) error {
 	if _, err := kz.ParseBIN(string(r.BIN), c); err != nil {
 		return fault.Wrap(err, fault.RequisiteInvalid, "/bin", "read the beneficiary's BIN")
 	}
-	if !checkIBAN(r.IIK) {
+	if !CheckIBAN(r.IIK) {
 		return fault.New(fault.RequisiteInvalid, "/iik", "the check digits are wrong")
 	}
 	if (r.BIC == TreasuryBIC) != (r.IIK[4:7] == treasuryBankCode) {
@@ -76,9 +76,9 @@ func (r Requisites) Check(c kz.Control) error {
 	return nil
 }
 
-// checkIBAN computes ISO 7064 MOD 97-10 over the account number moved as
+// CheckIBAN computes ISO 7064 MOD 97-10 over the account number moved as
 // ISO 13616 says. The form must have been checked before.
-func checkIBAN(iban string) bool {
+func CheckIBAN(iban string) bool {
 	var digits strings.Builder
 	for _, r := range iban[4:] + iban[:4] {
 		if r >= 'A' { // letters count from 10
