@@ -49,6 +49,14 @@ var benchRows = []benchRow{
 		"tsa-hsm", "the same with the key in SoftHSM, against a bare C_Sign loop with 8 sessions",
 		0.25, stampAgainstToken,
 	},
+	{
+		"camt-parse", "entries of a camt.053 read by payments/statement, against encoding/xml into a structure of the same fields",
+		9, parseAgainstStandard,
+	},
+	{
+		"statement-import", "lines of a camt.053 imported, known again and durable, against a bare COPY of them into a table without an index",
+		0.1, importAgainstCopy,
+	},
 }
 
 // benchResult is a measured row. Ours and Reference are rates per second, the

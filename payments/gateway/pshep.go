@@ -20,8 +20,8 @@ import (
 // NamePSHEP is the name of this gateway in the ledger.
 const NamePSHEP = "pshep"
 
-// clockAhead is how far ahead of ours the clock of a bank may be.
-const clockAhead = 5 * time.Minute
+// ClockAhead is how far ahead of ours the clock of a bank may be.
+const ClockAhead = 5 * time.Minute
 
 // PSHEPConfig is what the adapter needs; all of it is required but Control.
 type PSHEPConfig struct {
@@ -80,7 +80,7 @@ func (g *PSHEP) Register(ctx context.Context, b Bill) (*Registration, error) {
 	case id != b.Order:
 		err = fault.New(fault.GatewayAnswer, "/"+registrationElement+"/Order", "the answer is of another order")
 	default:
-		err = checkPaymentURL(paymentURL)
+		err = CheckPaymentURL("/"+registrationElement+"/PaymentURL", paymentURL)
 	}
 	if err != nil {
 		return nil, WithExchange(err, exchange)
@@ -186,7 +186,7 @@ func (g *PSHEP) ask(ctx context.Context, document string) (*xmldsig.Element, Exc
 
 // notAhead refuses facts that lie in the future.
 func (g *PSHEP) notAhead(facts []Fact) error {
-	latest := g.config.Opener.Now().Add(clockAhead)
+	latest := g.config.Opener.Now().Add(ClockAhead)
 	for _, f := range facts {
 		if f.PaidAt.After(latest) {
 			return fault.New(fault.GatewayAnswer, "/"+reportElement, "a fact lies in the future")
@@ -195,12 +195,12 @@ func (g *PSHEP) notAhead(facts []Fact) error {
 	return nil
 }
 
-// checkPaymentURL lets a payer be sent only to a page over TLS, or to one on
-// this very machine as the sandbox's is.
-func checkPaymentURL(s string) error {
+// CheckPaymentURL lets a payer be sent only to a page over TLS, or to one on
+// this very machine as the sandbox's is. at is where the address stood.
+func CheckPaymentURL(at, s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil {
-		return fault.New(fault.GatewayAnswer, "/"+registrationElement+"/PaymentURL", "not an absolute URL")
+		return fault.New(fault.GatewayAnswer, at, "not an absolute URL")
 	}
 	if u.Scheme == "https" {
 		return nil
@@ -209,7 +209,7 @@ func checkPaymentURL(s string) error {
 	if u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && address.IsLoopback()) {
 		return nil
 	}
-	return fault.New(fault.GatewayAnswer, "/"+registrationElement+"/PaymentURL", "the payment page is not behind TLS")
+	return fault.New(fault.GatewayAnswer, at, "the payment page is not behind TLS")
 }
 
 // Open authenticates a message of the gateway: the envelope by its carrier,
@@ -231,7 +231,7 @@ func (g *PSHEP) Open(ctx context.Context, raw []byte) (*Callback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the fact: %w", err)
 	}
-	if fact.PaidAt.After(now.Add(clockAhead)) {
+	if fact.PaidAt.After(now.Add(ClockAhead)) {
 		return nil, fault.New(fault.CallbackMalformed, "/"+factElement+"/PaidAt", "the payment lies in the future")
 	}
 	return &Callback{Fact: fact, Raw: raw, Message: envelope.Request}, nil

@@ -2,13 +2,15 @@
 
 -- +goose Up
 
--- The invoice of an order at ePay, for ever. payment_url is set once the page
--- was made.
+-- The invoices of an order at ePay, one for each bill, for ever. payment_url is
+-- set once the page was made.
 CREATE TABLE epay_invoice (
-    order_id    uuid        PRIMARY KEY,
+    order_id    uuid        NOT NULL,
+    number      int         NOT NULL CHECK (number > 0), -- of the bill
     invoice     text        NOT NULL UNIQUE CHECK (invoice ~ '^[0-9]{6,15}$'),
     recorded_at timestamptz NOT NULL,
-    payment_url text        NOT NULL DEFAULT ''
+    payment_url text        NOT NULL DEFAULT '',
+    PRIMARY KEY (order_id, number)
 );
 
 CREATE SEQUENCE epay_invoice_number AS bigint MINVALUE 1 MAXVALUE 899999999999;

@@ -1,6 +1,7 @@
 package pshep
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -156,6 +157,8 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("POST "+PathBills, func(w http.ResponseWriter, r *http.Request) {
 		switch g.strike(requests) {
 		case Timeout:
+			// That the caller left shows only when its body has been read.
+			_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, shep.MessageMaxBytes))
 			<-r.Context().Done()
 		case HTTP500:
 			serverError(w)
