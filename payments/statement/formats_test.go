@@ -142,6 +142,16 @@ func TestBadEntriesOfFormats(t *testing.T) {
 	}
 }
 
+// What a payment of a batch says of itself stands before what holds for all.
+func TestBatchCodes(t *testing.T) {
+	in := strings.Replace(mt102, ":70:/ASSIGN/второй", ":70:/KNP/912\n/BCLASS/106104\n/ASSIGN/вто\nрой", 1)
+	lines, bad, _, err := parse(strings.NewReader(in))
+	want := []string{"B1-1|200.00|2026-11-05|2026-11-05||106201|911|190640017419||первый", "B1-2|300.00|2026-11-05|2026-11-05||106104|912|||вто рой"}
+	if diff := cmp.Diff(want, summary(lines)); err != nil || len(bad) > 0 || diff != "" {
+		t.Errorf("%v, %v, %s", err, bad, diff)
+	}
+}
+
 func TestDatesAroundNewYear(t *testing.T) {
 	for text, want := range map[string]string{
 		"2612310102C1,00": "2027-01-02", "2701021231C1,00": "2026-12-31", "2602300301C1,00": "2026-03-01", "260105C1,00": "2026-01-05",
@@ -277,6 +287,10 @@ func TestFreeText(t *testing.T) {
 		id(1) + ", " + id(1):                        id(1) + "|",
 		id(1) + " и " + id(2):                       "|",
 		"номер 12345678901234567":                   "|",
+		"оплата " + id(1)[:9] + "\n" + id(1)[9:]:    id(1) + "|",
+		"ДТ 55302/0511\n26/0000123, сбор":           "|55302/051126/0000123",
+		id(1) + "\n" + id(2):                        "|",
+		id(1) + "\n7":                               id(1) + "|",
 		"ДТ 55302/051126/0000123/":                  "|55302/051126/0000123",
 		"55302/051126/0000123 55302/051126/1":       "|55302/051126/0000123",
 		"55302/051126/0000123 55302/051126/0000124": "|",

@@ -187,9 +187,13 @@ func (d *Detail) fill(l *Line, of int) (err error) {
 	l.Payer = firstOf(d.Debtor.ID(idScheme), d.Debtor.ID("IIN"))
 	l.Purpose = strings.TrimSpace(strings.Join(d.Text, " "))
 	found := search(l.Purpose)
-	l.Declaration = found.declaration
+	if len(d.Text) > 1 {
+		// Banks break a long text wherever the line is full, in a number too.
+		found.complete(search(strings.Join(d.Text, "")))
+	}
+	l.Declaration = found.declaration.value
 	if l.Identifier == "" {
-		l.Identifier = found.identifier
+		l.Identifier = found.identifier.value
 	}
 	return nil
 }
@@ -225,19 +229,38 @@ func onlyOne(all []Reference, kind string) (string, error) {
 const identifierDigits = 17
 
 // searched is what a free text gives away.
-type searched struct{ identifier, declaration string }
+type searched struct{ identifier, declaration finding }
+
+// finding is the one value of a kind. Two different ones are none: a guess would
+// be worse.
+type finding struct {
+	value string
+	clash bool
+}
+
+func (f *finding) note(value string) {
+	switch {
+	case f.clash:
+	case f.value == "":
+		f.value = value
+	case f.value != value:
+		*f = finding{clash: true}
+	}
+}
+
+// complete takes what was not found from another search.
+func (s *searched) complete(other searched) {
+	if s.identifier == (finding{}) {
+		s.identifier = other.identifier
+	}
+	if s.declaration == (finding{}) {
+		s.declaration = other.declaration
+	}
+}
 
 // search looks for a payment identifier, which its check digits prove, and for
-// the number of a goods declaration, 55302/051126/0000123. Two different ones
-// of a kind are none: a guess would be worse.
+// the number of a goods declaration, 55302/051126/0000123.
 func search(text string) (s searched) {
-	var clash searched
-	note := func(found, clash *string, value string) {
-		if *found != "" && *found != value {
-			*clash = value
-		}
-		*found = value
-	}
 	for i := 0; i < len(text); {
 		if text[i] < '0' || text[i] > '9' {
 			i++
@@ -249,19 +272,13 @@ func search(text string) (s searched) {
 		}
 		word := strings.TrimRight(text[i:end], "/")
 		if isDeclaration(word) {
-			note(&s.declaration, &clash.declaration, word)
+			s.declaration.note(word)
 		} else if len(word) == identifierDigits {
 			if id, err := order.ParseIdentifier(word); err == nil {
-				note(&s.identifier, &clash.identifier, string(id))
+				s.identifier.note(string(id))
 			}
 		}
 		i = end
-	}
-	if clash.identifier != "" {
-		s.identifier = ""
-	}
-	if clash.declaration != "" {
-		s.declaration = ""
 	}
 	return s
 }

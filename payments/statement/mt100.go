@@ -120,8 +120,8 @@ func party(text, prefix string, p *Party) {
 	account, rest, _ := strings.Cut(text, "\n")
 	p.Account = strings.TrimSpace(strings.TrimPrefix(account, prefix))
 	words := keywords(rest)
-	p.Name = words["NAME"]
-	if id := words["IDN"]; id != "" {
+	p.Name = words.line("NAME")
+	if id := words.line("IDN"); id != "" {
 		p.IDs = append(p.IDs[:0], Reference{idScheme, id})
 	}
 }
@@ -162,8 +162,11 @@ func (p *payment) finish(offset int64) error {
 // idScheme is the kind of an IIN or BIN among a party's identifications.
 const idScheme = "BIN"
 
-// words are the /KEY/ values of a text.
+// words are the /KEY/ values of a text, their lines joined by "\n".
 type words map[string]string
+
+// line is the value of a key in one line.
+func (w words) line(key string) string { return strings.ReplaceAll(w[key], "\n", " ") }
 
 // keywords reads lines of "/KEY/value". A key has two to eight capital letters
 // and stands at the beginning of a line; a line without one continues the value
@@ -183,7 +186,7 @@ func keywords(text string) words {
 			continue
 		}
 		if key != "" {
-			w[key] += " " + line
+			w[key] += "\n" + line
 		}
 	}
 	for k, v := range w {
@@ -211,26 +214,37 @@ func cutKeyword(line string) (key, value string, ok bool) {
 // fill takes what a line of reconciliation needs. payer gets /NAME/ and /IDN/
 // where no party of its own carries them.
 func (w words) fill(d *Detail, payer *Party) {
-	if v := w["KNP"]; v != "" {
+	if v := w.line("KNP"); v != "" {
 		d.PurposeCode = v
 	}
-	if v := w["BCLASS"]; v != "" {
-		d.References = append(d.References, Reference{budgetCodeType, v})
-	}
-	if v := w["UIN"]; v != "" {
-		d.References = append(d.References, Reference{identifierType, v})
-	}
-	if v := w["NUM"]; v != "" {
+	d.refer(budgetCodeType, w.line("BCLASS"))
+	d.refer(identifierType, w.line("UIN"))
+	if v := w.line("NUM"); v != "" {
 		d.Instruction = v
 	}
 	if v := w["ASSIGN"]; v != "" {
-		d.Text = []string{v}
+		d.Text = strings.Split(v, "\n")
 	}
 	if payer == nil {
 		return
 	}
-	payer.Name = w["NAME"]
-	if v := w["IDN"]; v != "" {
+	payer.Name = w.line("NAME")
+	if v := w.line("IDN"); v != "" {
 		payer.IDs = append(payer.IDs, Reference{idScheme, v})
 	}
+}
+
+// refer sets the reference of a kind: what a payment says of itself stands
+// before what holds for its whole batch.
+func (d *Detail) refer(kind, value string) {
+	if value == "" {
+		return
+	}
+	for i := range d.References {
+		if d.References[i].Kind == kind {
+			d.References[i].Value = value
+			return
+		}
+	}
+	d.References = append(d.References, Reference{kind, value})
 }
