@@ -22,10 +22,27 @@ func (s *Service) AdvanceOf(ctx context.Context, payer kz.BIN) (money.Tiyn, erro
 	return ledger.Available(ctx, s.config.Pool, ledger.Advance(payer), s.config.Now())
 }
 
+// WithdrawBill takes the bill of an order that nothing was paid of from the
+// gateway, so that it is not paid twice: UseAdvance follows. If the gateway has
+// money of the payer it fails with fault.OrderState. The bill of an order that
+// is paid in part stays: what is paid of it beyond the debt is credited to the
+// advance, or, once the order is paid, needs a person.
+func (s *Service) WithdrawBill(ctx context.Context, id uuid.UUID) error {
+	o, err := order.Get(ctx, s.config.Pool, id)
+	if err != nil || o.State != order.Presented || s.late(o) {
+		return err
+	}
+	if err := s.withdraw(ctx, o); err != nil {
+		return fmt.Errorf("withdraw the order's bill: %w", err)
+	}
+	return nil
+}
+
 // UseAdvance puts money of the payer's advance on one of its orders: amount,
 // or as much as is owed and there is if amount is zero. It never pays more
 // than is owed. An order whose payer is at the gateway at this moment is not
-// paid by the advance too. Errors: order_not_found, order_state_forbids,
+// paid by the advance too; of one that is presented the bill is withdrawn
+// before (WithdrawBill). Errors: order_not_found, order_state_forbids,
 // order_expired, amount_invalid, ledger_funds_short.
 func (s *Service) UseAdvance(ctx context.Context, tx pgx.Tx, id uuid.UUID, amount money.Tiyn, by string) (*order.Order, error) {
 	o, err := order.Lock(ctx, tx, id)

@@ -1,8 +1,10 @@
 package payments
 
 import (
+	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 )
@@ -11,3 +13,6 @@ import (
 func NewAnnouncer(pool *pgxpool.Pool, now func() time.Time) river.Worker[AnnounceArgs] {
 	return &announcer{pool: pool, now: now}
 }
+
+// OrderRefund gives tests the job of a refund.
+func OrderRefund(s *Service, ctx context.Context, id uuid.UUID) error { return s.orderRefund(ctx, id) }

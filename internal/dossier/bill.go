@@ -150,6 +150,9 @@ func (s *Service) UseAdvance(ctx context.Context, caller access.Caller, key idem
 		return nil, err
 	}
 	return idempotency.Once(ctx, s.keys, caller.ID, key, "use advance for order "+id.String(), func(ctx context.Context, c *idempotency.Claim) (*Order, error) {
+		if err := s.payments.WithdrawBill(ctx, id); err != nil {
+			return nil, err
+		}
 		var shown Order
 		err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 			o, err := s.payments.UseAdvance(ctx, tx, id, amount, caller.ID)
