@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,9 @@ const (
 	replayMax = 10_000
 	// replaySpanMax bounds the time of one replay: a month of the table.
 	replaySpanMax = 31 * 24 * time.Hour
+	// numberedWithin is how long after the beginning of its database transaction
+	// an event takes its number at the latest.
+	numberedWithin = time.Hour
 )
 
 // Replay says what is to be sent again: the events of a transaction, or one of
@@ -134,15 +138,7 @@ const queuedAnew = `state = 'pending', reason = '', tries = 0, queued_at = $2, d
 
 // replayEvents queues the events that the subscription wants and may hear of.
 func (s *Service) replayEvents(ctx context.Context, tx pgx.Tx, t target, r Replay) (queued int, err error) {
-	rows, err := tx.Query(ctx, `
-		select e.transaction_id, e.sequence, e.recorded_at, e.type
-		from events e, (select $5::text[] as types) s
-		where `+r.which()+` and `+typeMatches+`
-		limit $6`, r.Transaction, r.Sequence, optional(r.From), optional(r.To), t.types, replayMax+1)
-	if err != nil {
-		return 0, err
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[event])
+	found, err := r.find(ctx, tx, t.types)
 	if err != nil {
 		return 0, err
 	}
@@ -178,15 +174,35 @@ type event struct {
 	Type        string
 }
 
-// which is the condition on events e that the replay stands for; it mentions
-// every parameter, and only the partitions of its time.
-func (r Replay) which() string {
-	if r.Transaction == uuid.Nil {
-		return `$1::uuid is not null and $2::int is not null and e.recorded_at >= $3 and e.recorded_at < $4`
+// find reads the events that the replay stands for, of the types wanted.
+func (r Replay) find(ctx context.Context, tx pgx.Tx, types []string) ([]event, error) {
+	const from = `
+		select e.transaction_id, e.sequence, e.recorded_at, e.type
+		from events e, (select $1::text[] as types) s where ` + typeMatches
+	var rows pgx.Rows
+	var err error
+	if r.Transaction != uuid.Nil {
+		rows, err = tx.Query(ctx, from+`
+			and e.transaction_id = $2 and ($3 = 0 or e.sequence = $3)
+			and e.recorded_at between (select first_at from event_heads where transaction_id = $2)
+			                      and (select last_at from event_heads where transaction_id = $2)
+			limit $4`, types, r.Transaction, r.Sequence, replayMax+1)
+	} else {
+		// An event has its number after its time: those of a time have higher
+		// numbers than all marks before it, and lower ones than all marks some
+		// time after it, also where the clock went back in between.
+		rows, err = tx.Query(ctx, from+`
+			and e.recorded_at >= $2 and e.recorded_at < $3
+			and e.position > (select coalesce(max(position), 0) from event_marks
+				where position < (select coalesce(min(position), $5) from event_marks where at > $2))
+			and e.position <= (select coalesce(min(position), $5) from event_marks
+				where position > (select coalesce(max(position), 0) from event_marks where at < $4))
+			limit $6`, types, r.From, r.To, r.To.Add(numberedWithin), int64(math.MaxInt64), replayMax+1)
 	}
-	return `$3::timestamptz is null and $4::timestamptz is null and e.transaction_id = $1 and ($2::int = 0 or e.sequence = $2)
-		and e.recorded_at between (select first_at from event_heads where transaction_id = $1)
-		                      and (select last_at from event_heads where transaction_id = $1)`
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[event])
 }
 
 // heardBy leaves those of transactions that the subscription may hear of.

@@ -257,7 +257,52 @@ func TestReplay(t *testing.T) {
 	wantCode(t, "another's", err, fault.WebhookNotFound)
 }
 
+// Marks narrow the search and change nothing of what is found, also where the
+// clock went back.
+func TestReplayOfATimeByMarks(t *testing.T) {
+	h, x := newHouse(t), newReceiver(t)
+	sub, _ := h.subscribe(Draft{URL: x.url})
+	for range 12 {
+		h.publish(uuid.New(), "order.created")
+		if err := h.service.upkeep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// One event an hour from noon on; then the clock goes back to 14:00, and on.
+	err := postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `set local session_replication_role = replica`)
+		if err != nil {
+			return err
+		}
+		for _, sql := range []string{
+			`update events set recorded_at = $1::timestamptz + make_interval(hours => (case when position <= 6 then position else position - 4 end)::int)`,
+			`update event_marks set at = $1::timestamptz + make_interval(hours => (case when position <= 6 then position else position - 4 end)::int, mins => 5, secs => position)`,
+		} {
+			if _, err := tx.Exec(t.Context(), sql, noon); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ from, to, want int }{
+		{0, 24, 12}, {1, 2, 1}, {3, 4, 2}, {5, 7, 4}, {6, 7, 2}, {7, 9, 2}, {8, 24, 1}, {9, 24, 0},
+	} {
+		done, err := h.service.Replay(t.Context(), viewer, sub.ID, Replay{
+			From: noon.Add(time.Duration(row.from) * time.Hour), To: noon.Add(time.Duration(row.to) * time.Hour),
+		})
+		if err != nil || done.Queued != row.want {
+			t.Errorf("from %d to %d: %+v %v, want %d", row.from, row.to, done, err, row.want)
+		}
+	}
+}
+
 func TestAReplayTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("publishes ten thousand events")
+	}
 	h, x := newHouse(t), newReceiver(t)
 	sub, _ := h.subscribe(Draft{URL: x.url})
 	err := postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) error {

@@ -17,12 +17,16 @@ const (
 	// keepSettled is how long deliveries are kept that are delivered or dead.
 	// Their events stay, and can be replayed by time.
 	keepSettled = 90 * 24 * time.Hour
+	// keepMarks is how long the marks are kept by which events of a time are
+	// found quickly; those of before are looked for among all.
+	keepMarks = 400 * 24 * time.Hour
 	// pruneRows bounds one statement of the daily pruning.
 	pruneRows = 10_000
 )
 
-// upkeep gives up what waited too long, and sends a job to every subscription
-// whose own was lost. One process at a time does it.
+// upkeep marks the time in the numbers of events, gives up what waited too long,
+// and sends a job to every subscription whose own was lost. One process at a
+// time does it.
 func (s *Service) upkeep(ctx context.Context) error {
 	err := postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) error {
 		var position int64
@@ -31,6 +35,9 @@ func (s *Service) upkeep(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
+			return err
+		}
+		if err := mark(ctx, tx); err != nil {
 			return err
 		}
 		now := s.config.Now()
@@ -62,8 +69,23 @@ func (s *Service) upkeep(ctx context.Context) error {
 	return nil
 }
 
-// Prune forgets deliveries that were settled long ago, keys whose time is over
-// and subscriptions of which nothing is left. It is run daily.
+// mark writes down which number was the last one, if there are new ones. The
+// time is read after the number, so that whatever begins later has a higher one.
+func mark(ctx context.Context, tx pgx.Tx) error {
+	var position int64
+	err := tx.QueryRow(ctx, `select case when is_called then last_value else 0 end from event_position`).Scan(&position)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		insert into event_marks (at, position)
+		select clock_timestamp(), $1 where $1 > (select coalesce(max(position), 0) from event_marks)
+		on conflict do nothing`, position)
+	return err
+}
+
+// Prune forgets deliveries that were settled long ago, keys whose time is over,
+// old marks and subscriptions of which nothing is left. It is run daily.
 func (s *Service) Prune(ctx context.Context) error {
 	now := s.config.Now()
 	for {
@@ -79,6 +101,9 @@ func (s *Service) Prune(ctx context.Context) error {
 	}
 	err := postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `delete from webhook_key where expires_at < $1`, now); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from event_marks where at < $1`, now.Add(-keepMarks)); err != nil {
 			return err
 		}
 		const ended = `(select id from webhook_subscription s where deleted_at < $1

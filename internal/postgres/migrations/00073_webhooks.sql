@@ -12,8 +12,14 @@ create sequence event_position;
 alter table events add column position bigint;
 alter table events alter column position set default nextval('event_position');
 create index on events (position) where position is not null;
--- For replays by time. It costs an insert nothing.
-create index on events using brin (recorded_at);
+
+-- What the last number given out was at some times, by the database's clock: so
+-- that events of a time are found by their numbers, and an event pays for one
+-- index only.
+create table event_marks (
+    at       timestamptz primary key,
+    position bigint      not null
+);
 
 -- Up to which number all events have been queued for their subscribers.
 create table webhook_cursor (
