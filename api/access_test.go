@@ -71,6 +71,7 @@ var goodRequests = map[string]sent{
 	"getTimestampCertificates": {method: "GET", path: "/tsa/certificates"},
 	"openTransaction":          {method: "POST", path: "/v1/transactions", contentType: jsonType, body: `{"reference":"R","declarant_bin":"160440007161"}`},
 	"getTransaction":           {method: "GET", path: somewhere},
+	"postPayment":              {method: "POST", path: paymentPath, contentType: jsonType, body: factBody},
 	"submitDocument":           {method: "POST", path: somewhere + "/documents", contentType: "application/cms", body: "signed"},
 	"createOrder":              {method: "POST", path: somewhere + "/orders"},
 	"listOrders":               {method: "GET", path: "/v1/orders?state=paid&limit=5"},
@@ -123,7 +124,7 @@ func good(t *testing.T, id, bearer string) sent {
 	c.bearer = bearer
 	c.headers = map[string]string{}
 	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement",
-		"cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund"}, id) {
+		"cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund", "postPayment"}, id) {
 		c.headers[idempotencyHeader] = "key-1"
 	}
 	return c

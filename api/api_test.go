@@ -36,6 +36,8 @@ import (
 	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
+	"github.com/senim-kz/senim/payments"
+	"github.com/senim-kz/senim/payments/order"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/jws"
 )
@@ -347,6 +349,7 @@ func sameShape(pattern, path string) bool {
 // full sample, so that every field of the contract is rendered.
 type rooms struct {
 	show   func(ctx context.Context) (*dossier.Transaction, error)
+	take   func(payments.Told) (*payments.Outcome, error)
 	err    error // of every other use case
 	mu     sync.Mutex
 	caller access.Caller
@@ -404,6 +407,17 @@ func (r *rooms) Reconcile(_ context.Context, c access.Caller, day kz.Day) (*doss
 
 func (r *rooms) AcceptCallback(_ context.Context, raw []byte) ([]byte, error) {
 	return []byte("<ok/>"), r.note(access.Caller{}, idempotency.Key{}, raw)
+}
+
+func (r *rooms) Take(_ context.Context, told payments.Told) (*payments.Outcome, error) {
+	if r.take != nil {
+		return r.take(told)
+	}
+	f := told.Fact
+	return &payments.Outcome{
+		Gateway: told.Gateway, Reference: f.Reference, Kind: f.Kind, Order: f.Order, Amount: f.Amount, State: payments.FactException,
+		Reason: fault.PaidTooLate, OrderState: order.Expired, ReceivedAt: start,
+	}, r.note(access.Caller{ID: told.Caller}, *told.Key, told.Messages[0].Raw)
 }
 
 func sampleTransaction() *dossier.Transaction {

@@ -33,7 +33,7 @@ func (s *Server) admit(g *gin.Context, c *call) error {
 	if c.operation.rule.Door != access.Callers {
 		return s.limitAddress(c.operation.rule.Door, address)
 	}
-	caller, err := s.authenticate(g, c)
+	caller, err := s.authenticate(g.Request, c)
 	if err != nil {
 		// Guessing is counted like any stranger's request, and once there
 		// is too much of it the answer no longer tells right from wrong.
@@ -56,9 +56,9 @@ func (s *Server) limitAddress(door access.Door, address netip.Addr) error {
 	return nil
 }
 
-func (s *Server) authenticate(g *gin.Context, c *call) (access.Caller, error) {
+func (s *Server) authenticate(r *http.Request, c *call) (access.Caller, error) {
 	proof := access.Proof{}
-	switch values := g.Request.Header.Values("Authorization"); {
+	switch values := r.Header.Values("Authorization"); {
 	case len(values) > 1:
 		return access.Caller{}, fault.New(fault.TokenInvalid, "/headers/Authorization", "there more than once")
 	case len(values) == 1:
@@ -68,10 +68,10 @@ func (s *Server) authenticate(g *gin.Context, c *call) (access.Caller, error) {
 		}
 		proof.Bearer, c.bearer = token, token
 	}
-	if t := g.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
+	if t := r.TLS; t != nil && len(t.PeerCertificates) > 0 {
 		proof.Certificate = t.PeerCertificates[0]
 	}
-	ctx, cancel := context.WithTimeout(g.Request.Context(), authenticateTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), authenticateTimeout)
 	defer cancel()
 	return s.rooms.Access.Authenticate(ctx, proof)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/senim-kz/senim/internal/dossier"
 	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/payments"
 )
 
 // Dossier is what the handlers ask of the transaction record; it is
@@ -26,9 +27,10 @@ type Dossier interface {
 	Reconcile(ctx context.Context, caller access.Caller, day kz.Day) (*dossier.Reconciliation, error)
 }
 
-// Gateway takes the payment gateway's messages; it is *payments.Service.
+// Gateway takes what payment gateways tell; it is *payments.Service.
 type Gateway interface {
 	AcceptCallback(ctx context.Context, raw []byte) (reply []byte, err error)
+	Take(ctx context.Context, told payments.Told) (*payments.Outcome, error)
 }
 
 // handlers implement the generated interface: each calls one use case and maps

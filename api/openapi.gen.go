@@ -69,27 +69,60 @@ func (e OrderState) Valid() bool {
 	}
 }
 
+// Defines values for PaymentFactKind.
+const (
+	PaymentFactKindAuthorised   PaymentFactKind = "authorised"
+	PaymentFactKindCaptured     PaymentFactKind = "captured"
+	PaymentFactKindFailed       PaymentFactKind = "failed"
+	PaymentFactKindPending      PaymentFactKind = "pending"
+	PaymentFactKindRefundFailed PaymentFactKind = "refund_failed"
+	PaymentFactKindRefunded     PaymentFactKind = "refunded"
+	PaymentFactKindReversed     PaymentFactKind = "reversed"
+)
+
+// Valid indicates whether the value is a known member of the PaymentFactKind enum.
+func (e PaymentFactKind) Valid() bool {
+	switch e {
+	case PaymentFactKindAuthorised:
+		return true
+	case PaymentFactKindCaptured:
+		return true
+	case PaymentFactKindFailed:
+		return true
+	case PaymentFactKindPending:
+		return true
+	case PaymentFactKindRefundFailed:
+		return true
+	case PaymentFactKindRefunded:
+		return true
+	case PaymentFactKindReversed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RefundState.
 const (
-	Approved RefundState = "approved"
-	Asked    RefundState = "asked"
-	Executed RefundState = "executed"
-	Failed   RefundState = "failed"
-	Rejected RefundState = "rejected"
+	RefundStateApproved RefundState = "approved"
+	RefundStateAsked    RefundState = "asked"
+	RefundStateExecuted RefundState = "executed"
+	RefundStateFailed   RefundState = "failed"
+	RefundStateRejected RefundState = "rejected"
 )
 
 // Valid indicates whether the value is a known member of the RefundState enum.
 func (e RefundState) Valid() bool {
 	switch e {
-	case Approved:
+	case RefundStateApproved:
 		return true
-	case Asked:
+	case RefundStateAsked:
 		return true
-	case Executed:
+	case RefundStateExecuted:
 		return true
-	case Failed:
+	case RefundStateFailed:
 		return true
-	case Rejected:
+	case RefundStateRejected:
 		return true
 	default:
 		return false
@@ -402,6 +435,52 @@ type Orders struct {
 	// Next `after` of the next page; absent on the last
 	Next   *openapi_types.UUID `json:"next,omitempty"`
 	Orders []Order             `json:"orders"`
+}
+
+// PaymentFact defines model for PaymentFact.
+type PaymentFact struct {
+	AmountTiyn int64   `json:"amount_tiyn"`
+	BankBic    *string `json:"bank_bic,omitempty"`
+
+	// Kind captured is money; reversed takes a captured payment back; refunded and refund_failed end a refund of ours; the rest moves nothing
+	Kind    PaymentFactKind    `json:"kind"`
+	OrderID openapi_types.UUID `json:"order_id"`
+
+	// Original What the fact refers to: the captured fact that is reversed, the refund that has ended, the hold that was captured or has failed
+	Original *string `json:"original,omitempty"`
+
+	// PaidAt When it happened at the bank
+	PaidAt time.Time `json:"paid_at"`
+
+	// PayerBIN Left out where the gateway does not know
+	PayerBIN *string `json:"payer_bin,omitempty"`
+
+	// Reference The gateway's own, of this fact, for ever
+	Reference string `json:"reference"`
+}
+
+// PaymentFactKind captured is money; reversed takes a captured payment back; refunded and refund_failed end a refund of ours; the rest moves nothing
+type PaymentFactKind string
+
+// PaymentOutcome defines model for PaymentOutcome.
+type PaymentOutcome struct {
+	AmountTiyn int64              `json:"amount_tiyn"`
+	Gateway    string             `json:"gateway"`
+	Kind       string             `json:"kind"`
+	OrderID    openapi_types.UUID `json:"order_id"`
+
+	// OrderState Of the order after the fact; left out if the order is not ours
+	OrderState *string `json:"order_state,omitempty"`
+
+	// Reason Of an exception
+	Reason *string `json:"reason,omitempty"`
+
+	// ReceivedAt When the fact was first told
+	ReceivedAt time.Time `json:"received_at"`
+	Reference  string    `json:"reference"`
+
+	// State posted: it stands in the ledger; noted: it moves no money; exception: a person decides, and money stands in suspense
+	State string `json:"state"`
 }
 
 // Problem defines model for Problem.
@@ -920,6 +999,12 @@ type PresentOrderParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// PostPaymentParams defines parameters for PostPayment.
+type PostPaymentParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	TransactionID *openapi_types.UUID `form:"transaction_id,omitempty" json:"transaction_id,omitempty"`
@@ -1042,6 +1127,9 @@ type IssueTokenFormdataRequestBody = TokenRequest
 // UseAdvanceJSONRequestBody defines body for UseAdvance for application/json ContentType.
 type UseAdvanceJSONRequestBody = AdvanceUse
 
+// PostPaymentJSONRequestBody defines body for PostPayment for application/json ContentType.
+type PostPaymentJSONRequestBody = PaymentFact
+
 // ReconcileJSONRequestBody defines body for Reconcile for application/json ContentType.
 type ReconcileJSONRequestBody = ReconcileRequest
 
@@ -1131,6 +1219,9 @@ type ServerInterface interface {
 	// PresentOrder Present an order again
 	// (POST /v1/orders/{id}/presentation)
 	PresentOrder(c *gin.Context, id OrderID, params PresentOrderParams)
+	// PostPayment Tell what has happened to a payment
+	// (POST /v1/payments)
+	PostPayment(c *gin.Context, params PostPaymentParams)
 	// Reconcile Match the day's statement with the ledger
 	// (POST /v1/reconciliations)
 	Reconcile(c *gin.Context)
@@ -1650,6 +1741,49 @@ func (siw *ServerInterfaceWrapper) PresentOrder(c *gin.Context) {
 	}
 
 	siw.Handler.PresentOrder(c, id, params)
+}
+
+// PostPayment operation middleware
+func (siw *ServerInterfaceWrapper) PostPayment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostPaymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PostPayment(c, params)
 }
 
 // Reconcile operation middleware
@@ -2555,6 +2689,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders/:id/advance", wrapper.UseAdvance)
 	router.POST(options.BaseURL+"/v1/orders/:id/cancellation", wrapper.CancelOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/presentation", wrapper.PresentOrder)
+	router.POST(options.BaseURL+"/v1/payments", wrapper.PostPayment)
 	router.POST(options.BaseURL+"/v1/reconciliations", wrapper.Reconcile)
 	router.GET(options.BaseURL+"/v1/refunds", wrapper.ListRefunds)
 	router.POST(options.BaseURL+"/v1/refunds", wrapper.AskRefund)
@@ -3339,6 +3474,46 @@ type PresentOrderdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PresentOrderdefaultApplicationProblemPlusJSONResponse) VisitPresentOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostPaymentRequestObject struct {
+	Params PostPaymentParams
+	Body   *PostPaymentJSONRequestBody
+}
+
+type PostPaymentResponseObject interface {
+	VisitPostPaymentResponse(w http.ResponseWriter) error
+}
+
+type PostPayment201JSONResponse PaymentOutcome
+
+func (response PostPayment201JSONResponse) VisitPostPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostPaymentdefaultApplicationProblemPlusJSONResponse) VisitPostPaymentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4474,6 +4649,9 @@ type StrictServerInterface interface {
 	// PresentOrder Present an order again
 	// (POST /v1/orders/{id}/presentation)
 	PresentOrder(ctx context.Context, request PresentOrderRequestObject) (PresentOrderResponseObject, error)
+	// PostPayment Tell what has happened to a payment
+	// (POST /v1/payments)
+	PostPayment(ctx context.Context, request PostPaymentRequestObject) (PostPaymentResponseObject, error)
 	// Reconcile Match the day's statement with the ledger
 	// (POST /v1/reconciliations)
 	Reconcile(ctx context.Context, request ReconcileRequestObject) (ReconcileResponseObject, error)
@@ -5090,6 +5268,50 @@ func (sh *strictHandler) PresentOrder(ctx *gin.Context, id OrderID, params Prese
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PresentOrderResponseObject); ok {
 		if err := validResponse.VisitPresentOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostPayment operation middleware
+func (sh *strictHandler) PostPayment(ctx *gin.Context, params PostPaymentParams) {
+	var request PostPaymentRequestObject
+
+	request.Params = params
+
+	var body PostPaymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PostPayment(ctx, request.(PostPaymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostPayment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PostPaymentResponseObject); ok {
+		if err := validResponse.VisitPostPaymentResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

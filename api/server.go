@@ -82,6 +82,7 @@ type Server struct {
 	draining atomic.Bool
 	engine   *gin.Engine
 	stamping *operation // the contract's, of time-stamps in DER
+	paying   *operation // and of payments
 }
 
 // New makes a server; Run serves. Errors: config_invalid.
@@ -107,6 +108,7 @@ func New(c Config, d Dependencies) (*Server, error) {
 		return nil, err
 	}
 	s.stamping = s.contract.operations[operationKey(http.MethodPost, stampPath)]
+	s.paying = s.contract.operations[operationKey(http.MethodPost, paymentPath)]
 	s.engine, err = s.routes()
 	return s, err
 }
@@ -147,7 +149,7 @@ func (s *Server) routes() (*gin.Engine, error) {
 // Handler is the whole API as a handler, for tests.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.stampAtOnce(w, r) {
+		if !s.stampAtOnce(w, r) && !s.payAtOnce(w, r) {
 			s.engine.ServeHTTP(w, r)
 		}
 	})

@@ -73,16 +73,25 @@ type Outcome struct {
 	ReceivedAt time.Time        `json:"received_at"`
 }
 
-// check refuses a fact that no gateway may tell: it can be neither posted nor
-// kept.
+// check refuses what is told without a fact's own fault.
 func (t *Told) check(now time.Time) error {
-	f := &t.Fact
-	for _, rule := range []struct {
+	switch {
+	case t.Gateway == "" || len(t.Gateway) > gatewayBytesMax || t.By == "":
+		return fault.New(fault.BadArgument, "/gateway", "a gateway has a name of at most %d bytes, and somebody told", gatewayBytesMax)
+	case len(t.Messages) == 0:
+		return fault.New(fault.BadArgument, "/messages", "a fact comes in a message")
+	}
+	return CheckFact(&t.Fact, now)
+}
+
+// CheckFact refuses a fact that no gateway may tell, and that can be neither
+// posted nor kept.
+func CheckFact(f *gateway.Fact, now time.Time) error {
+	for _, rule := range [...]struct {
 		at    string
 		holds bool
 		what  string
 	}{
-		{"/gateway", t.Gateway != "" && len(t.Gateway) <= gatewayBytesMax, "a gateway has a name of at most 64 bytes"},
 		{"/kind", f.Kind.Known(), "no kind of fact"},
 		{"/reference", isReference(f.Reference), "want 1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first"},
 		{"/original", f.Original == "" || isReference(f.Original), "want the form of a reference"},
@@ -93,7 +102,6 @@ func (t *Told) check(now time.Time) error {
 		{"/bank_bic", f.BankBIC == "" || isBIC(f.BankBIC), "want 8 or 11 characters (ISO 9362)"},
 		{"/amount_tiyn", f.Amount > 0 && f.Amount <= factAmountMax, "want a positive amount, at most ten trillion tenge"},
 		{"/paid_at", !f.PaidAt.Before(paidAtMin) && !f.PaidAt.After(now.Add(clockAhead)), "before the year 2000, or in the future"},
-		{"", len(t.Messages) > 0, "a fact comes in a message"},
 	} {
 		if !rule.holds {
 			return fault.New(fault.FactInvalid, rule.at, "%s", rule.what)

@@ -126,7 +126,7 @@ func (p *program) clientAdd() *cobra.Command {
 	where.flags(c)
 	files.flags(c)
 	c.Flags().StringVar(&r.Name, "name", "", "name for people (the ID if empty)")
-	c.Flags().StringVar(&role, "role", "", "single_window, ministry, trader, treasury_operator, treasury_controller, support or auditor")
+	c.Flags().StringVar(&role, "role", "", "single_window, ministry, trader, treasury_operator, treasury_controller, payment_gateway, support or auditor")
 	c.Flags().StringSliceVar(&scopes, "scope", nil, "scopes (all of the role if none is given)")
 	c.Flags().StringVar(&bin, "bin", "", "BIN that a trader's system acts for")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")

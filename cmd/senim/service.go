@@ -440,7 +440,7 @@ func (s *service) makeAccess(context.Context) (err error) {
 	s.access, err = access.New(access.Config{
 		Pool: s.pool, Now: s.now, Issuer: s.config.PublicURL, TokenKey: s.accessKey, VerifySignIn: s.verifySignIn,
 		Limits: access.Limits{CallerPerSecond: s.config.Limits.RequestsPerSecond, OpenPerSecond: s.config.Limits.OpenRequestsPerSecond,
-			TimestampPerSecond: s.config.Limits.TimestampsPerSecond},
+			TimestampPerSecond: s.config.Limits.TimestampsPerSecond, PaymentPerSecond: s.config.Limits.PaymentsPerSecond},
 	})
 	return err
 }

@@ -17,13 +17,14 @@ const (
 	Trader             Role = "trader"              // a declarant, or the declarant's system
 	TreasuryOperator   Role = "treasury_operator"   // brings statements in and reconciles
 	TreasuryController Role = "treasury_controller" // reconciles; brings no statement in
+	PaymentGateway     Role = "payment_gateway"     // a gateway's system, which tells of payments
 	Support            Role = "support"             // the support desk
 	Auditor            Role = "auditor"             // reads, changes nothing
 )
 
 // Roles lists every role.
 func Roles() []Role {
-	return []Role{SingleWindow, Ministry, Trader, TreasuryOperator, TreasuryController, Support, Auditor}
+	return []Role{SingleWindow, Ministry, Trader, TreasuryOperator, TreasuryController, PaymentGateway, Support, Auditor}
 }
 
 // Scope is a right that a client is granted, and that a token may be narrowed
@@ -42,6 +43,7 @@ const (
 	RefundsRead          Scope = "refunds.read"
 	RefundsWrite         Scope = "refunds.write"
 	RefundsApprove       Scope = "refunds.approve"
+	PaymentsWrite        Scope = "payments.write"
 	StatementsWrite      Scope = "statements.write"
 	ReconciliationsWrite Scope = "reconciliations.write"
 	WebhooksRead         Scope = "webhooks.read"

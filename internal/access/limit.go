@@ -13,6 +13,11 @@ type Limits struct {
 	CallerPerSecond float64 // of one known caller; 0 means 50
 	CallerBurst     int     // 0 means 100
 
+	// PaymentPerSecond bounds one known caller of the role payment_gateway, which
+	// tells of the payments of a whole country.
+	PaymentPerSecond float64 // 0 means 5000
+	PaymentBurst     int     // 0 means a second's worth
+
 	// OpenPerSecond bounds one remote address on open operations and in
 	// failed attempts to authenticate. Behind a balancer every request comes
 	// from its address: let the balancer limit, and raise this.
@@ -42,10 +47,12 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	perSecond(&l.CallerPerSecond, 50)
+	perSecond(&l.PaymentPerSecond, 5000)
 	perSecond(&l.OpenPerSecond, 20)
 	perSecond(&l.MessagePerSecond, 100)
 	perSecond(&l.TimestampPerSecond, 50)
 	burst(&l.CallerBurst, 100)
+	burst(&l.PaymentBurst, max(1, int(l.PaymentPerSecond)))
 	burst(&l.OpenBurst, 60)
 	burst(&l.MessageBurst, 200)
 	burst(&l.TimestampBurst, max(200, int(l.TimestampPerSecond)))
@@ -95,6 +102,9 @@ func network(a netip.Addr) netip.Prefix {
 
 // AllowCaller counts a request of a known caller.
 func (s *Service) AllowCaller(c Caller) (wait time.Duration, ok bool) {
+	if c.Role == PaymentGateway {
+		return s.gateways.take(c.ID, s.now())
+	}
 	return s.callers.take(c.ID, s.now())
 }
 

@@ -54,12 +54,12 @@ var rules = map[string]Rule{
 
 	"endSession": {Door: Callers, Roles: []Role{Trader}},
 
-	"verifyDocuments": {Door: Callers, Scope: SignaturesRead, Roles: Roles()},
+	"verifyDocuments": {Door: Callers, Scope: SignaturesRead, Roles: readers},
 	"signDocuments":   {Door: Callers, Scope: SignaturesWrite, Roles: []Role{SingleWindow}},
 	"extendDocuments": {Door: Callers, Scope: SignaturesWrite, Roles: []Role{SingleWindow, Ministry, Trader}},
 
 	"openTransaction": {Door: Callers, Scope: TransactionsWrite, Roles: []Role{SingleWindow, Trader}},
-	"getTransaction":  {Door: Callers, Scope: TransactionsRead, Roles: Roles()},
+	"getTransaction":  {Door: Callers, Scope: TransactionsRead, Roles: readers},
 	"submitDocument":  {Door: Callers, Scope: DocumentsWrite, Roles: []Role{SingleWindow, Trader}},
 	"createOrder":     {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
 
@@ -76,24 +76,30 @@ var rules = map[string]Rule{
 	"approveRefund": {Door: Callers, Scope: RefundsApprove, Roles: []Role{TreasuryController}},
 	"rejectRefund":  {Door: Callers, Scope: RefundsApprove, Roles: []Role{TreasuryController}},
 
+	"postPayment": {Door: Callers, Scope: PaymentsWrite, Roles: []Role{PaymentGateway}},
+
 	"importStatement": {Door: Callers, Scope: StatementsWrite, Roles: []Role{TreasuryOperator}},
 	"reconcile":       {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator, TreasuryController}},
 
 	"createWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
-	"listWebhooks":          {Door: Callers, Scope: WebhooksRead, Roles: Roles()},
-	"getWebhook":            {Door: Callers, Scope: WebhooksRead, Roles: Roles()},
+	"listWebhooks":          {Door: Callers, Scope: WebhooksRead, Roles: readers},
+	"getWebhook":            {Door: Callers, Scope: WebhooksRead, Roles: readers},
 	"updateWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
 	"deleteWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
 	"rotateWebhookKeys":     {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
 	"pingWebhook":           {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
 	"replayWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
-	"listWebhookDeliveries": {Door: Callers, Scope: WebhooksRead, Roles: Roles()},
+	"listWebhookDeliveries": {Door: Callers, Scope: WebhooksRead, Roles: readers},
 
 	"getMetrics": {Door: Callers, Scope: MetricsRead, Roles: []Role{Support, Auditor}},
 }
 
 // payingRoles deal with what is paid, or look into it.
 var payingRoles = []Role{SingleWindow, Trader, TreasuryOperator, TreasuryController, Support, Auditor}
+
+// readers may look at what concerns them. A payment gateway tells and is
+// answered; nothing else here is its concern.
+var readers = []Role{SingleWindow, Ministry, Trader, TreasuryOperator, TreasuryController, Support, Auditor}
 
 // subscribers have systems that act on a transaction's events. The support desk
 // and auditors look at what was sent to whom.

@@ -65,6 +65,7 @@ func TestScopesOf(t *testing.T) {
 		Auditor:            {MetricsRead, OrdersRead, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead},
 		Trader:             {DocumentsWrite, OrdersRead, OrdersWrite, RefundsRead, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite, WebhooksRead, WebhooksWrite},
 		TreasuryController: {OrdersRead, ReconciliationsWrite, RefundsApprove, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead, WebhooksWrite},
+		PaymentGateway:     {PaymentsWrite},
 		"intruder":         nil,
 	} {
 		if got := ScopesOf(role); !slices.Equal(got, want) {

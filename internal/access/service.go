@@ -55,6 +55,7 @@ type Service struct {
 	states *recent[string, clientState]            // clients, for stateLife
 
 	callers   *limiter[string]
+	gateways  *limiter[string]
 	strangers *limiter[netip.Prefix]
 	messages  *limiter[netip.Prefix]
 	stamps    *limiter[netip.Prefix]
@@ -82,6 +83,7 @@ func New(c Config) (*Service, error) {
 		states: newRecent[string, clientState](statesMax),
 
 		callers:   newLimiter[string](l.CallerPerSecond, l.CallerBurst),
+		gateways:  newLimiter[string](l.PaymentPerSecond, l.PaymentBurst),
 		strangers: newLimiter[netip.Prefix](l.OpenPerSecond, l.OpenBurst),
 		messages:  newLimiter[netip.Prefix](l.MessagePerSecond, l.MessageBurst),
 		stamps:    newLimiter[netip.Prefix](l.TimestampPerSecond, l.TimestampBurst),

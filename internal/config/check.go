@@ -58,6 +58,7 @@ func (c *Config) Check() error {
 	k.must("payments.tolerance.percent", decimal.MatchString(c.Payments.Tolerance.Percent), "must be a number like 0.01")
 	k.must("limits.requests_per_second", c.Limits.RequestsPerSecond > 0, "must be positive")
 	k.must("limits.open_requests_per_second", c.Limits.OpenRequestsPerSecond > 0, "must be positive")
+	k.must("limits.payments_per_second", c.Limits.PaymentsPerSecond > 0, "must be positive")
 	k.must("limits.timestamps_per_second", c.Limits.TimestampsPerSecond > 0, "must be positive")
 	return errors.Join(k.faults...)
 }

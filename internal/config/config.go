@@ -230,6 +230,7 @@ type Limits struct {
 	RequestsPerSecond     float64 `yaml:"requests_per_second"`      // per caller (50)
 	OpenRequestsPerSecond float64 `yaml:"open_requests_per_second"` // per address, routes without a caller (10)
 	TimestampsPerSecond   float64 `yaml:"timestamps_per_second"`    // per address (50)
+	PaymentsPerSecond     float64 `yaml:"payments_per_second"`      // per payment gateway's client (5000)
 }
 
 // SetDefaults fills every field that has a default and is empty.
@@ -264,6 +265,9 @@ func (c *Config) SetDefaults() {
 	}
 	if c.Limits.OpenRequestsPerSecond == 0 {
 		c.Limits.OpenRequestsPerSecond = 10
+	}
+	if c.Limits.PaymentsPerSecond == 0 {
+		c.Limits.PaymentsPerSecond = 5000
 	}
 	if c.Limits.TimestampsPerSecond == 0 {
 		c.Limits.TimestampsPerSecond = 50
