@@ -46,7 +46,7 @@ func (m GOSTMechanism) layout() gost.Layout {
 
 // gostPublicKey reads a public key by the rows for its type: CKA_VALUE is X‖Y,
 // least significant byte first. Kinds of key with one type are told apart by the
-// size of the point and by the curve.
+// size of the point and, where it differs, by the curve.
 func (o objects) gostPublicKey(handle pkcs11.ObjectHandle, keyType uint64) (crypto.PublicKey, error) {
 	var refusal error = fault.New(fault.HSMKeyUnsupported, "", "keys of type %#x are not configured", keyType)
 	for _, row := range o.gost {

@@ -146,23 +146,24 @@ func (w *world) twoTokens(t *testing.T) {
 
 // oneOfTwoTokensAtStart: what is away is left out; what is there twice is refused.
 func (w *world) oneOfTwoTokensAtStart(t *testing.T) {
+	quiet := hsm.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	c := *w.service.config
 	c.Token.Members = []config.TokenMember{{Module: c.Token.Module, URI: "pkcs11:token=nowhere", PINFile: c.Token.PINFile}}
-	opened, err := openTokens(t.Context(), &c, time.Now, slog.New(slog.DiscardHandler), nil)
+	opened, err := openTokens(t.Context(), &c, quiet)
 	check(t, err)
 	if key, err := opened.key(t.Context(), c.Token.Keys.Receipt); err != nil || len(opened.all) != 1 {
 		t.Errorf("%d tokens, %v", len(opened.all), err)
-	} else if _, single := key.(*hsm.Key); !single {
-		t.Errorf("a key in one token is a %T", key)
+	} else if _, group := key.(*hsm.Group); !group {
+		t.Errorf("a key that another token is to join is a %T", key)
 	}
 	check(t, opened.close())
 
 	c.Token.Members[0].URI = "pkcs11:token=senim;model=SoftHSM%20v2"
-	if _, err := openTokens(t.Context(), &c, time.Now, slog.New(slog.DiscardHandler), nil); err == nil || !strings.Contains(err.Error(), "token.members") {
+	if _, err := openTokens(t.Context(), &c, quiet); err == nil || !strings.Contains(err.Error(), "token.members") {
 		t.Errorf("one token twice: %v", err)
 	}
 	c.Token.URI, c.Token.Members[0].URI = "pkcs11:token=nobody", "pkcs11:token=nowhere"
-	if _, err := openTokens(t.Context(), &c, time.Now, slog.New(slog.DiscardHandler), nil); err == nil || !strings.Contains(err.Error(), "token 2 of 2") {
+	if _, err := openTokens(t.Context(), &c, quiet); err == nil || !strings.Contains(err.Error(), "token 2 of 2") {
 		t.Errorf("no token: %v", err)
 	}
 }

@@ -190,7 +190,7 @@ func (s *service) openTokens(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.tokens, err = openTokens(ctx, s.config, s.now, s.log, metrics); err != nil {
+	if s.tokens, err = openTokens(ctx, s.config, hsm.Options{Now: s.now, Log: s.log, Metrics: metrics}); err != nil {
 		return err
 	}
 	s.onClose(s.tokens.close)

@@ -32,14 +32,15 @@ const keyFileBytesMax = 1 << 20
 
 // keyFlags say which key signs and how it is opened.
 type keyFlags struct {
-	key, module, cert string
+	key, cert string
+	moduleFlags
 	pinFlags
 }
 
 func (f *keyFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.key, "key", "", "the signing key: pkcs11:URI of a key in a token, or a PKCS#12 or PKCS#8 file")
-	flags.StringVar(&f.module, "module", "", "PKCS#11 module (default $SENIM_TOKEN_MODULE, else SoftHSM2)")
+	f.moduleFlags.add(c)
 	flags.StringVar(&f.cert, "cert", "", "the signer's certificate and what else to carry (default: what is beside the key)")
 	f.pinFlags.add(c, "PIN or password")
 }
@@ -76,16 +77,7 @@ func (p *program) tokenIdentity(ctx context.Context, f keyFlags, given []*cert.C
 	if err != nil {
 		return who, closing, &exitError{exitUsage, err}
 	}
-	path := f.module
-	if path == "" {
-		path = environment(p.environ, "SENIM_TOKEN_MODULE")
-	}
-	if path == "" {
-		if path, err = hsm.SoftHSMLibrary(); err != nil {
-			return who, closing, err
-		}
-	}
-	module, err := hsm.OpenModule(path, hsm.Options{Now: p.now})
+	module, err := p.openModule(f.moduleFlags)
 	if err != nil {
 		return who, closing, err
 	}

@@ -21,7 +21,8 @@ import (
 
 // tokenFlags say which token is meant and how it is opened.
 type tokenFlags struct {
-	module, uri string
+	uri string
+	moduleFlags
 	pinFlags
 	label, id string // of a key
 	json      bool
@@ -48,7 +49,7 @@ func (f *tokenFlags) command(use, short string, args cobra.PositionalArgs, run f
 		return run(c.Context(), args)
 	}}
 	flags := c.Flags()
-	flags.StringVar(&f.module, "module", "", "PKCS#11 module (default $SENIM_TOKEN_MODULE, else SoftHSM2)")
+	f.moduleFlags.add(c)
 	flags.StringVar(&f.uri, "token", "", "RFC 7512 URI of the token")
 	f.pinFlags.add(c, "PIN")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
@@ -61,26 +62,12 @@ func (f *tokenFlags) keyFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.id, "id", "", "identifier of the key in hexadecimal (CKA_ID)")
 }
 
-func (p *program) openModule(f *tokenFlags) (*hsm.Module, error) {
-	path := f.module
-	if path == "" {
-		path = environment(p.environ, "SENIM_TOKEN_MODULE")
-	}
-	if path == "" {
-		var err error
-		if path, err = hsm.SoftHSMLibrary(); err != nil {
-			return nil, err
-		}
-	}
-	return hsm.OpenModule(path, hsm.Options{Now: p.now})
-}
-
 // withToken opens the token for one piece of work.
 func (p *program) withToken(ctx context.Context, f *tokenFlags, work func(*hsm.Token) error) (err error) {
 	if f.uri == "" {
 		return &exitError{exitUsage, fault.New(fault.BadArgument, "--token", "which token? senim token list shows the URIs")}
 	}
-	module, err := p.openModule(f)
+	module, err := p.openModule(f.moduleFlags)
 	if err != nil {
 		return err
 	}
@@ -124,7 +111,7 @@ func (p *program) tokenList() *cobra.Command {
 		if f.uri != "" {
 			return p.listContents(ctx, &f)
 		}
-		module, err := p.openModule(&f)
+		module, err := p.openModule(f.moduleFlags)
 		if err != nil {
 			return err
 		}
@@ -201,7 +188,7 @@ func (p *program) tokenInit() *cobra.Command {
 		if f.file == "" || soFile == "" {
 			return &exitError{exitUsage, fault.New(fault.BadArgument, "--pin-file", "--pin-file and --so-pin-file say where the PINs are, or are to be written")}
 		}
-		module, err := p.openModule(&f)
+		module, err := p.openModule(f.moduleFlags)
 		if err != nil {
 			return err
 		}

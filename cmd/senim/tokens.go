@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,99 +13,160 @@ import (
 	"github.com/senim-kz/senim/internal/config"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/gost"
 )
 
+// rejoinEvery is how long is waited when a token came and went again before its keys
+// were found.
+const rejoinEvery = 10 * time.Second
+
 // tokens are the service's tokens: one, or several that hold copies of its keys.
-// Keys are asked for while the service is made, and by nobody afterwards.
+// Keys are asked for while the service is made, and by nobody afterwards; a token
+// that was away then joins them later.
 type tokens struct {
-	all     []*hsm.Token
-	order   hsm.Order
-	groups  map[string]*hsm.Group // by the key's label; none with one token
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *hsm.Metrics
-	closers []func() error // in the order of opening
+	config  *config.Token
+	options hsm.Options
+	// production takes no token that keeps its keys in files.
+	production bool
+	away       []int // places of the tokens that were not there at the start
+
+	mu     sync.Mutex
+	all    []member              // in the order of the configuration
+	groups map[string]*hsm.Group // by the key's label; none with one token
+}
+
+// member is a token that is there, and its place in the configuration.
+type member struct {
+	*hsm.Token
+	place int
 }
 
 var tokenOrders = map[config.TokenOrder]hsm.Order{config.InOrder: hsm.InOrder, config.RoundRobin: hsm.RoundRobin}
 
 // openTokens opens every token that the configuration names. Of several those
-// that are away are left out, as long as one is there.
-func openTokens(ctx context.Context, c *config.Config, now func() time.Time, log *slog.Logger, metrics *hsm.Metrics) (*tokens, error) {
-	t := &tokens{order: tokenOrders[c.Token.Order], groups: make(map[string]*hsm.Group), now: now, log: log, metrics: metrics}
-	members := append([]config.TokenMember{{Module: c.Token.Module, URI: c.Token.URI, PINFile: c.Token.PINFile}}, c.Token.Members...)
+// that are away are left out for the moment, as long as one is there.
+func openTokens(ctx context.Context, c *config.Config, o hsm.Options) (*tokens, error) {
+	o.SessionsMax, o.CallTimeout = c.Token.SessionsMax, c.Token.CallTimeout
+	t := &tokens{config: &c.Token, options: o, production: c.Profile == config.Production, groups: make(map[string]*hsm.Group)}
+	members := c.Token.All()
 	var away []error
 	for i, m := range members {
-		err := t.open(ctx, m, c.Profile == config.Production)
+		err := t.open(ctx, i, m)
 		if err == nil {
 			continue
 		}
 		err = fmt.Errorf("token %d of %d: %w", i+1, len(members), err)
-		if !fault.Is(err, fault.HSMTokenNotFound) && fault.CodeOf(err).Class() != fault.RetryLater {
+		if !hsm.IsAway(err) {
 			return nil, errors.Join(err, t.close())
 		}
-		away = append(away, err)
+		away, t.away = append(away, err), append(t.away, i)
 	}
 	if len(t.all) == 0 {
 		return nil, errors.Join(append(away, t.close())...)
 	}
 	for _, err := range away {
-		log.Warn("token left out until the next start", "error", err.Error())
+		o.Log.Warn("token is away, and looked for", "error", err.Error())
 	}
 	return t, nil
 }
 
-func (t *tokens) open(ctx context.Context, m config.TokenMember, production bool) error {
-	module, err := hsm.OpenModule(m.Module, hsm.Options{Now: t.now, Log: t.log, Metrics: t.metrics})
+// moduleOptions are the options of one token's module.
+func (t *tokens) moduleOptions(m config.TokenMember) (hsm.Options, error) {
+	o := t.options
+	for _, g := range m.GOST {
+		numbers, err := gostMechanism(g)
+		if err != nil {
+			return o, err
+		}
+		o.GOST = append(o.GOST, numbers)
+	}
+	return o, nil
+}
+
+// pinOf is where the configuration says that the PIN is.
+func pinOf(m config.TokenMember) hsm.PIN {
+	switch {
+	case m.PINEnv != "":
+		return hsm.PINEnvironment(m.PINEnv)
+	case m.PINCredential != "":
+		return hsm.PINCredential(m.PINCredential)
+	}
+	return hsm.PINFile(m.PINFile)
+}
+
+func (t *tokens) open(ctx context.Context, place int, m config.TokenMember) error {
+	o, err := t.moduleOptions(m)
 	if err != nil {
 		return err
 	}
-	token, err := module.Token(ctx, m.URI, hsm.PINFile(m.PINFile))
+	module, err := hsm.OpenModule(m.Module, o)
 	if err != nil {
-		return errors.Join(err, module.Close())
+		return err
 	}
-	t.closers = append(t.closers, module.Close, token.Close)
+	token, err := module.Token(ctx, m.URI, pinOf(m))
+	if err := errors.Join(err, module.Close()); err != nil { // a token outlives its Module
+		if token != nil {
+			err = errors.Join(err, token.Close())
+		}
+		return err
+	}
+	if err := t.admit(token); err != nil {
+		return errors.Join(err, token.Close())
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = append(t.all, member{token, place})
+	return nil
+}
+
+// admit refuses a token that is not what it should be.
+func (t *tokens) admit(token *hsm.Token) error {
 	info := token.Info()
-	if production && info.Software {
+	if t.production && info.Software {
 		return fault.New(fault.ConfigUnsafe, "token.module", "the token keeps its keys in files")
 	}
-	for _, other := range t.all {
+	for _, other := range t.present() {
 		if other.Info().URI() == info.URI() {
 			return fault.New(fault.ConfigBad, "token.members", "two URIs describe the token %s", info.Label)
 		}
 	}
-	t.all = append(t.all, token)
 	return nil
+}
+
+// present are the tokens that are there.
+func (t *tokens) present() []member {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.all)
 }
 
 // close gives the tokens back, the last first.
 func (t *tokens) close() error {
 	var errs []error
-	for i := len(t.closers) - 1; i >= 0; i-- {
-		errs = append(errs, t.closers[i]())
+	for _, token := range slices.Backward(t.present()) {
+		errs = append(errs, token.Close())
 	}
-	t.closers = nil
 	return errors.Join(errs...)
 }
 
-// key finds the key with the label: in the one token, or in each of them, as a
-// group.
+// key finds the key with the label: in the one token, or in each of those that are
+// there, as a group.
 func (t *tokens) key(ctx context.Context, label string) (crypto.Signer, error) {
 	if group := t.groups[label]; group != nil {
 		return group, nil
 	}
-	copies := make([]*hsm.Key, 0, len(t.all))
-	for _, token := range t.all {
-		key, err := token.Key(ctx, label)
+	var copies []*hsm.Key
+	for _, token := range t.present() {
+		key, err := keyIn(ctx, token.Token, label)
 		if err != nil {
-			return nil, fmt.Errorf("key %s in token %s: %w", label, token.Info().Label, err)
+			return nil, err
 		}
 		copies = append(copies, key)
 	}
-	if len(copies) == 1 {
+	if len(t.config.Members) == 0 {
 		return copies[0], nil
 	}
-	group, err := hsm.NewGroup(hsm.GroupOptions{Name: label, Order: t.order, Now: t.now, Metrics: t.metrics}, copies...)
+	group, err := hsm.NewGroup(hsm.GroupOptions{Name: label, Order: tokenOrders[t.config.Order], Now: t.options.Now, Metrics: t.options.Metrics}, copies...)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", label, err)
 	}
@@ -113,11 +174,19 @@ func (t *tokens) key(ctx context.Context, label string) (crypto.Signer, error) {
 	return group, nil
 }
 
+func keyIn(ctx context.Context, token *hsm.Token, label string) (*hsm.Key, error) {
+	key, err := token.Key(ctx, label)
+	if err != nil {
+		return nil, fmt.Errorf("key %s in token %s: %w", label, token.Info().Label, err)
+	}
+	return key, nil
+}
+
 // certificate is the one beside the key with the label, in the first token that
 // has it.
 func (t *tokens) certificate(ctx context.Context, label string) (*cert.Certificate, error) {
 	var errs []error
-	for _, token := range t.all {
+	for _, token := range t.present() {
 		der, err := token.Certificate(ctx, label)
 		if err != nil {
 			errs = append(errs, err)
@@ -132,13 +201,83 @@ func (t *tokens) certificate(ctx context.Context, label string) (*cert.Certifica
 	return nil, fmt.Errorf("certificate %s: %w", label, errors.Join(errs...))
 }
 
-// run checks the health of all copies until the context ends.
+// run checks the health of all copies, and looks for the tokens that were away, until
+// the context ends.
 func (t *tokens) run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, group := range t.groups {
 		all.Go(func() { group.Run(ctx) })
 	}
+	for _, place := range t.away {
+		all.Go(func() { t.seek(ctx, place) })
+	}
 	all.Wait()
+}
+
+// seek looks for a token until its keys have joined those of the others, or it turns
+// out that somebody has to see to it.
+func (t *tokens) seek(ctx context.Context, place int) {
+	uri := t.config.All()[place].URI
+	for {
+		err := t.join(ctx, place)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			t.options.Log.Info("token has joined", "uri", uri)
+			return
+		case !hsm.IsAway(err):
+			t.options.Log.Error("token left out until the next start", "uri", uri, "error", err.Error())
+			return
+		}
+		select {
+		case <-time.After(rejoinEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// join waits for a token and adds its copies of the keys. None is added before all
+// are found.
+func (t *tokens) join(ctx context.Context, place int) (err error) {
+	m := t.config.All()[place]
+	o, err := t.moduleOptions(m)
+	if err != nil {
+		return err
+	}
+	token, err := hsm.Await(ctx, m.Module, o, m.URI, pinOf(m))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, token.Close())
+		}
+	}()
+	if err := t.admit(token); err != nil {
+		return err
+	}
+	copies := make(map[string]*hsm.Key)
+	for label, group := range t.groups {
+		key, err := keyIn(ctx, token, label)
+		if err != nil {
+			return err
+		}
+		if copies[label] = key; !group.Holds(key) {
+			return fault.New(fault.HSMKeyUnsafe, "token.members", "the key %s in token %s is another key", label, token.Info().Label)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, _ := slices.BinarySearchFunc(t.all, place, func(m member, place int) int { return m.place - place })
+	for label, key := range copies {
+		if err := t.groups[label].Join(at, key); err != nil {
+			return err
+		}
+	}
+	t.all = slices.Insert(t.all, at, member{token, place})
+	return nil
 }
 
 // ready fails if there is a key that no token signs with.
@@ -155,18 +294,41 @@ func (t *tokens) ready() error {
 // no token shows any. One of several that is away is no fault of the service.
 func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) error {
 	var errs []error
-	for _, token := range t.all {
+	all := t.present()
+	for _, token := range all {
 		contents, err := token.Contents(ctx)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if err := contents.CheckExpiry(t.now(), margin); err != nil {
+		if err := contents.CheckExpiry(t.options.Now(), margin); err != nil {
 			return err
 		}
 	}
-	if len(errs) == len(t.all) {
+	if len(errs) == len(all) {
 		return errors.Join(errs...)
 	}
 	return nil
+}
+
+// gostKeys are the kinds of GOST key by their names in the configuration.
+var gostKeys = func() map[string]*gost.KeyAlgorithm {
+	byName := make(map[string]*gost.KeyAlgorithm)
+	for _, a := range []*gost.KeyAlgorithm{gost.KZ2004, gost.KZ2015x256, gost.KZ2015x512, gost.RU2001, gost.RU2012x256, gost.RU2012x512} {
+		byName[a.Name] = a
+	}
+	return byName
+}()
+
+var gostLayouts = map[config.GOSTLayout]gost.Layout{config.GOSTLayoutRU: gost.LayoutRU, config.GOSTLayoutKZ: gost.LayoutKZ}
+
+// gostMechanism maps a row of token.gost.
+func gostMechanism(g config.GOSTMechanism) (hsm.GOSTMechanism, error) {
+	key := gostKeys[g.Key]
+	if key == nil {
+		return hsm.GOSTMechanism{}, fault.New(fault.ConfigBad, "token.gost", "no GOST key is called %q", g.Key)
+	}
+	return hsm.GOSTMechanism{
+		Key: key, KeyType: uint(g.KeyType), Sign: uint(g.Sign), Parameters: uint(g.Parameters), Layout: gostLayouts[g.Layout],
+	}, nil
 }

@@ -57,18 +57,28 @@ type Database struct {
 }
 
 // Token is the PKCS#11 token that holds the service's keys, or the first of
-// several that hold copies of them.
+// several that hold copies of them. The PIN is in one of three places.
 type Token struct {
-	Module  string    `yaml:"module"`   // absolute path of the PKCS#11 module
-	URI     string    `yaml:"uri"`      // RFC 7512: which token
-	PINFile string    `yaml:"pin_file"` // a file with the user PIN
-	Keys    TokenKeys `yaml:"keys"`
+	Module        string    `yaml:"module"`         // absolute path of the PKCS#11 module
+	URI           string    `yaml:"uri"`            // RFC 7512: which token
+	PINFile       string    `yaml:"pin_file"`       // a file with the user PIN
+	PINEnv        string    `yaml:"pin_env"`        // the name of an environment variable with it
+	PINCredential string    `yaml:"pin_credential"` // the name of a systemd credential with it
+	Keys          TokenKeys `yaml:"keys"`
+	// GOST are the numbers under which the module knows GOST R 34.10; none, and no
+	// GOST key in the token is found.
+	GOST []GOSTMechanism `yaml:"gost"`
 	// Members are the other tokens that hold copies of all keys; none, and there
 	// is one token.
 	Members []TokenMember `yaml:"members"`
 	// Order says which token is asked first where there are several; InOrder if
 	// empty.
 	Order TokenOrder `yaml:"order"`
+	// SessionsMax bounds the sessions with each token; 8 if zero. Its own limit
+	// counts where it is lower.
+	SessionsMax int `yaml:"sessions_max"`
+	// CallTimeout is how long a call into the module is waited for; 30s if zero.
+	CallTimeout time.Duration `yaml:"call_timeout"`
 	// CertificateMargin is how long a certificate in the token must be good yet
 	// for the service to be ready; 168h if zero.
 	CertificateMargin time.Duration `yaml:"certificate_margin"`
@@ -84,11 +94,43 @@ const (
 	RoundRobin TokenOrder = "round-robin"
 )
 
-// TokenMember is one more token with copies of the service's keys.
+// TokenMember is one more token with copies of the service's keys. What it leaves
+// out is as with the first token: the module, the PIN's place, the numbers.
 type TokenMember struct {
-	Module  string `yaml:"module"` // that of the first token if empty
-	URI     string `yaml:"uri"`
-	PINFile string `yaml:"pin_file"` // that of the first token if empty
+	Module        string          `yaml:"module"`
+	URI           string          `yaml:"uri"`
+	PINFile       string          `yaml:"pin_file"`
+	PINEnv        string          `yaml:"pin_env"`
+	PINCredential string          `yaml:"pin_credential"`
+	GOST          []GOSTMechanism `yaml:"gost"`
+}
+
+// GOSTMechanism says by which numbers a module knows one kind of GOST key.
+// PKCS#11 has none for the keys of 2012 and 2015: they are each maker's own.
+type GOSTMechanism struct {
+	Key        string     `yaml:"key"`        // the kind of key, one of GOSTKeys
+	KeyType    uint32     `yaml:"key_type"`   // CKK_… of such keys
+	Sign       uint32     `yaml:"sign"`       // CKM_… that signs a digest
+	Parameters uint32     `yaml:"parameters"` // attribute with the curve's identifier; CKA_GOSTR3410_PARAMS if zero
+	Layout     GOSTLayout `yaml:"layout"`     // how C_Sign writes a signature; GOSTLayoutRU if empty
+}
+
+// GOSTLayout is how a signature is written down.
+type GOSTLayout string
+
+const (
+	// GOSTLayoutRU is s‖r, most significant byte first.
+	GOSTLayoutRU GOSTLayout = "ru"
+	// GOSTLayoutKZ is r‖s, least significant byte first.
+	GOSTLayoutKZ GOSTLayout = "kz"
+)
+
+// GOSTKeys are the kinds of GOST key, by the names that the program prints.
+func GOSTKeys() []string {
+	return []string{
+		"GOST 34.310-2004", "ST RK GOST R 34.10-2015 (256)", "ST RK GOST R 34.10-2015 (512)",
+		"GOST R 34.10-2001", "GOST R 34.10-2012 (256)", "GOST R 34.10-2012 (512)",
+	}
 }
 
 // TokenKeys are the labels of the service's keys; one purpose each.
@@ -279,11 +321,29 @@ func (t *Token) setDefaults() {
 	if t.CertificateMargin == 0 {
 		t.CertificateMargin = 7 * 24 * time.Hour
 	}
+	if t.CallTimeout == 0 {
+		t.CallTimeout = 30 * time.Second
+	}
 	t.Order = cmp.Or(t.Order, InOrder)
 	for i := range t.Members {
 		m := &t.Members[i]
-		m.Module, m.PINFile = cmp.Or(m.Module, t.Module), cmp.Or(m.PINFile, t.PINFile)
+		m.Module = cmp.Or(m.Module, t.Module)
+		if m.PINFile == "" && m.PINEnv == "" && m.PINCredential == "" {
+			m.PINFile, m.PINEnv, m.PINCredential = t.PINFile, t.PINEnv, t.PINCredential
+		}
+		if m.GOST == nil {
+			m.GOST = t.GOST
+		}
 	}
+}
+
+// All are the tokens that hold the service's keys, in the order in which they are
+// asked: the first one, and the members.
+func (t *Token) All() []TokenMember {
+	first := TokenMember{
+		Module: t.Module, URI: t.URI, PINFile: t.PINFile, PINEnv: t.PINEnv, PINCredential: t.PINCredential, GOST: t.GOST,
+	}
+	return append([]TokenMember{first}, t.Members...)
 }
 
 func (t *TSA) setDefaults() {

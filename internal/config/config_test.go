@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,18 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "a member twice", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{uri: "pkcs11:token=senim"}]`, code: fault.ConfigBad, key: "token.members"},
 		{name: "a member's unknown key", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{url: "pkcs11:token=b"}]`, code: fault.ConfigBad, key: "url"},
 		{name: "no order", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, order: random", code: fault.ConfigBad, key: "token.order"},
+		{name: "a member's unknown GOST key", from: "pin_file: DIR/pin", to: `pin_file: DIR/pin, members: [{uri: "pkcs11:token=b", gost: [{key: GOST, key_type: 1, sign: 1}]}]`, code: fault.ConfigBad, key: "token.members[0].gost[0].key"},
+		{name: "a GOST key without numbers", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, gost: [{key: GOST R 34.10-2012 (512)}]", code: fault.ConfigBad, key: "token.gost[0].sign"},
+		{name: "a GOST number below zero", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, gost: [{key: GOST R 34.10-2001, key_type: -1, sign: 1}]", code: fault.ConfigBad},
+		{name: "a GOST number too large", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, gost: [{key: GOST R 34.10-2001, key_type: 0x100000000, sign: 1}]", code: fault.ConfigBad},
+		{name: "an unknown layout", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, gost: [{key: GOST R 34.10-2001, key_type: 1, sign: 1, layout: der}]", code: fault.ConfigBad, key: "token.gost[0].layout"},
+		{name: "a GOST key twice", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, gost: [{key: GOST R 34.10-2001, key_type: 1, sign: 1}, {key: GOST R 34.10-2001, key_type: 2, sign: 1}]", code: fault.ConfigBad, key: "token.gost"},
+		{name: "an unknown GOST setting", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, gost: [{key: GOST R 34.10-2001, keytype: 1, sign: 1}]", code: fault.ConfigBad, key: "keytype"},
+		{name: "no PIN", from: "pin_file: DIR/pin", to: "", code: fault.ConfigBad, key: "token.pin_file"},
+		{name: "two places of the PIN", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, pin_env: SENIM_PIN", code: fault.ConfigBad, key: "token.pin_file"},
+		{name: "the PIN for its name", from: "pin_file: DIR/pin", to: `pin_env: "1234"`, code: fault.ConfigBad, key: "token.pin_env"},
+		{name: "a call that is not waited for", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, call_timeout: 1ms", code: fault.ConfigBad, key: "token.call_timeout"},
+		{name: "fewer sessions than none", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, sessions_max: -1", code: fault.ConfigBad, key: "token.sessions_max"},
 		{name: "one key for two purposes", from: "pin_file: DIR/pin", to: "pin_file: DIR/pin, keys: {receipt: a, access: a, gateway: b}", code: fault.ConfigBad, key: "token.keys"},
 		{name: "no anchors", from: "anchors: [DIR/anchors.pem]", to: "anchors: []", code: fault.ConfigBad, key: "trust.anchors"},
 		{name: "timestamps from loopback", from: "http://tsp.pki.gov.kz/", to: "http://127.0.0.1:1/", code: fault.ConfigUnsafe, key: "timestamp.url"},
@@ -151,6 +164,46 @@ func TestTokenMembers(t *testing.T) {
 	}
 	if c, err = load(t, good); err != nil || c.Token.Order != InOrder || len(c.Token.Members) != 0 {
 		t.Errorf("one token: %v", err)
+	}
+}
+
+// What the members leave out, and the first token's other settings.
+func TestTokenSettings(t *testing.T) {
+	const gost = `gost: [{key: ST RK GOST R 34.10-2015 (512), key_type: 0x80000031, sign: 0x80000032, parameters: 0x80000033, layout: kz}]`
+	yaml := strings.Replace(good, "pin_file: DIR/pin", `pin_credential: hsm.pin, `+gost+`, members: [{uri: "pkcs11:token=b"}, {uri: "pkcs11:token=c", pin_env: OTHER_PIN, gost: []}]`, 1)
+	c, err := load(t, yaml, "SENIM_TOKEN_SESSIONS_MAX=3", "SENIM_TOKEN_CALL_TIMEOUT=5s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := c.Token.All()
+	want := []GOSTMechanism{{"ST RK GOST R 34.10-2015 (512)", 0x80000031, 0x80000032, 0x80000033, GOSTLayoutKZ}}
+	if !slices.Equal(all[0].GOST, want) || !slices.Equal(all[1].GOST, want) || len(all[2].GOST) != 0 {
+		t.Errorf("GOST: %+v", all)
+	}
+	if all[0].PINCredential != "hsm.pin" || all[1].PINCredential != "hsm.pin" || all[2].PINCredential != "" || all[2].PINEnv != "OTHER_PIN" {
+		t.Errorf("PINs: %+v", all)
+	}
+	if c.Token.SessionsMax != 3 || c.Token.CallTimeout != 5*time.Second {
+		t.Errorf("%d sessions, %s", c.Token.SessionsMax, c.Token.CallTimeout)
+	}
+	if c, err = load(t, good); err != nil || c.Token.SessionsMax != 0 || c.Token.CallTimeout != 30*time.Second || c.Token.GOST != nil {
+		t.Errorf("defaults: %+v %v", c.Token, err)
+	}
+	if _, err := load(t, good, "SENIM_TOKEN_SESSIONS_MAX=many"); !fault.Is(err, fault.ConfigBad) {
+		t.Errorf("many sessions: %v", err)
+	}
+}
+
+func TestParseGOSTMechanism(t *testing.T) {
+	for _, name := range GOSTKeys() {
+		if g, err := ParseGOSTMechanism("{key: " + name + ", key_type: 0x80000031, sign: 50}"); err != nil || g.Key != name || g.Sign != 50 {
+			t.Errorf("%s: %+v %v", name, g, err)
+		}
+	}
+	for _, row := range []string{"", "{}", "{key: GOST R 34.10-2001}", "[]", "{key: a, b: c}", strings.Repeat("[", 1000), "{key: GOST R 34.10-2001, key_type: x, sign: 1}"} {
+		if _, err := ParseGOSTMechanism(row); !fault.Is(err, fault.ConfigBad) {
+			t.Errorf("%.20q: %v", row, err)
+		}
 	}
 }
 

@@ -98,6 +98,12 @@ func set(field reflect.Value, text string) error {
 	switch field.Interface().(type) {
 	case string, TokenOrder:
 		field.SetString(text)
+	case int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return errors.New("want a number")
+		}
+		field.SetInt(int64(n))
 	case bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
