@@ -13,15 +13,22 @@
 // identifier in RmtInf/Strd/CdtrRefInf/Ref of type UIN, КБК in
 // RmtInf/Strd/RfrdDocInf/Nb of type KBK, КНП in Purp/Prtry, the payer's BIN in an
 // identification of scheme BIN; in messages /BCLASS/, /KNP/ and /IDN/. An
-// identifier or a declaration's number in the free text is found too.
+// identifier or a declaration's number in the free text is found too, also where
+// the bank broke it at the end of a line. RtrInf, or the bank's code, marks a
+// payment that comes back.
 //
 // A file is read as a stream: memory does not grow with it. One that is not well
 // formed is refused whole, with the byte; an entry that cannot be read is kept
 // with its place and its reason, and the rest goes on. The same file is known by
-// its digest and the same line, in whatever file it comes again, by its content.
-// Opening balance, entries, totals and closing balance of each statement must
-// agree unless an entry could not be read. Entries of other accounts are bad
-// lines; a file without a statement of ours is refused.
+// its digest and the same line, in whatever file it comes again, by its content;
+// lines that are the same within one file are as many as stand there. Opening
+// balance, entries, totals and closing balance of each statement must agree
+// unless an entry could not be read, and its pages must continue one another.
+// Gaps tells where a statement does not continue that of another file. Entries
+// of other accounts are bad lines; a file without a statement of ours is refused.
+//
+// Of a file its digest is kept and its lines, not its bytes: who has the file can
+// show that it is the one, and the treasury gives it again.
 //
 // Called by payments.
 package statement

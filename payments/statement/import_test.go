@@ -226,7 +226,16 @@ func TestReturns(t *testing.T) {
 	if _, err := read(t, pool, "returns", text); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := pool.Query(t.Context(), `SELECT concat_ws(' ', reference, amount, returned, return_reason, reversal, end_to_end, identifier) FROM statement_line ORDER BY position`)
+	receipt := `[{"paymentDocumentNumber":"K1","dateOfBudgetEnrollment":"06.11.2026","paymentAmount":"-500","transactionType":"Возврат"}]`
+	messages := strings.NewReplacer("NTRFX1", "NRTIX1", "120C", "120D", "KZT0,", "KZT2,").Replace(page("1", "F", "0,", "1,", "F", "1,"))
+	for name, text := range map[string]string{"receipt": receipt, "messages": messages} {
+		got, err := read(t, pool, name, text)
+		if err != nil || got.Lines != 1 || count(t, pool, "statement_line WHERE returned AND file_id = '"+got.ID.String()+"'") != 1 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	rows, err := pool.Query(t.Context(), `SELECT concat_ws(' ', reference, amount, returned, return_reason, reversal, end_to_end, identifier)
+		FROM statement_line l JOIN statement_file f ON f.id = l.file_id WHERE f.name = 'returns' ORDER BY position`)
 	if err != nil {
 		t.Fatal(err)
 	}

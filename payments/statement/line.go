@@ -203,9 +203,14 @@ func (d *Detail) fill(l *Line, of int) (err error) {
 func (e *Entry) returned() bool { return isReturn(e.Code) }
 
 // isReturn knows the subfamily of a reversal due to a return of the payment (ISO
-// 20022, external code set of bank transaction codes) and SWIFT's returned item.
+// 20022, external code set of bank transaction codes), SWIFT's returned item and
+// the revenue service's word.
 func isReturn(code string) bool {
-	return strings.HasSuffix(code, "/RRTN") || code == "NRTI" || code == "SRTI" || code == "FRTI"
+	switch code {
+	case "NRTI", "SRTI", "FRTI", "Возврат":
+		return true
+	}
+	return strings.HasSuffix(code, "/RRTN")
 }
 
 // onlyOne returns the value of the references of one kind; two that differ say
