@@ -87,6 +87,9 @@ func TestABarredOwnerIsToldNothingMore(t *testing.T) {
 	h.publish(uuid.New(), "order.created")
 	h.round()
 	h.barred = []string{owner.ID}
+	if err := h.service.upkeep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	h.publish(uuid.New(), "order.created")
 	h.send(sub.ID)
 	if n := len(x.got()); n != 0 {

@@ -24,9 +24,9 @@ const (
 	pruneRows = 10_000
 )
 
-// upkeep marks the time in the numbers of events, gives up what waited too long,
-// and sends a job to every subscription whose own was lost. One process at a
-// time does it.
+// upkeep marks the time in the numbers of events, disables whose owner may not
+// call any more, gives up what waited too long, and sends a job to every
+// subscription whose own was lost. One process at a time does it.
 func (s *Service) upkeep(ctx context.Context) error {
 	err := postgres.InTx(ctx, s.config.Pool, func(tx pgx.Tx) error {
 		var position int64
@@ -38,6 +38,9 @@ func (s *Service) upkeep(ctx context.Context) error {
 			return err
 		}
 		if err := mark(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.dropBarred(ctx, tx); err != nil {
 			return err
 		}
 		now := s.config.Now()
