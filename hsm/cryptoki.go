@@ -3,7 +3,7 @@ package hsm
 import "github.com/miekg/pkcs11"
 
 // Cryptoki are the functions of PKCS#11 that the package calls. A loaded library
-// (*pkcs11.Ctx) has them; so has a scripted token of hsmtest, which gives the
+// has them; so has a scripted token of hsmtest, which gives the
 // return values that no obtainable token gives.
 type Cryptoki interface {
 	Initialize(...pkcs11.InitializeOption) error
@@ -34,4 +34,4 @@ type Cryptoki interface {
 	Sign(pkcs11.SessionHandle, []byte) ([]byte, error)
 }
 
-var _ Cryptoki = (*pkcs11.Ctx)(nil)
+var _ Cryptoki = (*loaded)(nil)

@@ -9,9 +9,9 @@ import (
 // LoseSessions ends every session and the login behind the pool's back.
 func (t *Token) LoseSessions() error {
 	if s, ok := t.lib.ctx.(*serial); ok {
-		return s.alone(func() error { return s.each.(*pkcs11.Ctx).CloseAllSessions(t.slot()) })
+		return s.alone(func() error { return s.each.(*loaded).CloseAllSessions(t.slot()) })
 	}
-	return t.lib.ctx.(*pkcs11.Ctx).CloseAllSessions(t.slot())
+	return t.lib.ctx.(*loaded).CloseAllSessions(t.slot())
 }
 
 // Restarts counts the restarts of the token's module.

@@ -68,10 +68,11 @@ func load(path string) (Cryptoki, error) {
 	if ctx == nil {
 		return nil, fault.New(fault.HSMModuleUnusable, path, "the file is not a PKCS#11 library for this machine")
 	}
+	library := newLoaded(path, ctx)
 	if isSerial(path) {
-		return &serial{path: path, each: ctx}, nil
+		return &serial{path: path, each: library}, nil
 	}
-	return ctx, nil
+	return library, nil
 }
 
 // realPath refuses what must not be loaded, and names a file by one name only.
