@@ -410,6 +410,7 @@ func (s *surroundings) person(ctx context.Context, who sandbox.Person) (*person,
 var readyClients = []access.Registration{
 	{ID: "single-window", Name: "Single window", Role: access.SingleWindow},
 	{ID: "treasury", Name: "Treasury operator", Role: access.TreasuryOperator},
+	{ID: "treasury-controller", Name: "Treasury controller", Role: access.TreasuryController},
 	{ID: "support", Name: "Support desk", Role: access.Support},
 	{ID: "auditor", Name: "Auditor", Role: access.Auditor},
 }
