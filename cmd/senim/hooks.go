@@ -28,8 +28,12 @@ func (s *service) webhookConfig() (webhook.Config, error) {
 		return webhook.Config{}, err
 	}
 	s.onClose(func() error { client.Close(); return nil })
+	metrics, err := webhook.NewMetrics(s.metrics)
+	if err != nil {
+		return webhook.Config{}, err
+	}
 	return webhook.Config{
-		Pool: s.pool, Now: s.now, Log: s.log, Client: client, Plain: loopback,
+		Pool: s.pool, Now: s.now, Log: s.log, Client: client, Plain: loopback, Metrics: metrics,
 		Parties: dossier.DeclarantsOf, Barred: access.Disabled,
 	}, nil
 }

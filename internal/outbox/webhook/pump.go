@@ -271,6 +271,7 @@ func (r *run) record(ctx context.Context, batch []result) error {
 	// The messages are sent: that we are told to stop meanwhile changes nothing.
 	ctx = context.WithoutCancel(ctx)
 	now := r.Now()
+	batch = slices.DeleteFunc(batch, func(one result) bool { return one.cut })
 	next := r.after(batch, now)
 	err := postgres.InTx(ctx, r.Pool, func(tx pgx.Tx) error {
 		gone := slices.ContainsFunc(batch, func(one result) bool { return one.gone })
@@ -290,10 +291,7 @@ func (r *run) record(ctx context.Context, batch []result) error {
 			return errLeaseLost
 		}
 		for _, one := range batch {
-			if one.cut {
-				continue
-			}
-			if err := r.settle(ctx, tx, one, now); err != nil {
+			if err := r.settle(ctx, tx, one, one.outcome(now)); err != nil {
 				return err
 			}
 		}
@@ -306,6 +304,11 @@ func (r *run) record(ctx context.Context, batch []result) error {
 		return fmt.Errorf("record what was sent: %w", err)
 	}
 	r.pace = next
+	for _, one := range batch {
+		if o := one.outcome(now); o.state == Dead {
+			r.Metrics.deadLetter(o.reason)
+		}
+	}
 	return nil
 }
 
@@ -326,11 +329,9 @@ func (p pace) after(batch []result, now time.Time) pace {
 	var failed []uuid.UUID
 	taken := false
 	for _, one := range batch {
-		switch {
-		case one.cut:
-		case one.delivered():
+		if one.delivered() {
 			p, taken = pace{}, true
-		default:
+		} else {
 			failed = append(failed, one.transaction)
 		}
 		asked = max(asked, one.retryAfter)
@@ -345,47 +346,49 @@ func (p pace) after(batch []result, now time.Time) pace {
 	return p
 }
 
+// outcome is what a delivery becomes by an attempt.
+type outcome struct {
+	state   State
+	reason  fault.Code // why it is dead
+	due     time.Time
+	settled *time.Time
+}
+
+func (one result) outcome(now time.Time) outcome {
+	if one.delivered() {
+		return outcome{state: Delivered, due: now, settled: &now}
+	}
+	if one.gone || one.Code == fault.EventNotFound {
+		return outcome{state: Dead, reason: one.Code, due: now, settled: &now}
+	}
+	pause, again := pauseAfter(one.tries + 1)
+	if !again {
+		return outcome{state: Dead, reason: fault.WebhookExhausted, due: now, settled: &now}
+	}
+	return outcome{state: Pending, due: now.Add(max(pause, one.retryAfter))}
+}
+
 // settle writes what became of one message. A message that failed pushes those
 // behind it back too, so that they are not looked at again and again.
-func (r *run) settle(ctx context.Context, tx pgx.Tx, one result, now time.Time) error {
+func (r *run) settle(ctx context.Context, tx pgx.Tx, one result, o outcome) error {
 	attempt, err := json.Marshal(one.Attempt)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "", "encode an attempt")
-	}
-	state, reason, due := "delivered", fault.Code(""), now
-	var settled *time.Time
-	if one.delivered() {
-		settled = &now
-	} else if pause, again := r.again(one); again {
-		state, due = "pending", now.Add(max(pause, one.retryAfter))
-	} else {
-		state, reason, settled = "dead", fault.WebhookExhausted, &now
-		if one.gone || one.Code == fault.EventNotFound {
-			reason = one.Code
-		}
 	}
 	_, err = tx.Exec(ctx, `
 		update webhook_delivery
 		set state = $4, reason = $5, due_at = $6, settled_at = $7, tries = tries + 1,
 		    attempts = case when jsonb_array_length(attempts) >= $9 then attempts - 0 else attempts end || jsonb_build_array($8::jsonb)
 		where subscription_id = $1 and transaction_id = $2 and sequence = $3 and state = 'pending'`,
-		r.subscription, one.transaction, one.sequence, state, string(reason), due, settled, attempt, attemptsKept)
-	if err != nil || state != "pending" {
+		r.subscription, one.transaction, one.sequence, string(o.state), string(o.reason), o.due, o.settled, attempt, attemptsKept)
+	if err != nil || o.state != Pending {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
 		update webhook_delivery set due_at = $4
 		where subscription_id = $1 and transaction_id = $2 and sequence > $3 and state = 'pending' and due_at < $4`,
-		r.subscription, one.transaction, one.sequence, due)
+		r.subscription, one.transaction, one.sequence, o.due)
 	return err
-}
-
-// again reports whether a message that failed is tried again, and when.
-func (r *run) again(one result) (time.Duration, bool) {
-	if one.gone || one.Code == fault.EventNotFound {
-		return 0, false
-	}
-	return pauseAfter(one.tries + 1)
 }
 
 // end gives the lease back and says when to come again: never if nothing is

@@ -79,6 +79,9 @@ func (c Config) send(ctx context.Context, address string, keys []key, m message)
 	now := c.Now()
 	v := judge(notice, err, now)
 	v.At, v.Latency = start.UTC(), max(0, now.Sub(start).Milliseconds())
+	if !v.cut {
+		c.Metrics.attempt(v.Attempt)
+	}
 	return v
 }
 

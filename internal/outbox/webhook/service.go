@@ -17,7 +17,8 @@ import (
 	"github.com/senim-kz/senim/internal/postgres"
 )
 
-// Config is what the package stands on. Everything but Plain is required.
+// Config is what the package stands on. Everything but Plain and Metrics is
+// required.
 type Config struct {
 	Pool *pgxpool.Pool
 	Now  func() time.Time
@@ -26,7 +27,8 @@ type Config struct {
 	// timeout is SendTimeout.
 	Client *fetch.Client
 	// Plain accepts http:// addresses: those of a sandbox.
-	Plain bool
+	Plain   bool
+	Metrics *Metrics // nil: nothing is counted
 	// Parties says to whom each of these transactions belongs. One that it does
 	// not name belongs to nobody.
 	Parties func(ctx context.Context, q postgres.Querier, transactions []uuid.UUID) (map[uuid.UUID]string, error)
