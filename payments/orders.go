@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -148,6 +149,10 @@ func (s *Service) register(ctx context.Context, o *order.Order) (paymentURL stri
 		paymentURL, err = s.presented(ctx, tx, port.Name(), bill, registration)
 		return err
 	})
+	if fault.Is(err, fault.OrderState) { // cancelled meanwhile: nobody is to pay the bill
+		_, withdrawn := port.Cancel(context.WithoutCancel(ctx), o.ID)
+		err = errors.Join(err, withdrawn)
+	}
 	return paymentURL, err
 }
 

@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/sandbox/pshep"
 	"github.com/senim-kz/senim/payments"
+	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
@@ -163,6 +165,22 @@ func TestAdvance(t *testing.T) {
 	if err := w.bank.Pay(second.ID); !fault.Is(err, fault.OrderState) {
 		t.Errorf("the bill can be paid too: %v", err)
 	}
+	// The rest is presented, and the bank asks for no more than that.
+	fourth := w.newOrder()
+	if o, err := w.use(fourth.ID, 20_000_00); err != nil || o.Lines[0].State != order.LinePaid {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if _, err := w.service.PresentAgain(t.Context(), fourth.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.pay(fourth); err != nil || w.get(fourth).State != order.Paid {
+		t.Errorf("%s, %v", w.get(fourth).State, err)
+	}
+	if err := w.service.Cancel(t.Context(), fourth.ID); !fault.Is(err, fault.OrderState) {
+		t.Errorf("cancelled though it is paid: %v", err)
+	}
+	back := w.asked(payments.RefundRequest{Order: fourth.ID, Lines: map[order.Identifier]money.Tiyn{fourth.Lines[0].Identifier: 20_000_00}, Gateway: payments.AdvanceGateway, Payment: w.advanceUse(fourth.ID)})
+	w.approved(back.ID)
 	// Many at once use it; together they pay what is owed and no more.
 	var wg sync.WaitGroup
 	for range 8 {
@@ -206,6 +224,46 @@ func TestAdvance(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.verified()
+}
+
+// advanceUse is the identifier of the use of the advance for an order.
+func (w *world) advanceUse(id uuid.UUID) (use string) {
+	w.t.Helper()
+	if err := w.pool.QueryRow(w.ctx(), "SELECT id::text FROM payment_advance_use WHERE order_id = $1", id).Scan(&use); err != nil {
+		w.t.Fatal(err)
+	}
+	return use
+}
+
+// slow is a gateway at which something happens while it is asked to register.
+type slow struct {
+	gateway.Port
+	meanwhile func()
+}
+
+func (s slow) Register(ctx context.Context, b gateway.Bill) (*gateway.Registration, error) {
+	r, err := s.Port.Register(ctx, b)
+	s.meanwhile()
+	return r, err
+}
+
+// An order that is cancelled while the gateway is asked to register it: nobody
+// is sent to pay it, and nobody can.
+func TestCancelledWhileItIsPresented(t *testing.T) {
+	w := newWorld(t)
+	o := w.newOrder()
+	other := w.service
+	w.service = w.newService(slow{w.port, func() {
+		if err := other.Cancel(t.Context(), o.ID); err != nil {
+			t.Error(err)
+		}
+	}}, w.jobs)
+	if url, err := w.service.Present(t.Context(), o.ID); !fault.Is(err, fault.OrderState) || url != "" {
+		t.Errorf("%q, %v", url, err)
+	}
+	if err := w.bank.Pay(o.ID); !fault.Is(err, fault.OrderState) {
+		t.Errorf("the bill can be paid: %v", err)
+	}
 }
 
 // A credit that is asked back and rejected can be spent again.

@@ -54,7 +54,7 @@ var prefixes = map[gateway.FactKind]string{
 func (g *Gateway) Pay(id uuid.UUID) error {
 	g.mu.Lock()
 	b := g.register.Bills[id.String()]
-	paid := b != nil && g.paid(id) >= b.Bill.Amount
+	paid := b != nil && g.owed(b) <= 0
 	g.mu.Unlock()
 	if paid {
 		return nil
@@ -95,7 +95,7 @@ func (g *Gateway) do(a Act) error {
 			return err
 		}
 	}
-	owed := b.Bill.Amount - g.paid(a.Order)
+	owed := g.owed(b)
 	switch a.Name {
 	case Begin:
 		g.add(gateway.Fact{Kind: gateway.Pending, Order: a.Order, Amount: or(a.Tiyn, b.Bill.Amount)}, "")

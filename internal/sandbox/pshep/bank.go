@@ -105,7 +105,7 @@ func (g *Gateway) showBill(w http.ResponseWriter, r *http.Request) {
 		shownBill := b.Bill
 		v.Bill, v.Paid = &shownBill, g.paid(id)
 		switch {
-		case v.Paid >= b.Bill.Amount:
+		case g.owed(b) <= 0:
 			v.Notice = v.Words.Paid
 		case b.Cancelled:
 			v.Notice, status = v.Words.Withdrawn, http.StatusGone

@@ -15,6 +15,7 @@ import (
 	"github.com/senim-kz/senim/internal/sandbox/state"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/payments/gateway"
+	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
 	"github.com/senim-kz/senim/pki/xmldsig"
 )
@@ -81,6 +82,14 @@ type bill struct {
 	Reference string       `json:"reference"`
 	Bill      gateway.Bill `json:"bill"`
 	Cancelled bool         `json:"cancelled"`
+	// Elsewhere is what of the order was paid past this gateway, as the bill
+	// says: from the payer's advance.
+	Elsewhere money.Tiyn `json:"elsewhere"`
+}
+
+// owed is what the payer is still asked for; negative if it paid too much.
+func (g *Gateway) owed(b *bill) money.Tiyn {
+	return b.Bill.Amount - b.Elsewhere - g.paid(b.Bill.Order)
 }
 
 // code is a QR code.

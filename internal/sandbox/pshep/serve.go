@@ -85,6 +85,7 @@ func (g *Gateway) registerBill(document *xmldsig.Element) (string, error) {
 	}
 	id := b.Order.String()
 	known := g.register.Bills[id]
+	fresh := known == nil || b.Number == known.Bill.Number+1
 	if known == nil {
 		known = &bill{Reference: fmt.Sprintf("BILL-%06d", len(g.register.Bills)+1), Bill: b}
 		g.register.Bills[id] = known
@@ -96,6 +97,9 @@ func (g *Gateway) registerBill(document *xmldsig.Element) (string, error) {
 	}
 	if b.Number != known.Bill.Number || !known.Bill.ExpiresAt.Equal(b.ExpiresAt) || !reflect.DeepEqual(known.Bill.Lines, b.Lines) || known.Bill.Payer != b.Payer {
 		return "", fault.New(fault.GatewayRefused, "", "another bill of this order is registered")
+	}
+	if fresh {
+		known.Elsewhere = max(0, b.Amount-b.Owed-g.paid(b.Order))
 	}
 	return gateway.EncodeRegistration(b.Order, known.Reference, g.config.BaseURL+pathPay+id), nil
 }

@@ -146,15 +146,16 @@ func (g *Gateway) entries(p *payment, filled map[string][]money.Tiyn) []sheetEnt
 	}
 	if filled[id] == nil {
 		filled[id] = make([]money.Tiyn, len(b.Bill.Lines))
+		fill(filled[id], b.Bill.Lines, b.Elsewhere)
 	}
 	var all []sheetEntry
 	left := f.Amount
+	parts := fill(filled[id], b.Bill.Lines, left)
 	for i, l := range b.Bill.Lines {
-		part := min(left, l.Amount-filled[id][i])
-		if part <= 0 {
+		part := parts[i]
+		if part == 0 {
 			continue
 		}
-		filled[id][i] += part
 		left -= part
 		e.Reference = fmt.Sprintf("%s-%d", f.Reference, i+1)
 		e.EndToEnd, e.Amount, e.PurposeCode, e.BudgetCode = e.Reference, part, string(l.PurposeCode), string(l.BudgetCode)
@@ -167,6 +168,18 @@ func (g *Gateway) entries(p *payment, filled map[string][]money.Tiyn) []sheetEnt
 		all = append(all, e)
 	}
 	return all
+}
+
+// fill puts an amount on the lines of a bill, in their order, and returns what
+// each got.
+func fill(filled []money.Tiyn, lines []order.Line, amount money.Tiyn) []money.Tiyn {
+	parts := make([]money.Tiyn, len(lines))
+	for i, l := range lines {
+		parts[i] = max(0, min(amount, l.Amount-filled[i]))
+		filled[i] += parts[i]
+		amount -= parts[i]
+	}
+	return parts
 }
 
 // drain takes a reversed payment off the lines, the last first, so that the
