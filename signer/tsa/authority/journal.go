@@ -31,7 +31,8 @@ func recordOf(u *unit, q *Query, s *Stamp) Record {
 
 const (
 	// batchMax bounds a group: its statement has some 50 KiB then.
-	batchMax = 256
+	batchMax     = 256
+	writersUsual = 2
 	// gatherMax bounds the wait for a group to be whole, however slow the disk.
 	gatherMax = 5 * time.Millisecond
 	// writeTimeout bounds one group. Who waits is told systemFailure after it.
@@ -45,7 +46,10 @@ type JournalConfig struct {
 	Write func(ctx context.Context, records []Record) error
 	Now   func() time.Time // measures writes
 	// Queue bounds the records that wait; zero means 1024.
-	Queue   int
+	Queue int
+	// Writers is how many groups may be under way at once; zero means two, so that
+	// one is on its way to the disk while another's flush is waited for.
+	Writers int
 	Metrics *Metrics
 }
 
@@ -79,11 +83,14 @@ type group struct {
 
 // NewJournal checks the configuration. Run writes.
 func NewJournal(c JournalConfig) (*Journal, error) {
-	if c.Write == nil || c.Now == nil || c.Queue < 0 {
+	if c.Write == nil || c.Now == nil || c.Queue < 0 || c.Writers < 0 {
 		return nil, fault.New(fault.BadArgument, "", "a journal needs something to write with, and a clock")
 	}
 	if c.Queue == 0 {
 		c.Queue = inFlightMax
+	}
+	if c.Writers == 0 {
+		c.Writers = writersUsual
 	}
 	return &Journal{c: c, wake: make(chan struct{}, 1), wanted: 1}, nil
 }
@@ -133,26 +140,46 @@ func (j *Journal) enqueue(r Record) (g *group, at int, err error) {
 
 func errEnded() error { return fault.New(fault.Overloaded, "", "the journal is closed") }
 
-// Run writes until the context ends; a group under way is finished, those that
+// Run writes until the context ends; groups under way are finished, those that
 // wait are refused. It is called once.
 func (j *Journal) Run(ctx context.Context) {
 	defer j.refuse()
-	patience := time.NewTimer(0)
-	defer patience.Stop()
-	var took time.Duration // by the last write
-	for j.await(ctx, 1, nil) {
-		patience.Reset(min(took/2, gatherMax))
-		half := min((int(j.atWork.Load())+1)/2, batchMax)
-		if !j.await(ctx, half, patience.C) {
-			return
-		}
-		g := j.first()
-		began := j.c.Now()
-		g.errs = make([]error, len(g.records))
-		j.write(ctx, g.records, g.errs)
-		took = j.c.Now().Sub(began)
-		close(g.done)
+	var gathering sync.Mutex // one writer at a time waits for a group to be whole
+	var writers sync.WaitGroup
+	for range j.c.Writers {
+		writers.Go(func() {
+			took := time.Duration(0) // by the last write
+			for {
+				gathering.Lock()
+				g := j.gather(ctx, min(took/2, gatherMax))
+				gathering.Unlock()
+				if g == nil {
+					return
+				}
+				began := j.c.Now()
+				g.errs = make([]error, len(g.records))
+				j.write(ctx, g.records, g.errs)
+				took = j.c.Now().Sub(began)
+				close(g.done)
+			}
+		})
 	}
+	writers.Wait()
+}
+
+// gather takes a group when half of the requests at work are in it, or the
+// patience for that is over; it is nil when the context ends.
+func (j *Journal) gather(ctx context.Context, patience time.Duration) *group {
+	if !j.await(ctx, 1, nil) {
+		return nil
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	half := (int(j.atWork.Load()) + 1) / 2
+	if !j.await(ctx, min(half, batchMax), timer.C) {
+		return nil
+	}
+	return j.first()
 }
 
 // await returns when as many records wait, or the patience for that is over; it is

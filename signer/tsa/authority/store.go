@@ -24,7 +24,8 @@ func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool} }
 // of them are on the disk, or none is there.
 const insertRecords = `
 	INSERT INTO tsa_tokens (recorded_at, serial, gen_time, policy, digest, imprint, certificate, token)
-	SELECT * FROM unnest($1::timestamptz[], $2::bytea[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $8::bytea[])`
+	SELECT unnest($1::timestamptz[]), unnest($2::bytea[]), unnest($3::timestamptz[]), unnest($4::text[]), unnest($5::text[]),
+		unnest($6::bytea[]), unnest($7::bytea[]), unnest($8::bytea[])`
 
 // insertName is the statement's name on a connection, once it is prepared there.
 const insertName = "tsa_tokens"

@@ -55,13 +55,6 @@ func (p *jacobian) add(q *affine) {
 	mul(&p.z, &p.z, &h)
 }
 
-// subtract sets p to p − q.
-func (p *jacobian) subtract(q *affine) {
-	minus := affine{x: q.x}
-	sub(&minus.y, &element{}, &q.y)
-	p.add(&minus)
-}
-
 // double sets p to 2p: with S = Y², M = 3(X − Z²)(X + Z²),
 //
 //	X' = M² − 8XS, Y' = M·(4XS − X') − 8S², Z' = 2YZ

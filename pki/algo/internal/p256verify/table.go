@@ -2,6 +2,7 @@ package p256verify
 
 import (
 	"crypto/elliptic"
+	"encoding/binary"
 	"encoding/hex"
 	"sync"
 )
@@ -9,17 +10,18 @@ import (
 const (
 	// Size is the length in bytes of a coordinate and of a scalar.
 	Size = 32
-	// half is the number of multiples kept for each byte of a scalar: a greater
-	// digit is one of them from above, subtracted.
-	half = 128
+	// width is the length in bits of a digit of a scalar, digits how many there are
+	// with what is carried out of the last whole one: 26 · 10 > 256.
+	width  = 10
+	digits = 26
+	// half is the number of multiples kept for each digit: a greater one is one of
+	// them from above, subtracted.
+	half = 1 << (width - 1)
 )
 
-// Table has the multiples j·256^i·Q of a point Q, for every byte i of a scalar,
-// and j up to 128, at [i][j-1]; and 256^32·Q for what is carried out of the last.
-type Table struct {
-	points [Size][half]affine
-	carry  affine
-}
+// Table has the multiples j·2^(10i)·Q of a point Q, for every digit i of a scalar,
+// and j up to 512, at [i][j-1].
+type Table [digits][half]affine
 
 var curveB = mustElement("5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b")
 
@@ -53,19 +55,18 @@ func New(x, y []byte) (*Table, bool) {
 	t := new(Table)
 	row := make([]jacobian, half+1)
 	points := make([]affine, half+1)
-	for i := range t.points {
+	for i := range t {
 		row[0] = jacobian{base.x, base.y, one}
 		for j := 1; j < half; j++ {
 			row[j] = row[j-1]
 			row[j].add(&base)
 		}
 		row[half] = row[half-1]
-		row[half].double() // 256 times the first
+		row[half].double() // the first of the next row
 		normalise(row, points)
-		copy(t.points[i][:], points)
+		copy(t[i][:], points)
 		base = points[half]
 	}
-	t.carry = base
 	return t, true
 }
 
@@ -73,9 +74,15 @@ func New(x, y []byte) (*Table, bool) {
 // below the prime too, r plus the order, given as next; next is nil where it is
 // not. All are most significant byte first, the scalars below the order.
 func (t *Table) XIs(u1, u2, r, next []byte) bool {
+	// All points are fetched before any is added: then the memory brings them
+	// side by side, and not one after the other.
+	var points [2 * digits]affine
+	n := baseTable().fetch(u1, points[:])
+	n += t.fetch(u2, points[n:])
 	var sum jacobian
-	baseTable().addTo(&sum, u1)
-	t.addTo(&sum, u2)
+	for i := range points[:n] {
+		sum.add(&points[i])
+	}
 	if sum.z.isZero() {
 		return false
 	}
@@ -96,24 +103,32 @@ func (t *Table) XIs(u1, u2, r, next []byte) bool {
 	return false
 }
 
-// addTo adds k·Q to a sum, by digits from −127 to 128.
-func (t *Table) addTo(sum *jacobian, k []byte) {
+// fetch gives the points whose sum is k·Q, by digits from −511 to 512, and how many
+// those are.
+func (t *Table) fetch(k []byte, into []affine) (n int) {
+	var limbs [5]uint64 // the last is zero
+	for i := range 4 {
+		limbs[i] = binary.BigEndian.Uint64(k[24-8*i:])
+	}
 	carry := 0
-	for i := range t.points {
-		digit := int(k[Size-1-i]) + carry
+	for i := range t {
+		limb, bit := width*i/64, width*i%64
+		window := limbs[limb]>>bit | limbs[limb+1]<<(64-bit) // a shift by 64 gives zero
+		digit := int(window&(1<<width-1)) + carry
 		carry = 0
 		if digit > half {
-			digit -= 256
+			digit -= 1 << width
 			carry = 1
 		}
 		switch {
 		case digit > 0:
-			sum.add(&t.points[i][digit-1])
+			into[n] = t[i][digit-1]
+			n++
 		case digit < 0:
-			sum.subtract(&t.points[i][-digit-1])
+			into[n] = t[i][-digit-1]
+			sub(&into[n].y, &element{}, &into[n].y)
+			n++
 		}
 	}
-	if carry != 0 {
-		sum.add(&t.carry)
-	}
+	return n // the last digit has 6 bits: nothing is carried out of it
 }
