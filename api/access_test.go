@@ -74,6 +74,9 @@ var goodRequests = map[string]sent{
 	"postPayment":              {method: "POST", path: paymentPath, contentType: jsonType, body: factBody},
 	"submitDocument":           {method: "POST", path: somewhere + "/documents", contentType: "application/cms", body: "signed"},
 	"createOrder":              {method: "POST", path: somewhere + "/orders"},
+	"tellCharges":              {method: "POST", path: "/v1/charges", contentType: jsonType, body: `{"charges":[{"transaction_id":"019aa5c0-0000-7000-8000-000000000001","reference":"R","body":"MH","kind":"SF","budget_code":"201105","purpose_code":"859","amount_tiyn":100,"act":"a"}]}`},
+	"assessCharges":            {method: "POST", path: "/v1/charges/assessments", contentType: jsonType, body: `{"registered":"2026-11-20","revenue_office":"6009","items":[{"commodity_code":"8516720000","customs_value":"1000","origin":"CN"}]}`},
+	"getCharges":               {method: "GET", path: somewhere + "/charges"},
 	"listOrders":               {method: "GET", path: "/v1/orders?state=paid&limit=5"},
 	"getOrder":                 {method: "GET", path: someOrder},
 	"cancelOrder":              {method: "POST", path: someOrder + "/cancellation"},
@@ -124,7 +127,7 @@ func good(t *testing.T, id, bearer string) sent {
 	c.bearer = bearer
 	c.headers = map[string]string{}
 	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement",
-		"cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund", "postPayment"}, id) {
+		"tellCharges", "cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund", "postPayment"}, id) {
 		c.headers[idempotencyHeader] = "key-1"
 	}
 	return c

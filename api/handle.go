@@ -23,6 +23,7 @@ type Dossier interface {
 	SubmitDocument(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, signed []byte) (*dossier.Document, error)
 	CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, payer string) (*dossier.Order, error)
 	Bills
+	Owed
 	ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*dossier.StatementImport, error)
 	Reconcile(ctx context.Context, caller access.Caller, day kz.Day) (*dossier.Reconciliation, error)
 }

@@ -232,6 +232,52 @@ type AskRefund struct {
 	Reason  string  `json:"reason"`
 }
 
+// AssessItem defines model for AssessItem.
+type AssessItem struct {
+	// CommodityCode ТН ВЭД
+	CommodityCode string `json:"commodity_code"`
+
+	// Currency KZT if absent
+	Currency     *string `json:"currency,omitempty"`
+	CustomsValue string  `json:"customs_value"`
+	NetWeightKg  *string `json:"net_weight_kg,omitempty"`
+	Origin       string  `json:"origin"`
+	Preference   *string `json:"preference,omitempty"`
+	Quantity     *string `json:"quantity,omitempty"`
+
+	// Unit Supplementary unit
+	Unit *string `json:"unit,omitempty"`
+}
+
+// AssessRequest defines model for AssessRequest.
+type AssessRequest struct {
+	Items []AssessItem `json:"items"`
+
+	// Procedure Customs procedure; 40 if absent
+	Procedure *string `json:"procedure,omitempty"`
+
+	// Registered Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	Registered    Day    `json:"registered"`
+	RevenueOffice string `json:"revenue_office"`
+}
+
+// Assessment defines model for Assessment.
+type Assessment struct {
+	Charges []Charge `json:"charges"`
+	Permits []Permit `json:"permits"`
+
+	// Registered Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	Registered    Day    `json:"registered"`
+	TariffSha256  string `json:"tariff_sha256"`
+	TariffVersion string `json:"tariff_version"`
+	TotalRounding string `json:"total_rounding"`
+	TotalTiyn     int64  `json:"total_tiyn"`
+}
+
 // Authority defines model for Authority.
 type Authority struct {
 	AskedAt time.Time `json:"asked_at"`
@@ -250,6 +296,55 @@ type Challenge struct {
 	// Content Sign these bytes (UTF-8) and no others
 	Content   string    `json:"content"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Charge defines model for Charge.
+type Charge struct {
+	AmountTiyn int64 `json:"amount_tiyn"`
+
+	// At Where the document states it, or the teller's reference
+	At            string        `json:"at"`
+	BaseTiyn      int64         `json:"base_tiyn"`
+	Body          string        `json:"body"`
+	BudgetCode    string        `json:"budget_code"`
+	CommodityCode string        `json:"commodity_code"`
+	Ground        *ChargeGround `json:"ground,omitempty"`
+
+	// Item Number of the commodity line; 0 is the declaration
+	Item        int    `json:"item"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	PurposeCode string `json:"purpose_code"`
+	Quantity    string `json:"quantity"`
+	Rate        string `json:"rate"`
+	Rounding    string `json:"rounding"`
+}
+
+// ChargeGround defines model for ChargeGround.
+type ChargeGround struct {
+	Act       string         `json:"act"`
+	Exchanges []ExchangeRate `json:"exchanges"`
+
+	// Explanation The computation in words, in the language of the request
+	Explanation string `json:"explanation"`
+
+	// From Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	From    *Day   `json:"from,omitempty"`
+	Measure string `json:"measure"`
+	Note    string `json:"note"`
+	Tariff  string `json:"tariff"`
+
+	// To Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	To *Day `json:"to,omitempty"`
+}
+
+// Charges defines model for Charges.
+type Charges struct {
+	Charges []Charge `json:"charges"`
 }
 
 // CreateWebhook defines model for CreateWebhook.
@@ -316,6 +411,19 @@ type Event struct {
 type EvidenceObject struct {
 	Kind   string `json:"kind"`
 	Sha256 string `json:"sha256"`
+}
+
+// ExchangeRate The National Bank's rate, locked at the day of registration
+type ExchangeRate struct {
+	Currency string `json:"currency"`
+
+	// Day Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	Day    Day    `json:"day"`
+	Source string `json:"source"`
+	Tenge  string `json:"tenge"`
+	Units  int    `json:"units"`
 }
 
 // Health defines model for Health.
@@ -481,6 +589,15 @@ type PaymentOutcome struct {
 
 	// State posted: it stands in the ledger; noted: it moves no money; exception: a person decides, and money stands in suspense
 	State string `json:"state"`
+}
+
+// Permit A document that the goods need
+type Permit struct {
+	Act       string `json:"act"`
+	Authority string `json:"authority"`
+	Document  string `json:"document"`
+	Item      int    `json:"item"`
+	Name      string `json:"name"`
 }
 
 // Problem defines model for Problem.
@@ -710,6 +827,11 @@ type StatementImport struct {
 	Rejected []RejectedLine `json:"rejected"`
 }
 
+// TellCharges defines model for TellCharges.
+type TellCharges struct {
+	Charges []ToldCharge `json:"charges"`
+}
+
 // Timestamp defines model for Timestamp.
 type Timestamp struct {
 	Authority string    `json:"authority"`
@@ -759,6 +881,55 @@ type TokenRequest struct {
 	// GrantType Example: client_credentials
 	GrantType string  `json:"grant_type"`
 	Scope     *string `json:"scope,omitempty"`
+}
+
+// ToldCharge Its values are judged one by one; a bad one is refused alone.
+type ToldCharge struct {
+	// Act The act that sets the charge
+	Act        string `json:"act"`
+	AmountTiyn int64  `json:"amount_tiyn"`
+
+	// Body Revenue office (УГД) or another state body that may be paid, by its code
+	Body string `json:"body"`
+
+	// BudgetCode КБК, six digits
+	BudgetCode string `json:"budget_code"`
+
+	// Kind EAEU payment kind, SF for a state body's fee
+	Kind string `json:"kind"`
+
+	// Note For the payer
+	Note *string `json:"note,omitempty"`
+
+	// PurposeCode КНП, three digits
+	PurposeCode string `json:"purpose_code"`
+
+	// Reference The teller's own, 1 to 64 printable characters
+	Reference     string             `json:"reference"`
+	TransactionID openapi_types.UUID `json:"transaction_id"`
+}
+
+// ToldChargeOutcome defines model for ToldChargeOutcome.
+type ToldChargeOutcome struct {
+	// At Where in the charge
+	At *string `json:"at,omitempty"`
+
+	// Code Why it was refused
+	Code  *string             `json:"code,omitempty"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Index int                 `json:"index"`
+	Known *bool               `json:"known,omitempty"`
+	Title *string             `json:"title,omitempty"`
+}
+
+// ToldCharges defines model for ToldCharges.
+type ToldCharges struct {
+	Accepted int `json:"accepted"`
+
+	// Known Told before
+	Known   int                 `json:"known"`
+	Refused int                 `json:"refused"`
+	Results []ToldChargeOutcome `json:"results"`
 }
 
 // Totals defines model for Totals.
@@ -960,6 +1131,12 @@ type TransactionID = openapi_types.UUID
 // WebhookID defines model for WebhookID.
 type WebhookID = openapi_types.UUID
 
+// TellChargesParams defines parameters for TellCharges.
+type TellChargesParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ExtendDocumentsParams defines parameters for ExtendDocuments.
 type ExtendDocumentsParams struct {
 	Level ExtendDocumentsParamsLevel `form:"level" json:"level"`
@@ -1118,6 +1295,12 @@ type ListWebhookDeliveriesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// TellChargesJSONRequestBody defines body for TellCharges for application/json ContentType.
+type TellChargesJSONRequestBody = TellCharges
+
+// AssessChargesJSONRequestBody defines body for AssessCharges for application/json ContentType.
+type AssessChargesJSONRequestBody = AssessRequest
+
 // ExtendDocumentsMultipartRequestBody defines body for ExtendDocuments for multipart/form-data ContentType.
 type ExtendDocumentsMultipartRequestBody = Upload
 
@@ -1195,6 +1378,12 @@ type ServerInterface interface {
 	// CreateChallenge Text for a person to sign, to sign in
 	// (POST /v1/challenges)
 	CreateChallenge(c *gin.Context)
+	// TellCharges Charges that a state body tells, up to a thousand at once
+	// (POST /v1/charges)
+	TellCharges(c *gin.Context, params TellChargesParams)
+	// AssessCharges What a declaration would owe by the tariff, and why
+	// (POST /v1/charges/assessments)
+	AssessCharges(c *gin.Context)
 	// ExtendDocuments Raise the signatures of one document or several to T, LT or LTA, or renew LTA
 	// (POST /v1/extend)
 	ExtendDocuments(c *gin.Context, params ExtendDocumentsParams)
@@ -1261,6 +1450,9 @@ type ServerInterface interface {
 	// GetTransaction The whole record of a transaction
 	// (GET /v1/transactions/{id})
 	GetTransaction(c *gin.Context, id TransactionID)
+	// GetCharges What the transaction owes, and why
+	// (GET /v1/transactions/{id}/charges)
+	GetCharges(c *gin.Context, id TransactionID)
 	// SubmitDocument Submit a signed document
 	// (POST /v1/transactions/{id}/documents)
 	SubmitDocument(c *gin.Context, id TransactionID, params SubmitDocumentParams)
@@ -1448,6 +1640,62 @@ func (siw *ServerInterfaceWrapper) CreateChallenge(c *gin.Context) {
 	}
 
 	siw.Handler.CreateChallenge(c)
+}
+
+// TellCharges operation middleware
+func (siw *ServerInterfaceWrapper) TellCharges(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TellChargesParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.TellCharges(c, params)
+}
+
+// AssessCharges operation middleware
+func (siw *ServerInterfaceWrapper) AssessCharges(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AssessCharges(c)
 }
 
 // ExtendDocuments operation middleware
@@ -2239,6 +2487,31 @@ func (siw *ServerInterfaceWrapper) GetTransaction(c *gin.Context) {
 	siw.Handler.GetTransaction(c, id)
 }
 
+// GetCharges operation middleware
+func (siw *ServerInterfaceWrapper) GetCharges(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id TransactionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetCharges(c, id)
+}
+
 // SubmitDocument operation middleware
 func (siw *ServerInterfaceWrapper) SubmitDocument(c *gin.Context) {
 
@@ -2681,6 +2954,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/tsa", wrapper.Timestamp)
 	router.GET(options.BaseURL+"/tsa/certificates", wrapper.GetTimestampCertificates)
 	router.POST(options.BaseURL+"/v1/challenges", wrapper.CreateChallenge)
+	router.POST(options.BaseURL+"/v1/charges", wrapper.TellCharges)
+	router.POST(options.BaseURL+"/v1/charges/assessments", wrapper.AssessCharges)
 	router.POST(options.BaseURL+"/v1/extend", wrapper.ExtendDocuments)
 	router.POST(options.BaseURL+"/v1/gateway/callbacks", wrapper.AcceptGatewayCallback)
 	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.IssueToken)
@@ -2703,6 +2978,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/timestamps", wrapper.CreateTimestamp)
 	router.POST(options.BaseURL+"/v1/transactions", wrapper.OpenTransaction)
 	router.GET(options.BaseURL+"/v1/transactions/:id", wrapper.GetTransaction)
+	router.GET(options.BaseURL+"/v1/transactions/:id/charges", wrapper.GetCharges)
 	router.POST(options.BaseURL+"/v1/transactions/:id/documents", wrapper.SubmitDocument)
 	router.POST(options.BaseURL+"/v1/transactions/:id/orders", wrapper.CreateOrder)
 	router.POST(options.BaseURL+"/v1/verify", wrapper.VerifyDocuments)
@@ -3125,6 +3401,85 @@ type CreateChallengedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateChallengedefaultApplicationProblemPlusJSONResponse) VisitCreateChallengeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TellChargesRequestObject struct {
+	Params TellChargesParams
+	Body   *TellChargesJSONRequestBody
+}
+
+type TellChargesResponseObject interface {
+	VisitTellChargesResponse(w http.ResponseWriter) error
+}
+
+type TellCharges200JSONResponse ToldCharges
+
+func (response TellCharges200JSONResponse) VisitTellChargesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TellChargesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TellChargesdefaultApplicationProblemPlusJSONResponse) VisitTellChargesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessChargesRequestObject struct {
+	Body *AssessChargesJSONRequestBody
+}
+
+type AssessChargesResponseObject interface {
+	VisitAssessChargesResponse(w http.ResponseWriter) error
+}
+
+type AssessCharges200JSONResponse Assessment
+
+func (response AssessCharges200JSONResponse) VisitAssessChargesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AssessChargesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AssessChargesdefaultApplicationProblemPlusJSONResponse) VisitAssessChargesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4066,6 +4421,45 @@ func (response GetTransactiondefaultApplicationProblemPlusJSONResponse) VisitGet
 	return err
 }
 
+type GetChargesRequestObject struct {
+	ID TransactionID `json:"id"`
+}
+
+type GetChargesResponseObject interface {
+	VisitGetChargesResponse(w http.ResponseWriter) error
+}
+
+type GetCharges200JSONResponse Charges
+
+func (response GetCharges200JSONResponse) VisitGetChargesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetChargesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetChargesdefaultApplicationProblemPlusJSONResponse) VisitGetChargesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SubmitDocumentRequestObject struct {
 	ID     TransactionID `json:"id"`
 	Params SubmitDocumentParams
@@ -4625,6 +5019,12 @@ type StrictServerInterface interface {
 	// CreateChallenge Text for a person to sign, to sign in
 	// (POST /v1/challenges)
 	CreateChallenge(ctx context.Context, request CreateChallengeRequestObject) (CreateChallengeResponseObject, error)
+	// TellCharges Charges that a state body tells, up to a thousand at once
+	// (POST /v1/charges)
+	TellCharges(ctx context.Context, request TellChargesRequestObject) (TellChargesResponseObject, error)
+	// AssessCharges What a declaration would owe by the tariff, and why
+	// (POST /v1/charges/assessments)
+	AssessCharges(ctx context.Context, request AssessChargesRequestObject) (AssessChargesResponseObject, error)
 	// ExtendDocuments Raise the signatures of one document or several to T, LT or LTA, or renew LTA
 	// (POST /v1/extend)
 	ExtendDocuments(ctx context.Context, request ExtendDocumentsRequestObject) (ExtendDocumentsResponseObject, error)
@@ -4691,6 +5091,9 @@ type StrictServerInterface interface {
 	// GetTransaction The whole record of a transaction
 	// (GET /v1/transactions/{id})
 	GetTransaction(ctx context.Context, request GetTransactionRequestObject) (GetTransactionResponseObject, error)
+	// GetCharges What the transaction owes, and why
+	// (GET /v1/transactions/{id}/charges)
+	GetCharges(ctx context.Context, request GetChargesRequestObject) (GetChargesResponseObject, error)
 	// SubmitDocument Submit a signed document
 	// (POST /v1/transactions/{id}/documents)
 	SubmitDocument(ctx context.Context, request SubmitDocumentRequestObject) (SubmitDocumentResponseObject, error)
@@ -5023,6 +5426,92 @@ func (sh *strictHandler) CreateChallenge(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CreateChallengeResponseObject); ok {
 		if err := validResponse.VisitCreateChallengeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TellCharges operation middleware
+func (sh *strictHandler) TellCharges(ctx *gin.Context, params TellChargesParams) {
+	var request TellChargesRequestObject
+
+	request.Params = params
+
+	var body TellChargesJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TellCharges(ctx, request.(TellChargesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TellCharges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TellChargesResponseObject); ok {
+		if err := validResponse.VisitTellChargesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AssessCharges operation middleware
+func (sh *strictHandler) AssessCharges(ctx *gin.Context) {
+	var request AssessChargesRequestObject
+
+	var body AssessChargesJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AssessCharges(ctx, request.(AssessChargesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AssessCharges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AssessChargesResponseObject); ok {
+		if err := validResponse.VisitAssessChargesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -5745,6 +6234,32 @@ func (sh *strictHandler) GetTransaction(ctx *gin.Context, id TransactionID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetTransactionResponseObject); ok {
 		if err := validResponse.VisitGetTransactionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetCharges operation middleware
+func (sh *strictHandler) GetCharges(ctx *gin.Context, id TransactionID) {
+	var request GetChargesRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCharges(ctx, request.(GetChargesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCharges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetChargesResponseObject); ok {
+		if err := validResponse.VisitGetChargesResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -38,6 +38,8 @@ const (
 	TransactionsRead     Scope = "transactions.read"
 	TransactionsWrite    Scope = "transactions.write"
 	DocumentsWrite       Scope = "documents.write"
+	ChargesRead          Scope = "charges.read"
+	ChargesWrite         Scope = "charges.write"
 	OrdersRead           Scope = "orders.read"
 	OrdersWrite          Scope = "orders.write"
 	RefundsRead          Scope = "refunds.read"

@@ -63,6 +63,10 @@ var rules = map[string]Rule{
 	"submitDocument":  {Door: Callers, Scope: DocumentsWrite, Roles: []Role{SingleWindow, Trader}},
 	"createOrder":     {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
 
+	"tellCharges":   {Door: Callers, Scope: ChargesWrite, Roles: []Role{SingleWindow, Ministry}},
+	"assessCharges": {Door: Callers, Scope: ChargesRead, Roles: []Role{SingleWindow, Ministry, Trader}},
+	"getCharges":    {Door: Callers, Scope: TransactionsRead, Roles: Roles()},
+
 	"listOrders":   {Door: Callers, Scope: OrdersRead, Roles: payingRoles},
 	"getOrder":     {Door: Callers, Scope: OrdersRead, Roles: payingRoles},
 	"cancelOrder":  {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},

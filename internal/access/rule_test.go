@@ -63,7 +63,7 @@ func TestRuleOfGivesACopy(t *testing.T) {
 func TestScopesOf(t *testing.T) {
 	for role, want := range map[Role][]Scope{
 		Auditor:            {MetricsRead, OrdersRead, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead},
-		Trader:             {DocumentsWrite, OrdersRead, OrdersWrite, RefundsRead, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite, WebhooksRead, WebhooksWrite},
+		Trader:             {ChargesRead, DocumentsWrite, OrdersRead, OrdersWrite, RefundsRead, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite, WebhooksRead, WebhooksWrite},
 		TreasuryController: {OrdersRead, ReconciliationsWrite, RefundsApprove, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead, WebhooksWrite},
 		PaymentGateway:     {PaymentsWrite},
 		"intruder":         nil,

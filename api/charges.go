@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/senim-kz/senim/internal/access"
+	"github.com/senim-kz/senim/internal/dossier"
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/charge/assess"
+	"github.com/senim-kz/senim/payments/charge/tariff"
+	"github.com/senim-kz/senim/payments/charge/told"
+	"github.com/senim-kz/senim/payments/money"
+)
+
+// Owed is what the handlers ask of charges: part of Dossier.
+type Owed interface {
+	TellCharges(ctx context.Context, caller access.Caller, key idempotency.Key, charges []told.Charge) ([]dossier.ChargeOutcome, error)
+	AssessCharges(r assess.Request) (*assess.Assessment, error)
+	Charges(ctx context.Context, caller access.Caller, transaction uuid.UUID) ([]charge.Charge, error)
+}
+
+func (h handlers) TellCharges(ctx context.Context, r TellChargesRequestObject) (TellChargesResponseObject, error) {
+	ctx, c := enter(ctx)
+	charges := each(r.Body.Charges, func(t ToldCharge) told.Charge {
+		return told.Charge{
+			Transaction: t.TransactionID, Reference: t.Reference, Body: charge.RevenueOffice(t.Body), Kind: charge.Kind(t.Kind),
+			BudgetCode: charge.BudgetCode(t.BudgetCode), PurposeCode: charge.PurposeCode(t.PurposeCode), Amount: money.Tiyn(t.AmountTiyn),
+			Act: t.Act, Note: value(t.Note),
+		}
+	})
+	outcomes, err := h.rooms.Dossier.TellCharges(ctx, c.caller, c.key(r.Params.IdempotencyKey), charges)
+	if err != nil {
+		return nil, err
+	}
+	answer := TellCharges200JSONResponse{Results: make([]ToldChargeOutcome, len(outcomes))}
+	for i, o := range outcomes {
+		answer.Results[i] = renderTold(i, o, c.language)
+		switch {
+		case o.Code != "":
+			answer.Refused++
+		case o.Known:
+			answer.Known++
+		default:
+			answer.Accepted++
+		}
+	}
+	return answer, nil
+}
+
+func renderTold(index int, o dossier.ChargeOutcome, language fault.Language) ToldChargeOutcome {
+	shown := ToldChargeOutcome{Index: index}
+	if o.Code == "" {
+		shown.ID, shown.Known = &o.ID, &o.Known
+		return shown
+	}
+	code, title, at := string(o.Code), o.Code.Message(language), o.At
+	shown.Code, shown.Title, shown.At = &code, &title, &at
+	return shown
+}
+
+func (h handlers) AssessCharges(ctx context.Context, r AssessChargesRequestObject) (AssessChargesResponseObject, error) {
+	_, c := enter(ctx)
+	request, err := readAssessment(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.rooms.Dossier.AssessCharges(request)
+	if err != nil {
+		return nil, err
+	}
+	return AssessCharges200JSONResponse(renderAssessment(a, c.language)), nil
+}
+
+func readAssessment(b *AssessRequest) (assess.Request, error) {
+	r := assess.Request{
+		Registered: b.Registered, RevenueOffice: charge.RevenueOffice(b.RevenueOffice), Procedure: value(b.Procedure),
+		Items: make([]assess.Item, len(b.Items)),
+	}
+	if r.Procedure == "" {
+		r.Procedure = charge.FreeCirculation
+	}
+	for i, item := range b.Items {
+		at := "/items/" + strconv.Itoa(i)
+		numbers := [...]struct {
+			name, text string
+			to         *money.Rate
+		}{
+			{"customs_value", item.CustomsValue, &r.Items[i].CustomsValue},
+			{"net_weight_kg", value(item.NetWeightKg), &r.Items[i].NetWeight},
+			{"quantity", value(item.Quantity), &r.Items[i].Quantity},
+		}
+		for _, n := range numbers {
+			if n.text == "" {
+				continue
+			}
+			var err error
+			if *n.to, err = money.ParseRate(n.text); err != nil {
+				return r, fault.Wrap(err, fault.ItemInvalid, at+"/"+n.name, "read a number")
+			}
+		}
+		r.Items[i].CommodityCode, r.Items[i].Origin = charge.CommodityCode(item.CommodityCode), item.Origin
+		r.Items[i].Currency, r.Items[i].Preference = value(item.Currency), value(item.Preference)
+		r.Items[i].Unit = tariff.Unit(value(item.Unit))
+	}
+	return r, nil
+}
+
+func renderAssessment(a *assess.Assessment, language fault.Language) Assessment {
+	shown := Assessment{
+		Registered: a.Day, TariffVersion: a.TariffVersion, TariffSha256: a.TariffDigest, TotalTiyn: int64(a.Total), TotalRounding: a.TotalRounding,
+		Charges: each(a.Charges(), func(c charge.Charge) Charge { return renderCharge(c, language) }),
+		Permits: []Permit{},
+	}
+	for _, p := range a.Permits {
+		shown.Permits = append(shown.Permits, Permit{
+			Item: p.Item, Document: p.Measure.Document, Authority: p.Measure.Authority, Name: p.Measure.Name.In(language), Act: p.Measure.Ground,
+		})
+	}
+	return shown
+}
+
+func (h handlers) GetCharges(ctx context.Context, r GetChargesRequestObject) (GetChargesResponseObject, error) {
+	ctx, c := enter(ctx)
+	charges, err := h.rooms.Dossier.Charges(ctx, c.caller, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return GetCharges200JSONResponse{Charges: each(charges, func(ch charge.Charge) Charge { return renderCharge(ch, c.language) })}, nil
+}
+
+func renderCharge(c charge.Charge, language fault.Language) Charge {
+	shown := Charge{
+		Kind: string(c.Kind), Name: c.Kind.Name(), Body: string(c.RevenueOffice), BudgetCode: string(c.BudgetCode), PurposeCode: string(c.PurposeCode),
+		Item: c.Item, CommodityCode: string(c.CommodityCode), BaseTiyn: int64(c.Base), Quantity: c.Quantity, Rate: c.Rate,
+		Rounding: string(c.Rounding), AmountTiyn: int64(c.Amount), At: c.Path,
+	}
+	if g := c.Ground; g != nil {
+		shown.Ground = &ChargeGround{
+			Measure: g.Measure, Tariff: g.Tariff, Act: g.Act, From: optionalDay(g.From), To: optionalDay(g.To), Note: g.Note,
+			Explanation: g.Explanation[string(language)],
+			Exchanges: each(g.Exchanges, func(x money.Exchange) ExchangeRate {
+				return ExchangeRate{Currency: x.Currency, Units: x.Units, Tenge: x.Tenge.String(), Day: x.Day, Source: x.Source}
+			}),
+		}
+	}
+	return shown
+}
+
+func optionalDay(d kz.Day) *kz.Day {
+	if d.IsZero() {
+		return nil
+	}
+	return &d
+}

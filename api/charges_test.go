@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/senim-kz/senim/internal/access"
+	"github.com/senim-kz/senim/internal/dossier"
+	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/idempotency"
+	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/payments/charge"
+	"github.com/senim-kz/senim/payments/charge/assess"
+	"github.com/senim-kz/senim/payments/charge/tariff"
+	"github.com/senim-kz/senim/payments/charge/told"
+)
+
+// The rooms' part in charges: computing is the real one, by the sample tariff.
+
+func (r *rooms) TellCharges(_ context.Context, c access.Caller, k idempotency.Key, charges []told.Charge) ([]dossier.ChargeOutcome, error) {
+	outcomes := make([]dossier.ChargeOutcome, len(charges))
+	for i, t := range charges {
+		switch t.Reference {
+		case "known":
+			outcomes[i] = dossier.ChargeOutcome{ID: uuid.MustParse(orderID), Known: true}
+		case "bad":
+			outcomes[i] = dossier.ChargeOutcome{Code: fault.OrderInvalid, At: "/budget_code"}
+		default:
+			outcomes[i] = dossier.ChargeOutcome{ID: uuid.MustParse(orderID)}
+		}
+	}
+	return outcomes, r.note(c, k, []byte(charges[0].Act))
+}
+
+func (r *rooms) AssessCharges(q assess.Request) (*assess.Assessment, error) {
+	sample, err := tariff.Sample()
+	if err != nil {
+		return nil, err
+	}
+	return assess.Assess(sample, nil, q)
+}
+
+func (r *rooms) Charges(_ context.Context, c access.Caller, _ uuid.UUID) ([]charge.Charge, error) {
+	day := kz.DayOf(start)
+	return []charge.Charge{
+		{Kind: charge.StateServiceFee, RevenueOffice: "MA-VET", BudgetCode: "201105", Amount: 450000, Path: "F-1", Ground: &charge.Ground{Act: "price list", Note: "12 t", From: day}},
+		{Kind: charge.ImportDuty, Amount: 1},
+	}, r.note(c, idempotency.Key{}, nil)
+}
+
+const orderID = "019aa5c0-0000-7000-8000-000000000003"
+
+func TestTellCharges(t *testing.T) {
+	h := newHouse(t)
+	ministry := h.client(clientOf(access.Ministry), access.Ministry)
+	r := good(t, "tellCharges", ministry)
+	one := r.body[len(`{"charges":[`) : len(r.body)-2]
+	r.body = `{"charges":[` + strings.Join([]string{one, strings.Replace(one, `"R"`, `"known"`, 1), strings.Replace(one, `"R"`, `"bad"`, 1)}, ",") + `]}`
+	r.headers["Accept-Language"] = "ru"
+	a := h.do(r)
+	want := `{"accepted":1,"known":1,"refused":1,"results":[{"id":"` + orderID + `","index":0,"known":false},{"id":"` + orderID + `","index":1,"known":true},` +
+		`{"at":"/budget_code","code":"order_invalid","index":2,"title":"` + fault.OrderInvalid.Message(fault.Russian) + `"}]}`
+	if a.status != 200 || strings.TrimSpace(string(a.body)) != want {
+		t.Errorf("%d %s\nwant %s", a.status, a.body, want)
+	}
+	for name, body := range map[string]string{
+		"none":             `{"charges":[]}`,
+		"too many":         `{"charges":[` + strings.Repeat(one+",", 1000) + one + `]}`,
+		"an unknown field": strings.Replace(r.body, `"act"`, `"law"`, 1),
+		"half a tiyn":      strings.Replace(r.body, `:100,`, `:100.5,`, 1),
+	} {
+		r := good(t, "tellCharges", ministry)
+		r.body = body
+		if a := h.do(r); a.status != 400 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+}
+
+func TestAssessCharges(t *testing.T) {
+	h := newHouse(t)
+	trader := h.client(clientOf(access.SingleWindow), access.SingleWindow)
+	r := good(t, "assessCharges", trader)
+	r.headers["Accept-Language"] = "kk"
+	a := h.do(r)
+	var got Assessment
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	// 1000 tenge of toasters: the fee, 5 % duty, 16 % of 1050.
+	if got.TotalTiyn != 20000_00+50_00+168_00 || len(got.Charges) != 3 || !strings.HasPrefix(got.Charges[1].Ground.Explanation, "Кедендік әкелу бажы: 5% × ") {
+		t.Errorf("%s", a.body)
+	}
+	for name, c := range map[string]struct {
+		old, new string
+		status   int
+		code     fault.Code
+	}{
+		"an unknown code":    {"8516720000", "8516720001", 422, fault.CommodityUnknown},
+		"no rate of the day": {`"origin"`, `"currency":"USD","origin"`, 422, fault.ExchangeMissing},
+		"a negative value":   {`"1000"`, `"-1000"`, 400, fault.BodyInvalid},
+		"no items":           {`"items":[`, `"items":[],"x":[`, 400, fault.BodyInvalid},
+	} {
+		r := good(t, "assessCharges", trader)
+		r.body = strings.Replace(r.body, c.old, c.new, 1)
+		if a := h.do(r); a.status != c.status || !strings.Contains(string(a.body), `"`+string(c.code)+`"`) {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+}
+
+func TestGetCharges(t *testing.T) {
+	h := newHouse(t)
+	a := h.do(good(t, "getCharges", h.client(clientOf(access.Auditor), access.Auditor)))
+	var got GetCharges200JSONResponse
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 200 || len(got.Charges) != 2 ||
+		got.Charges[0].Ground == nil || got.Charges[0].Ground.From == nil || got.Charges[0].Ground.Note != "12 t" || got.Charges[1].Ground != nil {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
