@@ -77,7 +77,7 @@ func (c *camt) document() error {
 	}
 	namespace := c.x.Namespace()
 	if string(c.x.Name()) != "Document" || !c.identify(namespace) {
-		return fault.New(fault.StatementVersion, "", "not a Document of camt.052, 053 or 054, version 02 to 08")
+		return fault.New(fault.StatementVersion, "", "not a Document of camt.052, 053 or 054, version 01 to 13")
 	}
 	if err := c.children(c.body); err != nil {
 		return err

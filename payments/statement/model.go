@@ -11,7 +11,7 @@ import (
 // Format of a file.
 type Format string
 
-// The formats that are read. Versions 02 to 08 of the ISO 20022 ones differ in
+// The formats that are read. Versions 01 to 13 of the ISO 20022 ones differ in
 // little, and what they write differently is read alike.
 const (
 	CAMT052 Format = "camt.052" // ISO 20022, report within the day
