@@ -90,22 +90,33 @@ var goodRequests = map[string]sent{
 	"acceptGatewayCallback":    {method: "POST", path: "/v1/gateway/callbacks", contentType: "text/xml; charset=utf-8", body: "<x/>"},
 	"importStatement":          {method: "POST", path: "/v1/statements?name=a.xml", contentType: "application/xml", body: "<x/>"},
 	"reconcile":                {method: "POST", path: "/v1/reconciliations", contentType: jsonType, body: `{"day":"2026-11-20"}`},
-	"createWebhook":            {method: "POST", path: "/v1/webhooks", contentType: jsonType, body: `{"url":"https://hooks.test/a"}`},
-	"listWebhooks":             {method: "GET", path: "/v1/webhooks?limit=5"},
-	"getWebhook":               {method: "GET", path: someWebhook},
-	"updateWebhook":            {method: "PATCH", path: someWebhook, contentType: jsonType, body: `{"enabled":true}`},
-	"deleteWebhook":            {method: "DELETE", path: someWebhook},
-	"rotateWebhookKeys":        {method: "POST", path: someWebhook + "/keys", contentType: jsonType, body: `{}`},
-	"pingWebhook":              {method: "POST", path: someWebhook + "/pings"},
-	"replayWebhook":            {method: "POST", path: someWebhook + "/replays", contentType: jsonType, body: `{"dead_letters":true}`},
-	"listWebhookDeliveries":    {method: "GET", path: someWebhook + "/deliveries?state=dead"},
-	"getKeys":                  {method: "GET", path: "/.well-known/jwks.json"},
-	"getHealth":                {method: "GET", path: "/healthz"},
-	"getReadiness":             {method: "GET", path: "/readyz"},
-	"getMetrics":               {method: "GET", path: "/metrics"},
-	"getDocumentation":         {method: "GET", path: "/docs"},
-	"getDocsAsset":             {method: "GET", path: "/docs/swagger-ui.css"},
-	"getDescription":           {method: "GET", path: "/openapi.json"},
+	"getReconciliation":        {method: "GET", path: "/v1/reconciliations/2026-11-20"},
+	"proposeDay":               {method: "POST", path: "/v1/reconciliations/2026-11-20/proposal"},
+	"closeDay":                 {method: "POST", path: "/v1/reconciliations/2026-11-20/close"},
+	"listExceptions":           {method: "GET", path: "/v1/exceptions"},
+	"getException":             {method: "GET", path: "/v1/exceptions/" + someCase},
+	"workExceptions": {
+		method: "POST", path: "/v1/exceptions/work", contentType: jsonType,
+		body: `{"exceptions":["` + someCase + `"],"act":"propose","resolution":"advance","target":"160440007161","text":"why"}`,
+	},
+	"approveExceptions":     {method: "POST", path: "/v1/exceptions/approvals", contentType: jsonType, body: `{"exceptions":["` + someCase + `"],"text":"so"}`},
+	"rejectExceptions":      {method: "POST", path: "/v1/exceptions/rejections", contentType: jsonType, body: `{"exceptions":["` + someCase + `"],"text":"so"}`},
+	"createWebhook":         {method: "POST", path: "/v1/webhooks", contentType: jsonType, body: `{"url":"https://hooks.test/a"}`},
+	"listWebhooks":          {method: "GET", path: "/v1/webhooks?limit=5"},
+	"getWebhook":            {method: "GET", path: someWebhook},
+	"updateWebhook":         {method: "PATCH", path: someWebhook, contentType: jsonType, body: `{"enabled":true}`},
+	"deleteWebhook":         {method: "DELETE", path: someWebhook},
+	"rotateWebhookKeys":     {method: "POST", path: someWebhook + "/keys", contentType: jsonType, body: `{}`},
+	"pingWebhook":           {method: "POST", path: someWebhook + "/pings"},
+	"replayWebhook":         {method: "POST", path: someWebhook + "/replays", contentType: jsonType, body: `{"dead_letters":true}`},
+	"listWebhookDeliveries": {method: "GET", path: someWebhook + "/deliveries?state=dead"},
+	"getKeys":               {method: "GET", path: "/.well-known/jwks.json"},
+	"getHealth":             {method: "GET", path: "/healthz"},
+	"getReadiness":          {method: "GET", path: "/readyz"},
+	"getMetrics":            {method: "GET", path: "/metrics"},
+	"getDocumentation":      {method: "GET", path: "/docs"},
+	"getDocsAsset":          {method: "GET", path: "/docs/swagger-ui.css"},
+	"getDescription":        {method: "GET", path: "/openapi.json"},
 }
 
 const (
@@ -126,7 +137,7 @@ func good(t *testing.T, id, bearer string) sent {
 	}
 	c.bearer = bearer
 	c.headers = map[string]string{}
-	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement",
+	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement", "workExceptions", "approveExceptions", "rejectExceptions",
 		"tellCharges", "cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund", "postPayment"}, id) {
 		c.headers[idempotencyHeader] = "key-1"
 	}

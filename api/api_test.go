@@ -398,13 +398,6 @@ func (r *rooms) ImportStatement(_ context.Context, c access.Caller, k idempotenc
 	}, r.note(c, k, body)
 }
 
-func (r *rooms) Reconcile(_ context.Context, c access.Caller, day kz.Day) (*dossier.Reconciliation, error) {
-	return &dossier.Reconciliation{
-		Day: day, Lines: 2, Matched: 1, Total: 700, ExceptionCount: 1,
-		Exceptions: []dossier.ReconciliationException{{Identifier: "A", Amount: 5, Code: "line_unmatched", Place: "line 2"}},
-	}, r.note(c, idempotency.Key{}, nil)
-}
-
 func (r *rooms) AcceptCallback(_ context.Context, raw []byte) ([]byte, error) {
 	return []byte("<ok/>"), r.note(access.Caller{}, idempotency.Key{}, raw)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/dossier"
 	"github.com/senim-kz/senim/internal/idempotency"
-	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/payments"
 )
 
@@ -25,7 +24,7 @@ type Dossier interface {
 	Bills
 	Owed
 	ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*dossier.StatementImport, error)
-	Reconcile(ctx context.Context, caller access.Caller, day kz.Day) (*dossier.Reconciliation, error)
+	Reconciliations
 }
 
 // Gateway takes what payment gateways tell; it is *payments.Service.
@@ -97,13 +96,4 @@ func (h handlers) ImportStatement(ctx context.Context, r ImportStatementRequestO
 		return nil, err
 	}
 	return ImportStatement201JSONResponse(renderImport(i)), nil
-}
-
-func (h handlers) Reconcile(ctx context.Context, r ReconcileRequestObject) (ReconcileResponseObject, error) {
-	ctx, c := enter(ctx)
-	result, err := h.rooms.Dossier.Reconcile(ctx, c.caller, r.Body.Day)
-	if err != nil {
-		return nil, err
-	}
-	return Reconcile200JSONResponse(renderReconciliation(result)), nil
 }

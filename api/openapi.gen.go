@@ -21,6 +21,30 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 )
 
+// Defines values for ExceptionState.
+const (
+	Cleared  ExceptionState = "cleared"
+	Open     ExceptionState = "open"
+	Proposed ExceptionState = "proposed"
+	Resolved ExceptionState = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the ExceptionState enum.
+func (e ExceptionState) Valid() bool {
+	switch e {
+	case Cleared:
+		return true
+	case Open:
+		return true
+	case Proposed:
+		return true
+	case Resolved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderState.
 const (
 	OrderStateAuthorised    OrderState = "authorised"
@@ -129,6 +153,33 @@ func (e RefundState) Valid() bool {
 	}
 }
 
+// Defines values for Resolution.
+const (
+	ResolutionAdvance Resolution = "advance"
+	ResolutionForeign Resolution = "foreign"
+	ResolutionMatch   Resolution = "match"
+	ResolutionRebill  Resolution = "rebill"
+	ResolutionRefund  Resolution = "refund"
+)
+
+// Valid indicates whether the value is a known member of the Resolution enum.
+func (e Resolution) Valid() bool {
+	switch e {
+	case ResolutionAdvance:
+		return true
+	case ResolutionForeign:
+		return true
+	case ResolutionMatch:
+		return true
+	case ResolutionRebill:
+		return true
+	case ResolutionRefund:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WebhookDeliveryState.
 const (
 	WebhookDeliveryStateDead      WebhookDeliveryState = "dead"
@@ -162,6 +213,27 @@ func (e WebhookScheme) Valid() bool {
 	case V1:
 		return true
 	case V1A:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkExceptionsAct.
+const (
+	Assign  WorkExceptionsAct = "assign"
+	Comment WorkExceptionsAct = "comment"
+	Propose WorkExceptionsAct = "propose"
+)
+
+// Valid indicates whether the value is a known member of the WorkExceptionsAct enum.
+func (e WorkExceptionsAct) Valid() bool {
+	switch e {
+	case Assign:
+		return true
+	case Comment:
+		return true
+	case Propose:
 		return true
 	default:
 		return false
@@ -347,6 +419,20 @@ type Charges struct {
 	Charges []Charge `json:"charges"`
 }
 
+// ControlTotal Those of a budget code add up to what the statements show of the day
+type ControlTotal struct {
+	AmountTiyn int64 `json:"amount_tiyn"`
+
+	// BudgetCode КБК
+	BudgetCode string `json:"budget_code"`
+
+	// Lines Statement lines, or parts of them
+	Lines int `json:"lines"`
+
+	// RevenueOffice УГД of the orders it was matched to; empty is what is not matched
+	RevenueOffice string `json:"revenue_office"`
+}
+
 // CreateWebhook defines model for CreateWebhook.
 type CreateWebhook struct {
 	// Description For people
@@ -371,6 +457,12 @@ type CreatedWebhook struct {
 //
 // Example: 2026-11-20
 type Day = kz.Day
+
+// DecideExceptions defines model for DecideExceptions.
+type DecideExceptions struct {
+	Exceptions []openapi_types.UUID `json:"exceptions"`
+	Text       *string              `json:"text,omitempty"`
+}
 
 // Document defines model for Document.
 type Document struct {
@@ -411,6 +503,76 @@ type Event struct {
 type EvidenceObject struct {
 	Kind   string `json:"kind"`
 	Sha256 string `json:"sha256"`
+}
+
+// Exception defines model for Exception.
+type Exception struct {
+	AmountTiyn int64     `json:"amount_tiyn"`
+	ApprovedBy *string   `json:"approved_by,omitempty"`
+	BudgetCode string    `json:"budget_code"`
+	ChangedAt  time.Time `json:"changed_at"`
+
+	// Day Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	Day                Day     `json:"day"`
+	ExpectedBudgetCode *string `json:"expected_budget_code,omitempty"`
+
+	// ExpectedTiyn What the order's line says
+	ExpectedTiyn *int64             `json:"expected_tiyn,omitempty"`
+	File         *string            `json:"file,omitempty"`
+	Gateway      *string            `json:"gateway,omitempty"`
+	ID           openapi_types.UUID `json:"id"`
+	Identifier   string             `json:"identifier"`
+
+	// Notes Of one exception only
+	Notes    []ExceptionNote     `json:"notes"`
+	OpenedAt time.Time           `json:"opened_at"`
+	OrderID  *openapi_types.UUID `json:"order_id,omitempty"`
+	Owner    string              `json:"owner"`
+
+	// Payer BIN or IIN as the bank gives it, an IIN masked
+	Payer string `json:"payer"`
+
+	// Place Where in the file
+	Place      *string `json:"place,omitempty"`
+	ProposedBy *string `json:"proposed_by,omitempty"`
+
+	// Reason A code of docs/reasons.md
+	Reason    string  `json:"reason"`
+	Reference *string `json:"reference,omitempty"`
+
+	// Resolution match: the line is the target's money, a payment identifier or `fact:<gateway>:<reference>`; what is over goes to the payer's advance. advance: it is the target's, a payer's BIN. refund: it is to be paid back. foreign: it is not ours. rebill: the payment never came, the order owes it again.
+	Resolution *Resolution    `json:"resolution,omitempty"`
+	State      ExceptionState `json:"state"`
+	Target     *string        `json:"target,omitempty"`
+}
+
+// ExceptionNote defines model for ExceptionNote.
+type ExceptionNote struct {
+	Act   string    `json:"act"`
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+	Text  string    `json:"text"`
+}
+
+// ExceptionState defines model for ExceptionState.
+type ExceptionState string
+
+// Exceptions defines model for Exceptions.
+type Exceptions struct {
+	Exceptions []Exception `json:"exceptions"`
+
+	// Next `after` of the next page; absent after the last
+	Next *openapi_types.UUID `json:"next,omitempty"`
+}
+
+// ExceptionsDecided defines model for ExceptionsDecided.
+type ExceptionsDecided struct {
+	Act string `json:"act"`
+
+	// Exceptions How many
+	Exceptions int `json:"exceptions"`
 }
 
 // ExchangeRate The National Bank's rate, locked at the day of registration
@@ -652,29 +814,50 @@ type ReconcileRequest struct {
 
 // Reconciliation defines model for Reconciliation.
 type Reconciliation struct {
+	ClosedBy *string `json:"closed_by,omitempty"`
+
 	// Day Business day in Asia/Almaty
 	//
 	// Example: 2026-11-20
-	Day            Day `json:"day"`
+	Day Day `json:"day"`
+
+	// ExceptionCount What needs a person
 	ExceptionCount int `json:"exception_count"`
 
 	// Exceptions The first thousand
 	Exceptions []ReconciliationException `json:"exceptions"`
 
-	// Lines Of the day, bad ones included
-	Lines       int   `json:"lines"`
-	Matched     int   `json:"matched"`
-	MatchedTiyn int64 `json:"matched_tiyn"`
+	// Lines Lines booked on the day, bad ones included
+	Lines       int     `json:"lines"`
+	Matched     int     `json:"matched"`
+	MatchedTiyn int64   `json:"matched_tiyn"`
+	ProposedBy  *string `json:"proposed_by,omitempty"`
+
+	// Reasons Exceptions by their reason
+	Reasons map[string]int `json:"reasons"`
+
+	// Resolved What persons have resolved
+	Resolved int `json:"resolved"`
+
+	// Rules Matches by the rule that found them
+	Rules map[string]int `json:"rules"`
+
+	// State open, proposed, closed
+	State  string         `json:"state"`
+	Totals []ControlTotal `json:"totals"`
 }
 
 // ReconciliationException defines model for ReconciliationException.
 type ReconciliationException struct {
-	AmountTiyn int64 `json:"amount_tiyn"`
-
-	// Code Why a person must look at it
+	AmountTiyn int64  `json:"amount_tiyn"`
 	Code       string `json:"code"`
-	Identifier string `json:"identifier"`
-	Place      string `json:"place"`
+
+	// ID Of the exception
+	ID         openapi_types.UUID `json:"id"`
+	Identifier string             `json:"identifier"`
+
+	// Place Where in the statement; empty of a payment that the statements lack
+	Place string `json:"place"`
 }
 
 // Refund Due is by when it is to be paid, 15 business days from when it was asked for.
@@ -776,6 +959,9 @@ type Requisites struct {
 	// RevenueOffice УГД, or the code of another state body
 	RevenueOffice string `json:"revenue_office"`
 }
+
+// Resolution match: the line is the target's money, a payment identifier or `fact:<gateway>:<reference>`; what is over goes to the payer's advance. advance: it is the target's, a payer's BIN. refund: it is to be paid back. foreign: it is not ours. rebill: the payment never came, the order owes it again.
+type Resolution string
 
 // RotateWebhookKeys defines model for RotateWebhookKeys.
 type RotateWebhookKeys struct {
@@ -1110,6 +1296,23 @@ type Webhooks struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
+// WorkExceptions defines model for WorkExceptions.
+type WorkExceptions struct {
+	Act        WorkExceptionsAct    `json:"act"`
+	Exceptions []openapi_types.UUID `json:"exceptions"`
+
+	// Owner Who looks after them; empty is nobody
+	Owner *string `json:"owner,omitempty"`
+
+	// Resolution match: the line is the target's money, a payment identifier or `fact:<gateway>:<reference>`; what is over goes to the payer's advance. advance: it is the target's, a payer's BIN. refund: it is to be paid back. foreign: it is not ours. rebill: the payment never came, the order owes it again.
+	Resolution *Resolution `json:"resolution,omitempty"`
+	Target     *string     `json:"target,omitempty"`
+	Text       *string     `json:"text,omitempty"`
+}
+
+// WorkExceptionsAct defines model for WorkExceptions.Act.
+type WorkExceptionsAct string
+
 // After defines model for After.
 type After = openapi_types.UUID
 
@@ -1133,6 +1336,36 @@ type WebhookID = openapi_types.UUID
 
 // TellChargesParams defines parameters for TellCharges.
 type TellChargesParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListExceptionsParams defines parameters for ListExceptions.
+type ListExceptionsParams struct {
+	State  *ExceptionState `form:"state,omitempty" json:"state,omitempty"`
+	Reason *string         `form:"reason,omitempty" json:"reason,omitempty"`
+	Owner  *string         `form:"owner,omitempty" json:"owner,omitempty"`
+	Day    *string         `form:"day,omitempty" json:"day,omitempty"`
+
+	// After The `next` of the page before
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int   `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ApproveExceptionsParams defines parameters for ApproveExceptions.
+type ApproveExceptionsParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RejectExceptionsParams defines parameters for RejectExceptions.
+type RejectExceptionsParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// WorkExceptionsParams defines parameters for WorkExceptions.
+type WorkExceptionsParams struct {
 	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -1301,6 +1534,15 @@ type TellChargesJSONRequestBody = TellCharges
 // AssessChargesJSONRequestBody defines body for AssessCharges for application/json ContentType.
 type AssessChargesJSONRequestBody = AssessRequest
 
+// ApproveExceptionsJSONRequestBody defines body for ApproveExceptions for application/json ContentType.
+type ApproveExceptionsJSONRequestBody = DecideExceptions
+
+// RejectExceptionsJSONRequestBody defines body for RejectExceptions for application/json ContentType.
+type RejectExceptionsJSONRequestBody = DecideExceptions
+
+// WorkExceptionsJSONRequestBody defines body for WorkExceptions for application/json ContentType.
+type WorkExceptionsJSONRequestBody = WorkExceptions
+
 // ExtendDocumentsMultipartRequestBody defines body for ExtendDocuments for multipart/form-data ContentType.
 type ExtendDocumentsMultipartRequestBody = Upload
 
@@ -1384,6 +1626,21 @@ type ServerInterface interface {
 	// AssessCharges What a declaration would owe by the tariff, and why
 	// (POST /v1/charges/assessments)
 	AssessCharges(c *gin.Context)
+	// ListExceptions What is not agreed with the treasury, by day
+	// (GET /v1/exceptions)
+	ListExceptions(c *gin.Context, params ListExceptionsParams)
+	// ApproveExceptions Approve what other persons have proposed; money moves with it
+	// (POST /v1/exceptions/approvals)
+	ApproveExceptions(c *gin.Context, params ApproveExceptionsParams)
+	// RejectExceptions Reject what was proposed; the exceptions are open again
+	// (POST /v1/exceptions/rejections)
+	RejectExceptions(c *gin.Context, params RejectExceptionsParams)
+	// WorkExceptions Assign exceptions, comment on them, or propose how they are resolved
+	// (POST /v1/exceptions/work)
+	WorkExceptions(c *gin.Context, params WorkExceptionsParams)
+	// GetException One exception, with what persons did and said about it
+	// (GET /v1/exceptions/{id})
+	GetException(c *gin.Context, id openapi_types.UUID)
 	// ExtendDocuments Raise the signatures of one document or several to T, LT or LTA, or renew LTA
 	// (POST /v1/extend)
 	ExtendDocuments(c *gin.Context, params ExtendDocumentsParams)
@@ -1414,6 +1671,15 @@ type ServerInterface interface {
 	// Reconcile Match the day's statement with the ledger
 	// (POST /v1/reconciliations)
 	Reconcile(c *gin.Context)
+	// GetReconciliation The result of a day as the last run left it, or as it was closed
+	// (GET /v1/reconciliations/{day})
+	GetReconciliation(c *gin.Context, day Day)
+	// CloseDay Close a day that another person has proposed, after a last run
+	// (POST /v1/reconciliations/{day}/close)
+	CloseDay(c *gin.Context, day Day)
+	// ProposeDay Ask for a day to be closed
+	// (POST /v1/reconciliations/{day}/proposal)
+	ProposeDay(c *gin.Context, day Day)
 	// ListRefunds Refunds, the latest first
 	// (GET /v1/refunds)
 	ListRefunds(c *gin.Context, params ListRefundsParams)
@@ -1696,6 +1962,227 @@ func (siw *ServerInterfaceWrapper) AssessCharges(c *gin.Context) {
 	}
 
 	siw.Handler.AssessCharges(c)
+}
+
+// ListExceptions operation middleware
+func (siw *ServerInterfaceWrapper) ListExceptions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExceptionsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", c.Request.URL.Query(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter reason: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "owner" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "owner", c.Request.URL.Query(), &params.Owner, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter owner: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "day", c.Request.URL.Query(), &params.Day, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter day: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListExceptions(c, params)
+}
+
+// ApproveExceptions operation middleware
+func (siw *ServerInterfaceWrapper) ApproveExceptions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveExceptionsParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveExceptions(c, params)
+}
+
+// RejectExceptions operation middleware
+func (siw *ServerInterfaceWrapper) RejectExceptions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectExceptionsParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RejectExceptions(c, params)
+}
+
+// WorkExceptions operation middleware
+func (siw *ServerInterfaceWrapper) WorkExceptions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WorkExceptionsParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WorkExceptions(c, params)
+}
+
+// GetException operation middleware
+func (siw *ServerInterfaceWrapper) GetException(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetException(c, id)
 }
 
 // ExtendDocuments operation middleware
@@ -2045,6 +2532,81 @@ func (siw *ServerInterfaceWrapper) Reconcile(c *gin.Context) {
 	}
 
 	siw.Handler.Reconcile(c)
+}
+
+// GetReconciliation operation middleware
+func (siw *ServerInterfaceWrapper) GetReconciliation(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "day" -------------
+	var day Day
+
+	err = runtime.BindStyledParameterWithOptions("simple", "day", c.Param("day"), &day, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "date", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter day: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetReconciliation(c, day)
+}
+
+// CloseDay operation middleware
+func (siw *ServerInterfaceWrapper) CloseDay(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "day" -------------
+	var day Day
+
+	err = runtime.BindStyledParameterWithOptions("simple", "day", c.Param("day"), &day, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "date", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter day: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CloseDay(c, day)
+}
+
+// ProposeDay operation middleware
+func (siw *ServerInterfaceWrapper) ProposeDay(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "day" -------------
+	var day Day
+
+	err = runtime.BindStyledParameterWithOptions("simple", "day", c.Param("day"), &day, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "date", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter day: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ProposeDay(c, day)
 }
 
 // ListRefunds operation middleware
@@ -2956,6 +3518,11 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/challenges", wrapper.CreateChallenge)
 	router.POST(options.BaseURL+"/v1/charges", wrapper.TellCharges)
 	router.POST(options.BaseURL+"/v1/charges/assessments", wrapper.AssessCharges)
+	router.GET(options.BaseURL+"/v1/exceptions", wrapper.ListExceptions)
+	router.GET(options.BaseURL+"/v1/exceptions/:id", wrapper.GetException)
+	router.POST(options.BaseURL+"/v1/exceptions/approvals", wrapper.ApproveExceptions)
+	router.POST(options.BaseURL+"/v1/exceptions/rejections", wrapper.RejectExceptions)
+	router.POST(options.BaseURL+"/v1/exceptions/work", wrapper.WorkExceptions)
 	router.POST(options.BaseURL+"/v1/extend", wrapper.ExtendDocuments)
 	router.POST(options.BaseURL+"/v1/gateway/callbacks", wrapper.AcceptGatewayCallback)
 	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.IssueToken)
@@ -2966,6 +3533,9 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/orders/:id/presentation", wrapper.PresentOrder)
 	router.POST(options.BaseURL+"/v1/payments", wrapper.PostPayment)
 	router.POST(options.BaseURL+"/v1/reconciliations", wrapper.Reconcile)
+	router.GET(options.BaseURL+"/v1/reconciliations/:day", wrapper.GetReconciliation)
+	router.POST(options.BaseURL+"/v1/reconciliations/:day/close", wrapper.CloseDay)
+	router.POST(options.BaseURL+"/v1/reconciliations/:day/proposal", wrapper.ProposeDay)
 	router.GET(options.BaseURL+"/v1/refunds", wrapper.ListRefunds)
 	router.POST(options.BaseURL+"/v1/refunds", wrapper.AskRefund)
 	router.GET(options.BaseURL+"/v1/refunds/:id", wrapper.GetRefund)
@@ -3491,6 +4061,204 @@ func (response AssessChargesdefaultApplicationProblemPlusJSONResponse) VisitAsse
 	return err
 }
 
+type ListExceptionsRequestObject struct {
+	Params ListExceptionsParams
+}
+
+type ListExceptionsResponseObject interface {
+	VisitListExceptionsResponse(w http.ResponseWriter) error
+}
+
+type ListExceptions200JSONResponse Exceptions
+
+func (response ListExceptions200JSONResponse) VisitListExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExceptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExceptionsdefaultApplicationProblemPlusJSONResponse) VisitListExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveExceptionsRequestObject struct {
+	Params ApproveExceptionsParams
+	Body   *ApproveExceptionsJSONRequestBody
+}
+
+type ApproveExceptionsResponseObject interface {
+	VisitApproveExceptionsResponse(w http.ResponseWriter) error
+}
+
+type ApproveExceptions200JSONResponse ExceptionsDecided
+
+func (response ApproveExceptions200JSONResponse) VisitApproveExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveExceptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveExceptionsdefaultApplicationProblemPlusJSONResponse) VisitApproveExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectExceptionsRequestObject struct {
+	Params RejectExceptionsParams
+	Body   *RejectExceptionsJSONRequestBody
+}
+
+type RejectExceptionsResponseObject interface {
+	VisitRejectExceptionsResponse(w http.ResponseWriter) error
+}
+
+type RejectExceptions200JSONResponse ExceptionsDecided
+
+func (response RejectExceptions200JSONResponse) VisitRejectExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectExceptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectExceptionsdefaultApplicationProblemPlusJSONResponse) VisitRejectExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WorkExceptionsRequestObject struct {
+	Params WorkExceptionsParams
+	Body   *WorkExceptionsJSONRequestBody
+}
+
+type WorkExceptionsResponseObject interface {
+	VisitWorkExceptionsResponse(w http.ResponseWriter) error
+}
+
+type WorkExceptions200JSONResponse ExceptionsDecided
+
+func (response WorkExceptions200JSONResponse) VisitWorkExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WorkExceptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WorkExceptionsdefaultApplicationProblemPlusJSONResponse) VisitWorkExceptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExceptionRequestObject struct {
+	ID openapi_types.UUID `json:"id"`
+}
+
+type GetExceptionResponseObject interface {
+	VisitGetExceptionResponse(w http.ResponseWriter) error
+}
+
+type GetException200JSONResponse Exception
+
+func (response GetException200JSONResponse) VisitGetExceptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExceptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetExceptiondefaultApplicationProblemPlusJSONResponse) VisitGetExceptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ExtendDocumentsRequestObject struct {
 	Params ExtendDocumentsParams
 	Body   *multipart.Reader
@@ -3908,6 +4676,123 @@ type ReconciledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReconciledefaultApplicationProblemPlusJSONResponse) VisitReconcileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliationRequestObject struct {
+	Day Day `json:"day"`
+}
+
+type GetReconciliationResponseObject interface {
+	VisitGetReconciliationResponse(w http.ResponseWriter) error
+}
+
+type GetReconciliation200JSONResponse Reconciliation
+
+func (response GetReconciliation200JSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReconciliationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReconciliationdefaultApplicationProblemPlusJSONResponse) VisitGetReconciliationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDayRequestObject struct {
+	Day Day `json:"day"`
+}
+
+type CloseDayResponseObject interface {
+	VisitCloseDayResponse(w http.ResponseWriter) error
+}
+
+type CloseDay200JSONResponse Reconciliation
+
+func (response CloseDay200JSONResponse) VisitCloseDayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseDaydefaultApplicationProblemPlusJSONResponse) VisitCloseDayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProposeDayRequestObject struct {
+	Day Day `json:"day"`
+}
+
+type ProposeDayResponseObject interface {
+	VisitProposeDayResponse(w http.ResponseWriter) error
+}
+
+type ProposeDay200JSONResponse Reconciliation
+
+func (response ProposeDay200JSONResponse) VisitProposeDayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProposeDaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ProposeDaydefaultApplicationProblemPlusJSONResponse) VisitProposeDayResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5025,6 +5910,21 @@ type StrictServerInterface interface {
 	// AssessCharges What a declaration would owe by the tariff, and why
 	// (POST /v1/charges/assessments)
 	AssessCharges(ctx context.Context, request AssessChargesRequestObject) (AssessChargesResponseObject, error)
+	// ListExceptions What is not agreed with the treasury, by day
+	// (GET /v1/exceptions)
+	ListExceptions(ctx context.Context, request ListExceptionsRequestObject) (ListExceptionsResponseObject, error)
+	// ApproveExceptions Approve what other persons have proposed; money moves with it
+	// (POST /v1/exceptions/approvals)
+	ApproveExceptions(ctx context.Context, request ApproveExceptionsRequestObject) (ApproveExceptionsResponseObject, error)
+	// RejectExceptions Reject what was proposed; the exceptions are open again
+	// (POST /v1/exceptions/rejections)
+	RejectExceptions(ctx context.Context, request RejectExceptionsRequestObject) (RejectExceptionsResponseObject, error)
+	// WorkExceptions Assign exceptions, comment on them, or propose how they are resolved
+	// (POST /v1/exceptions/work)
+	WorkExceptions(ctx context.Context, request WorkExceptionsRequestObject) (WorkExceptionsResponseObject, error)
+	// GetException One exception, with what persons did and said about it
+	// (GET /v1/exceptions/{id})
+	GetException(ctx context.Context, request GetExceptionRequestObject) (GetExceptionResponseObject, error)
 	// ExtendDocuments Raise the signatures of one document or several to T, LT or LTA, or renew LTA
 	// (POST /v1/extend)
 	ExtendDocuments(ctx context.Context, request ExtendDocumentsRequestObject) (ExtendDocumentsResponseObject, error)
@@ -5055,6 +5955,15 @@ type StrictServerInterface interface {
 	// Reconcile Match the day's statement with the ledger
 	// (POST /v1/reconciliations)
 	Reconcile(ctx context.Context, request ReconcileRequestObject) (ReconcileResponseObject, error)
+	// GetReconciliation The result of a day as the last run left it, or as it was closed
+	// (GET /v1/reconciliations/{day})
+	GetReconciliation(ctx context.Context, request GetReconciliationRequestObject) (GetReconciliationResponseObject, error)
+	// CloseDay Close a day that another person has proposed, after a last run
+	// (POST /v1/reconciliations/{day}/close)
+	CloseDay(ctx context.Context, request CloseDayRequestObject) (CloseDayResponseObject, error)
+	// ProposeDay Ask for a day to be closed
+	// (POST /v1/reconciliations/{day}/proposal)
+	ProposeDay(ctx context.Context, request ProposeDayRequestObject) (ProposeDayResponseObject, error)
 	// ListRefunds Refunds, the latest first
 	// (GET /v1/refunds)
 	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
@@ -5519,6 +6428,190 @@ func (sh *strictHandler) AssessCharges(ctx *gin.Context) {
 	}
 }
 
+// ListExceptions operation middleware
+func (sh *strictHandler) ListExceptions(ctx *gin.Context, params ListExceptionsParams) {
+	var request ListExceptionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExceptions(ctx, request.(ListExceptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExceptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListExceptionsResponseObject); ok {
+		if err := validResponse.VisitListExceptionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveExceptions operation middleware
+func (sh *strictHandler) ApproveExceptions(ctx *gin.Context, params ApproveExceptionsParams) {
+	var request ApproveExceptionsRequestObject
+
+	request.Params = params
+
+	var body ApproveExceptionsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveExceptions(ctx, request.(ApproveExceptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveExceptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveExceptionsResponseObject); ok {
+		if err := validResponse.VisitApproveExceptionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RejectExceptions operation middleware
+func (sh *strictHandler) RejectExceptions(ctx *gin.Context, params RejectExceptionsParams) {
+	var request RejectExceptionsRequestObject
+
+	request.Params = params
+
+	var body RejectExceptionsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectExceptions(ctx, request.(RejectExceptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectExceptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RejectExceptionsResponseObject); ok {
+		if err := validResponse.VisitRejectExceptionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WorkExceptions operation middleware
+func (sh *strictHandler) WorkExceptions(ctx *gin.Context, params WorkExceptionsParams) {
+	var request WorkExceptionsRequestObject
+
+	request.Params = params
+
+	var body WorkExceptionsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WorkExceptions(ctx, request.(WorkExceptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WorkExceptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WorkExceptionsResponseObject); ok {
+		if err := validResponse.VisitWorkExceptionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetException operation middleware
+func (sh *strictHandler) GetException(ctx *gin.Context, id openapi_types.UUID) {
+	var request GetExceptionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetException(ctx, request.(GetExceptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetException")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetExceptionResponseObject); ok {
+		if err := validResponse.VisitGetExceptionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ExtendDocuments operation middleware
 func (sh *strictHandler) ExtendDocuments(ctx *gin.Context, params ExtendDocumentsParams) {
 	var request ExtendDocumentsRequestObject
@@ -5843,6 +6936,84 @@ func (sh *strictHandler) Reconcile(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ReconcileResponseObject); ok {
 		if err := validResponse.VisitReconcileResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetReconciliation operation middleware
+func (sh *strictHandler) GetReconciliation(ctx *gin.Context, day Day) {
+	var request GetReconciliationRequestObject
+
+	request.Day = day
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReconciliation(ctx, request.(GetReconciliationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReconciliation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetReconciliationResponseObject); ok {
+		if err := validResponse.VisitGetReconciliationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CloseDay operation middleware
+func (sh *strictHandler) CloseDay(ctx *gin.Context, day Day) {
+	var request CloseDayRequestObject
+
+	request.Day = day
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseDay(ctx, request.(CloseDayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseDay")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CloseDayResponseObject); ok {
+		if err := validResponse.VisitCloseDayResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ProposeDay operation middleware
+func (sh *strictHandler) ProposeDay(ctx *gin.Context, day Day) {
+	var request ProposeDayRequestObject
+
+	request.Day = day
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ProposeDay(ctx, request.(ProposeDayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProposeDay")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ProposeDayResponseObject); ok {
+		if err := validResponse.VisitProposeDayResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

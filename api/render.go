@@ -54,15 +54,6 @@ func renderImport(i *dossier.StatementImport) StatementImport {
 	}
 }
 
-func renderReconciliation(r *dossier.Reconciliation) Reconciliation {
-	return Reconciliation{
-		Day: r.Day, Lines: r.Lines, Matched: r.Matched, MatchedTiyn: int64(r.Total), ExceptionCount: r.ExceptionCount,
-		Exceptions: each(r.Exceptions, func(e dossier.ReconciliationException) ReconciliationException {
-			return ReconciliationException{Identifier: e.Identifier, AmountTiyn: int64(e.Amount), Code: e.Code, Place: e.Place}
-		}),
-	}
-}
-
 // each maps a list; an empty one becomes [], never null.
 func each[A, B any](in []A, f func(A) B) []B {
 	out := make([]B, 0, len(in))

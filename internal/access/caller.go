@@ -47,10 +47,13 @@ const (
 	RefundsApprove       Scope = "refunds.approve"
 	PaymentsWrite        Scope = "payments.write"
 	StatementsWrite      Scope = "statements.write"
+	ReconciliationsRead  Scope = "reconciliations.read"
 	ReconciliationsWrite Scope = "reconciliations.write"
-	WebhooksRead         Scope = "webhooks.read"
-	WebhooksWrite        Scope = "webhooks.write"
-	MetricsRead          Scope = "metrics.read"
+	// ReconciliationsApprove is the second person's: days and resolutions.
+	ReconciliationsApprove Scope = "reconciliations.approve"
+	WebhooksRead           Scope = "webhooks.read"
+	WebhooksWrite          Scope = "webhooks.write"
+	MetricsRead            Scope = "metrics.read"
 )
 
 // Kind tells a system from a person.

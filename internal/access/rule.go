@@ -85,6 +85,16 @@ var rules = map[string]Rule{
 	"importStatement": {Door: Callers, Scope: StatementsWrite, Roles: []Role{TreasuryOperator}},
 	"reconcile":       {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator, TreasuryController}},
 
+	// Who may propose may not approve: no role has both.
+	"getReconciliation": {Door: Callers, Scope: ReconciliationsRead, Roles: reconcilingRoles},
+	"proposeDay":        {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator}},
+	"closeDay":          {Door: Callers, Scope: ReconciliationsApprove, Roles: []Role{TreasuryController}},
+	"listExceptions":    {Door: Callers, Scope: ReconciliationsRead, Roles: reconcilingRoles},
+	"getException":      {Door: Callers, Scope: ReconciliationsRead, Roles: reconcilingRoles},
+	"workExceptions":    {Door: Callers, Scope: ReconciliationsWrite, Roles: []Role{TreasuryOperator}},
+	"approveExceptions": {Door: Callers, Scope: ReconciliationsApprove, Roles: []Role{TreasuryController}},
+	"rejectExceptions":  {Door: Callers, Scope: ReconciliationsApprove, Roles: []Role{TreasuryController}},
+
 	"createWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
 	"listWebhooks":          {Door: Callers, Scope: WebhooksRead, Roles: readers},
 	"getWebhook":            {Door: Callers, Scope: WebhooksRead, Roles: readers},
@@ -104,6 +114,9 @@ var payingRoles = []Role{SingleWindow, Trader, TreasuryOperator, TreasuryControl
 // readers may look at what concerns them. A payment gateway tells and is
 // answered; nothing else here is its concern.
 var readers = []Role{SingleWindow, Ministry, Trader, TreasuryOperator, TreasuryController, Support, Auditor}
+
+// reconcilingRoles see what is not agreed with the treasury.
+var reconcilingRoles = []Role{TreasuryOperator, TreasuryController, Support, Auditor}
 
 // subscribers have systems that act on a transaction's events. The support desk
 // and auditors look at what was sent to whom.

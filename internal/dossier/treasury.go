@@ -89,31 +89,43 @@ type RejectedLine struct {
 // same inputs gives the same result.
 type Reconciliation struct {
 	Day            kz.Day                    `json:"day"`
+	State          string                    `json:"state"` // open, proposed, closed
+	ProposedBy     string                    `json:"proposed_by,omitempty"`
+	ClosedBy       string                    `json:"closed_by,omitempty"`
 	Lines          int                       `json:"lines"` // of the day, bad ones included
 	Matched        int                       `json:"matched"`
 	Total          money.Tiyn                `json:"matched_tiyn"`
+	Rules          map[string]int            `json:"rules"` // matches by the rule that found them
 	ExceptionCount int                       `json:"exception_count"`
+	Resolved       int                       `json:"resolved"`   // exceptions that persons resolved
+	Reasons        map[string]int            `json:"reasons"`    // exceptions by their reason
 	Exceptions     []ReconciliationException `json:"exceptions"` // the first thousand
+	Totals         []reconcile.Total         `json:"totals"`     // by budget code and office
 }
 
 // ReconciliationOf shows a result as the API and the command line do.
 func ReconciliationOf(r *reconcile.Result) *Reconciliation {
 	shown := &Reconciliation{
-		Day: r.Day, Lines: r.Lines, Matched: r.Matched, Total: r.MatchedAmount, ExceptionCount: r.ExceptionCount,
-		Exceptions: []ReconciliationException{},
+		Day: r.Day, State: string(r.State), ProposedBy: r.ProposedBy, ClosedBy: r.ClosedBy, Lines: r.Lines, Matched: r.Matched, Total: r.MatchedAmount,
+		Rules: map[string]int{}, ExceptionCount: r.ExceptionCount, Resolved: r.Resolved, Reasons: r.Reasons,
+		Exceptions: []ReconciliationException{}, Totals: append([]reconcile.Total{}, r.Totals...),
+	}
+	for rule, n := range r.Rules {
+		shown.Rules[string(rule)] = n
 	}
 	for _, e := range r.Exceptions {
 		shown.Exceptions = append(shown.Exceptions, ReconciliationException{
-			Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
+			ID: e.ID, Identifier: e.Identifier, Amount: e.Amount, Code: string(e.Reason), Place: e.Place,
 		})
 	}
 	return shown
 }
 
-// ReconciliationException is a statement line that needs a person.
+// ReconciliationException is something of a day that needs a person.
 type ReconciliationException struct {
+	ID         uuid.UUID  `json:"id"` // of its case
 	Identifier string     `json:"identifier"`
 	Amount     money.Tiyn `json:"amount_tiyn"`
 	Code       string     `json:"code"`
-	Place      string     `json:"place"`
+	Place      string     `json:"place"` // "" of a payment that the statements lack
 }
