@@ -82,6 +82,16 @@ var goodRequests = map[string]sent{
 	"cancelOrder":              {method: "POST", path: someOrder + "/cancellation"},
 	"presentOrder":             {method: "POST", path: someOrder + "/presentation"},
 	"useAdvance":               {method: "POST", path: someOrder + "/advance", contentType: jsonType, body: `{"amount_tiyn":100}`},
+	"issueQR":                  {method: "POST", path: someOrder + "/qr"},
+	"captureOrder":             {method: "POST", path: someOrder + "/capture", contentType: jsonType, body: `{"amount_tiyn":100}`},
+	"debitOrder":               {method: "POST", path: someOrder + "/debit", contentType: jsonType, body: `{"mandate_id":"019aa5c0-0000-7000-8000-000000000005"}`},
+	"giveMandate":              {method: "POST", path: "/v1/mandates", contentType: "application/pkcs7-mime", body: "signed"},
+	"listMandates":             {method: "GET", path: "/v1/mandates?payer_bin=160440007161"},
+	"getMandate":               {method: "GET", path: someMandate},
+	"revokeMandate":            {method: "POST", path: someMandate + "/revocation"},
+	"suspendMandate":           {method: "POST", path: someMandate + "/suspension"},
+	"resumeMandate":            {method: "POST", path: someMandate + "/resumption"},
+	"acceptCardCallback":       {method: "POST", path: "/v1/gateways/epay/callbacks", contentType: jsonType, body: `{"invoiceId":"100000000001","code":"ok"}`},
 	"askRefund":                {method: "POST", path: "/v1/refunds", contentType: jsonType, body: `{"order_id":"019aa5c0-0000-7000-8000-000000000003","credit_tiyn":5,"reason":"paid twice"}`},
 	"listRefunds":              {method: "GET", path: "/v1/refunds?state=asked"},
 	"getRefund":                {method: "GET", path: someRefund},
@@ -120,8 +130,9 @@ var goodRequests = map[string]sent{
 }
 
 const (
-	someOrder  = "/v1/orders/019aa5c0-0000-7000-8000-000000000003"
-	someRefund = "/v1/refunds/019aa5c0-0000-7000-8000-000000000004"
+	someMandate = "/v1/mandates/019aa5c0-0000-7000-8000-000000000005"
+	someOrder   = "/v1/orders/019aa5c0-0000-7000-8000-000000000003"
+	someRefund  = "/v1/refunds/019aa5c0-0000-7000-8000-000000000004"
 )
 
 const someWebhook = "/v1/webhooks/019aa5c0-0000-7000-8000-000000000002"
@@ -138,7 +149,8 @@ func good(t *testing.T, id, bearer string) sent {
 	c.bearer = bearer
 	c.headers = map[string]string{}
 	if slices.Contains([]string{"openTransaction", "submitDocument", "createOrder", "importStatement", "workExceptions", "approveExceptions", "rejectExceptions",
-		"tellCharges", "cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund", "postPayment"}, id) {
+		"tellCharges", "cancelOrder", "presentOrder", "useAdvance", "askRefund", "approveRefund", "rejectRefund",
+		"captureOrder", "debitOrder", "giveMandate", "revokeMandate", "suspendMandate", "resumeMandate", "postPayment"}, id) {
 		c.headers[idempotencyHeader] = "key-1"
 	}
 	return c

@@ -398,6 +398,10 @@ func (r *rooms) ImportStatement(_ context.Context, c access.Caller, k idempotenc
 	}, r.note(c, k, body)
 }
 
+func (r *rooms) AcceptCallbackOf(_ context.Context, gateway string, raw []byte) ([]byte, error) {
+	return []byte(`{"status":"ok","reference":"T-1","received_at":"2026-11-20T09:00:00Z"}`), r.note(access.Caller{}, idempotency.Key{}, append([]byte(gateway+" "), raw...))
+}
+
 func (r *rooms) AcceptCallback(_ context.Context, raw []byte) ([]byte, error) {
 	return []byte("<ok/>"), r.note(access.Caller{}, idempotency.Key{}, raw)
 }

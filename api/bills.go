@@ -16,7 +16,7 @@ type Bills interface {
 	Order(ctx context.Context, caller access.Caller, id uuid.UUID) (*dossier.Order, error)
 	Orders(ctx context.Context, caller access.Caller, f dossier.OrderFilter) (page []dossier.Order, next string, err error)
 	CancelOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID) (*dossier.Order, error)
-	PresentOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID) (*dossier.Order, error)
+	PresentOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, gateway string) (*dossier.Order, error)
 	UseAdvance(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, amount money.Tiyn) (*dossier.Order, error)
 
 	AskRefund(ctx context.Context, caller access.Caller, key idempotency.Key, r dossier.RefundRequest) (*dossier.Refund, error)
@@ -58,7 +58,7 @@ func (h handlers) CancelOrder(ctx context.Context, r CancelOrderRequestObject) (
 
 func (h handlers) PresentOrder(ctx context.Context, r PresentOrderRequestObject) (PresentOrderResponseObject, error) {
 	ctx, c := enter(ctx)
-	o, err := h.rooms.Dossier.PresentOrder(ctx, c.caller, c.key(r.Params.IdempotencyKey), r.ID)
+	o, err := h.rooms.Dossier.PresentOrder(ctx, c.caller, c.key(r.Params.IdempotencyKey), r.ID, value(r.Params.Gateway))
 	if err != nil {
 		return nil, err
 	}

@@ -36,8 +36,8 @@ func (r *rooms) CancelOrder(_ context.Context, c access.Caller, k idempotency.Ke
 	return r.bill(c, k, []byte("cancel "+id.String()))
 }
 
-func (r *rooms) PresentOrder(_ context.Context, c access.Caller, k idempotency.Key, id uuid.UUID) (*dossier.Order, error) {
-	return r.bill(c, k, []byte("present "+id.String()))
+func (r *rooms) PresentOrder(_ context.Context, c access.Caller, k idempotency.Key, id uuid.UUID, gateway string) (*dossier.Order, error) {
+	return r.bill(c, k, []byte("present "+id.String()+" at "+gateway))
 }
 
 func (r *rooms) UseAdvance(_ context.Context, c access.Caller, k idempotency.Key, id uuid.UUID, amount money.Tiyn) (*dossier.Order, error) {
@@ -93,7 +93,8 @@ func TestBills(t *testing.T) {
 			"{" + none + " " + none + " paid 160440007161 " + id + " 5}"},
 		{"getOrder", window, "", 200, id},
 		{"cancelOrder", window, "", 200, "cancel " + id},
-		{"presentOrder", window, "", 200, "present " + id},
+		{"presentOrder", window, "", 200, "present " + id + " at "},
+		{"presentOrder", window, someOrder + "/presentation?gateway=epay", 200, "present " + id + " at epay"},
 		{"useAdvance", window, "", 200, "use 100 for " + id},
 		{"askRefund", window, "", 201, `{"Order":"` + id + `","Lines":[],"Credit":5,"Gateway":"","Payment":"","Reason":"paid twice"}`},
 		{"listRefunds", window, "/v1/refunds?order_id=" + id, 200, "{" + none + " " + id + "    0}"},

@@ -22,6 +22,7 @@ type Dossier interface {
 	SubmitDocument(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, signed []byte) (*dossier.Document, error)
 	CreateOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, payer string) (*dossier.Order, error)
 	Bills
+	Paying
 	Owed
 	ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*dossier.StatementImport, error)
 	Reconciliations
@@ -30,6 +31,7 @@ type Dossier interface {
 // Gateway takes what payment gateways tell; it is *payments.Service.
 type Gateway interface {
 	AcceptCallback(ctx context.Context, raw []byte) (reply []byte, err error)
+	AcceptCallbackOf(ctx context.Context, gateway string, raw []byte) (reply []byte, err error)
 	Take(ctx context.Context, told payments.Told) (*payments.Outcome, error)
 }
 

@@ -21,6 +21,27 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 )
 
+// Defines values for DebitState.
+const (
+	DebitStateExecuted DebitState = "executed"
+	DebitStateFailed   DebitState = "failed"
+	DebitStateReserved DebitState = "reserved"
+)
+
+// Valid indicates whether the value is a known member of the DebitState enum.
+func (e DebitState) Valid() bool {
+	switch e {
+	case DebitStateExecuted:
+		return true
+	case DebitStateFailed:
+		return true
+	case DebitStateReserved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExceptionState.
 const (
 	Cleared  ExceptionState = "cleared"
@@ -39,6 +60,27 @@ func (e ExceptionState) Valid() bool {
 	case Proposed:
 		return true
 	case Resolved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MandateState.
+const (
+	Active    MandateState = "active"
+	Revoked   MandateState = "revoked"
+	Suspended MandateState = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the MandateState enum.
+func (e MandateState) Valid() bool {
+	switch e {
+	case Active:
+		return true
+	case Revoked:
+		return true
+	case Suspended:
 		return true
 	default:
 		return false
@@ -363,6 +405,21 @@ type Authority struct {
 	Source string `json:"source"`
 }
 
+// CaptureOrder defines model for CaptureOrder.
+type CaptureOrder struct {
+	// AmountTiyn As much as is held and owed, if it is not said; what is more is let go
+	AmountTiyn *int64 `json:"amount_tiyn,omitempty"`
+}
+
+// CardReceipt defines model for CardReceipt.
+type CardReceipt struct {
+	ReceivedAt time.Time `json:"received_at"`
+	Reference  string    `json:"reference"`
+
+	// Status Example: ok
+	Status string `json:"status"`
+}
+
 // Challenge defines model for Challenge.
 type Challenge struct {
 	// Content Sign these bytes (UTF-8) and no others
@@ -457,6 +514,26 @@ type CreatedWebhook struct {
 //
 // Example: 2026-11-20
 type Day = kz.Day
+
+// Debit defines model for Debit.
+type Debit struct {
+	AmountTiyn int64              `json:"amount_tiyn"`
+	ID         openapi_types.UUID `json:"id"`
+	MandateID  openapi_types.UUID `json:"mandate_id"`
+	OrderID    openapi_types.UUID `json:"order_id"`
+
+	// Reason Code of a failure, see docs/reasons.md
+	Reason *string    `json:"reason,omitempty"`
+	State  DebitState `json:"state"`
+}
+
+// DebitOrder defines model for DebitOrder.
+type DebitOrder struct {
+	MandateID openapi_types.UUID `json:"mandate_id"`
+}
+
+// DebitState defines model for DebitState.
+type DebitState string
 
 // DecideExceptions defines model for DecideExceptions.
 type DecideExceptions struct {
@@ -617,6 +694,42 @@ type IssuedWebhookKeys struct {
 // KeySet defines model for KeySet.
 type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
+}
+
+// Mandate defines model for Mandate.
+type Mandate struct {
+	// Account The payer's IIK
+	Account      string    `json:"account"`
+	CreatedAt    time.Time `json:"created_at"`
+	DebitMaxTiyn int64     `json:"debit_max_tiyn"`
+
+	// DocumentSha256 Of the signed document, which is kept as evidence
+	DocumentSha256 string `json:"document_sha256"`
+
+	// Gateway Where debits are ordered
+	Gateway      string             `json:"gateway"`
+	ID           openapi_types.UUID `json:"id"`
+	MonthMaxTiyn int64              `json:"month_max_tiyn"`
+	PayerBIN     string             `json:"payer_bin"`
+	State        MandateState       `json:"state"`
+
+	// ValidFrom Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	ValidFrom Day `json:"valid_from"`
+
+	// ValidTo Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	ValidTo Day `json:"valid_to"`
+}
+
+// MandateState defines model for MandateState.
+type MandateState string
+
+// Mandates defines model for Mandates.
+type Mandates struct {
+	Mandates []Mandate `json:"mandates"`
 }
 
 // OpenTransaction defines model for OpenTransaction.
@@ -787,6 +900,17 @@ type Problem struct {
 	//
 	// Example: urn:senim:reason:signature_invalid
 	Type string `json:"type"`
+}
+
+// QRCode defines model for QRCode.
+type QRCode struct {
+	AmountTiyn int64              `json:"amount_tiyn"`
+	ExpiresAt  time.Time          `json:"expires_at"`
+	ID         openapi_types.UUID `json:"id"`
+	OrderID    openapi_types.UUID `json:"order_id"`
+
+	// Payload To be drawn
+	Payload string `json:"payload"`
 }
 
 // Readiness defines model for Readiness.
@@ -1322,6 +1446,9 @@ type IdempotencyKey = string
 // Limit defines model for Limit.
 type Limit = int
 
+// MandateID defines model for MandateID.
+type MandateID = openapi_types.UUID
+
 // OrderID defines model for OrderID.
 type OrderID = openapi_types.UUID
 
@@ -1378,6 +1505,40 @@ type ExtendDocumentsParams struct {
 // ExtendDocumentsParamsLevel defines parameters for ExtendDocuments.
 type ExtendDocumentsParamsLevel string
 
+// AcceptCardCallbackJSONBody defines parameters for AcceptCardCallback.
+type AcceptCardCallbackJSONBody struct {
+	InvoiceID string `json:"invoiceId"`
+}
+
+// ListMandatesParams defines parameters for ListMandates.
+type ListMandatesParams struct {
+	PayerBIN *string `form:"payer_bin,omitempty" json:"payer_bin,omitempty"`
+}
+
+// GiveMandateParams defines parameters for GiveMandate.
+type GiveMandateParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResumeMandateParams defines parameters for ResumeMandate.
+type ResumeMandateParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RevokeMandateParams defines parameters for RevokeMandate.
+type RevokeMandateParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SuspendMandateParams defines parameters for SuspendMandate.
+type SuspendMandateParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
 	TransactionID *openapi_types.UUID `form:"transaction_id,omitempty" json:"transaction_id,omitempty"`
@@ -1403,8 +1564,23 @@ type CancelOrderParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// CaptureOrderParams defines parameters for CaptureOrder.
+type CaptureOrderParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// DebitOrderParams defines parameters for DebitOrder.
+type DebitOrderParams struct {
+	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // PresentOrderParams defines parameters for PresentOrder.
 type PresentOrderParams struct {
+	// Gateway Where the payer wants to pay; the gateway that the order stands at if none is named
+	Gateway *string `form:"gateway,omitempty" json:"gateway,omitempty"`
+
 	// IdempotencyKey Chosen by the caller, one per intended act; a UUID is good
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -1546,11 +1722,20 @@ type WorkExceptionsJSONRequestBody = WorkExceptions
 // ExtendDocumentsMultipartRequestBody defines body for ExtendDocuments for multipart/form-data ContentType.
 type ExtendDocumentsMultipartRequestBody = Upload
 
+// AcceptCardCallbackJSONRequestBody defines body for AcceptCardCallback for application/json ContentType.
+type AcceptCardCallbackJSONRequestBody AcceptCardCallbackJSONBody
+
 // IssueTokenFormdataRequestBody defines body for IssueToken for application/x-www-form-urlencoded ContentType.
 type IssueTokenFormdataRequestBody = TokenRequest
 
 // UseAdvanceJSONRequestBody defines body for UseAdvance for application/json ContentType.
 type UseAdvanceJSONRequestBody = AdvanceUse
+
+// CaptureOrderJSONRequestBody defines body for CaptureOrder for application/json ContentType.
+type CaptureOrderJSONRequestBody = CaptureOrder
+
+// DebitOrderJSONRequestBody defines body for DebitOrder for application/json ContentType.
+type DebitOrderJSONRequestBody = DebitOrder
 
 // PostPaymentJSONRequestBody defines body for PostPayment for application/json ContentType.
 type PostPaymentJSONRequestBody = PaymentFact
@@ -1647,6 +1832,27 @@ type ServerInterface interface {
 	// AcceptGatewayCallback Payment notification of the payment gateway (ПШЭП)
 	// (POST /v1/gateway/callbacks)
 	AcceptGatewayCallback(c *gin.Context)
+	// AcceptCardCallback Notification of card payments (ePay 2 postLink)
+	// (POST /v1/gateways/epay/callbacks)
+	AcceptCardCallback(c *gin.Context)
+	// ListMandates Mandates, the latest first, at most a hundred
+	// (GET /v1/mandates)
+	ListMandates(c *gin.Context, params ListMandatesParams)
+	// GiveMandate Give leave to debit an account for the payer's orders
+	// (POST /v1/mandates)
+	GiveMandate(c *gin.Context, params GiveMandateParams)
+	// GetMandate One mandate
+	// (GET /v1/mandates/{id})
+	GetMandate(c *gin.Context, id MandateID)
+	// ResumeMandate Allow debits under a suspended mandate again
+	// (POST /v1/mandates/{id}/resumption)
+	ResumeMandate(c *gin.Context, id MandateID, params ResumeMandateParams)
+	// RevokeMandate End a mandate for ever
+	// (POST /v1/mandates/{id}/revocation)
+	RevokeMandate(c *gin.Context, id MandateID, params RevokeMandateParams)
+	// SuspendMandate Stop debits under a mandate for a time
+	// (POST /v1/mandates/{id}/suspension)
+	SuspendMandate(c *gin.Context, id MandateID, params SuspendMandateParams)
 	// IssueToken Access token for a system (client credentials with private_key_jwt)
 	// (POST /v1/oauth/token)
 	IssueToken(c *gin.Context)
@@ -1662,9 +1868,18 @@ type ServerInterface interface {
 	// CancelOrder Withdraw an order that nothing was paid of
 	// (POST /v1/orders/{id}/cancellation)
 	CancelOrder(c *gin.Context, id OrderID, params CancelOrderParams)
+	// CaptureOrder Take money that the payer's bank holds for an order
+	// (POST /v1/orders/{id}/capture)
+	CaptureOrder(c *gin.Context, id OrderID, params CaptureOrderParams)
+	// DebitOrder Take what an order owes from its payer's account, under a mandate
+	// (POST /v1/orders/{id}/debit)
+	DebitOrder(c *gin.Context, id OrderID, params DebitOrderParams)
 	// PresentOrder Present an order again
 	// (POST /v1/orders/{id}/presentation)
 	PresentOrder(c *gin.Context, id OrderID, params PresentOrderParams)
+	// IssueQR QR code that pays what an order owes
+	// (POST /v1/orders/{id}/qr)
+	IssueQR(c *gin.Context, id OrderID)
 	// PostPayment Tell what has happened to a payment
 	// (POST /v1/payments)
 	PostPayment(c *gin.Context, params PostPaymentParams)
@@ -2225,6 +2440,270 @@ func (siw *ServerInterfaceWrapper) AcceptGatewayCallback(c *gin.Context) {
 	siw.Handler.AcceptGatewayCallback(c)
 }
 
+// AcceptCardCallback operation middleware
+func (siw *ServerInterfaceWrapper) AcceptCardCallback(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AcceptCardCallback(c)
+}
+
+// ListMandates operation middleware
+func (siw *ServerInterfaceWrapper) ListMandates(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMandatesParams
+
+	// ------------- Optional query parameter "payer_bin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "payer_bin", c.Request.URL.Query(), &params.PayerBIN, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payer_bin: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListMandates(c, params)
+}
+
+// GiveMandate operation middleware
+func (siw *ServerInterfaceWrapper) GiveMandate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GiveMandateParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GiveMandate(c, params)
+}
+
+// GetMandate operation middleware
+func (siw *ServerInterfaceWrapper) GetMandate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id MandateID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetMandate(c, id)
+}
+
+// ResumeMandate operation middleware
+func (siw *ServerInterfaceWrapper) ResumeMandate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id MandateID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeMandateParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeMandate(c, id, params)
+}
+
+// RevokeMandate operation middleware
+func (siw *ServerInterfaceWrapper) RevokeMandate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id MandateID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeMandateParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeMandate(c, id, params)
+}
+
+// SuspendMandate operation middleware
+func (siw *ServerInterfaceWrapper) SuspendMandate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id MandateID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendMandateParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SuspendMandate(c, id, params)
+}
+
 // IssueToken operation middleware
 func (siw *ServerInterfaceWrapper) IssueToken(c *gin.Context) {
 
@@ -2426,6 +2905,110 @@ func (siw *ServerInterfaceWrapper) CancelOrder(c *gin.Context) {
 	siw.Handler.CancelOrder(c, id, params)
 }
 
+// CaptureOrder operation middleware
+func (siw *ServerInterfaceWrapper) CaptureOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CaptureOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CaptureOrder(c, id, params)
+}
+
+// DebitOrder operation middleware
+func (siw *ServerInterfaceWrapper) DebitOrder(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DebitOrderParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DebitOrder(c, id, params)
+}
+
 // PresentOrder operation middleware
 func (siw *ServerInterfaceWrapper) PresentOrder(c *gin.Context) {
 
@@ -2443,6 +3026,14 @@ func (siw *ServerInterfaceWrapper) PresentOrder(c *gin.Context) {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PresentOrderParams
+
+	// ------------- Optional query parameter "gateway" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "gateway", c.Request.URL.Query(), &params.Gateway, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter gateway: %w", err), http.StatusBadRequest)
+		return
+	}
 
 	headers := c.Request.Header
 
@@ -2476,6 +3067,31 @@ func (siw *ServerInterfaceWrapper) PresentOrder(c *gin.Context) {
 	}
 
 	siw.Handler.PresentOrder(c, id, params)
+}
+
+// IssueQR operation middleware
+func (siw *ServerInterfaceWrapper) IssueQR(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.IssueQR(c, id)
 }
 
 // PostPayment operation middleware
@@ -3525,12 +4141,22 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/exceptions/work", wrapper.WorkExceptions)
 	router.POST(options.BaseURL+"/v1/extend", wrapper.ExtendDocuments)
 	router.POST(options.BaseURL+"/v1/gateway/callbacks", wrapper.AcceptGatewayCallback)
+	router.POST(options.BaseURL+"/v1/gateways/epay/callbacks", wrapper.AcceptCardCallback)
+	router.GET(options.BaseURL+"/v1/mandates", wrapper.ListMandates)
+	router.POST(options.BaseURL+"/v1/mandates", wrapper.GiveMandate)
+	router.GET(options.BaseURL+"/v1/mandates/:id", wrapper.GetMandate)
+	router.POST(options.BaseURL+"/v1/mandates/:id/resumption", wrapper.ResumeMandate)
+	router.POST(options.BaseURL+"/v1/mandates/:id/revocation", wrapper.RevokeMandate)
+	router.POST(options.BaseURL+"/v1/mandates/:id/suspension", wrapper.SuspendMandate)
 	router.POST(options.BaseURL+"/v1/oauth/token", wrapper.IssueToken)
 	router.GET(options.BaseURL+"/v1/orders", wrapper.ListOrders)
 	router.GET(options.BaseURL+"/v1/orders/:id", wrapper.GetOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/advance", wrapper.UseAdvance)
 	router.POST(options.BaseURL+"/v1/orders/:id/cancellation", wrapper.CancelOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/capture", wrapper.CaptureOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/debit", wrapper.DebitOrder)
 	router.POST(options.BaseURL+"/v1/orders/:id/presentation", wrapper.PresentOrder)
+	router.POST(options.BaseURL+"/v1/orders/:id/qr", wrapper.IssueQR)
 	router.POST(options.BaseURL+"/v1/payments", wrapper.PostPayment)
 	router.POST(options.BaseURL+"/v1/reconciliations", wrapper.Reconcile)
 	router.GET(options.BaseURL+"/v1/reconciliations/:day", wrapper.GetReconciliation)
@@ -4362,6 +4988,291 @@ func (response AcceptGatewayCallbackdefaultApplicationProblemPlusJSONResponse) V
 	return err
 }
 
+type AcceptCardCallbackRequestObject struct {
+	Body *AcceptCardCallbackJSONRequestBody
+}
+
+type AcceptCardCallbackResponseObject interface {
+	VisitAcceptCardCallbackResponse(w http.ResponseWriter) error
+}
+
+type AcceptCardCallback200JSONResponse CardReceipt
+
+func (response AcceptCardCallback200JSONResponse) VisitAcceptCardCallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptCardCallbackdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptCardCallbackdefaultApplicationProblemPlusJSONResponse) VisitAcceptCardCallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMandatesRequestObject struct {
+	Params ListMandatesParams
+}
+
+type ListMandatesResponseObject interface {
+	VisitListMandatesResponse(w http.ResponseWriter) error
+}
+
+type ListMandates200JSONResponse Mandates
+
+func (response ListMandates200JSONResponse) VisitListMandatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMandatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMandatesdefaultApplicationProblemPlusJSONResponse) VisitListMandatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveMandateRequestObject struct {
+	Params GiveMandateParams
+	Body   io.Reader
+}
+
+type GiveMandateResponseObject interface {
+	VisitGiveMandateResponse(w http.ResponseWriter) error
+}
+
+type GiveMandate201ResponseHeaders struct {
+	Location string
+}
+
+type GiveMandate201JSONResponse struct {
+	Body    Mandate
+	Headers GiveMandate201ResponseHeaders
+}
+
+func (response GiveMandate201JSONResponse) VisitGiveMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveMandatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GiveMandatedefaultApplicationProblemPlusJSONResponse) VisitGiveMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMandateRequestObject struct {
+	ID MandateID `json:"id"`
+}
+
+type GetMandateResponseObject interface {
+	VisitGetMandateResponse(w http.ResponseWriter) error
+}
+
+type GetMandate200JSONResponse Mandate
+
+func (response GetMandate200JSONResponse) VisitGetMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMandatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMandatedefaultApplicationProblemPlusJSONResponse) VisitGetMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeMandateRequestObject struct {
+	ID     MandateID `json:"id"`
+	Params ResumeMandateParams
+}
+
+type ResumeMandateResponseObject interface {
+	VisitResumeMandateResponse(w http.ResponseWriter) error
+}
+
+type ResumeMandate200JSONResponse Mandate
+
+func (response ResumeMandate200JSONResponse) VisitResumeMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeMandatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeMandatedefaultApplicationProblemPlusJSONResponse) VisitResumeMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeMandateRequestObject struct {
+	ID     MandateID `json:"id"`
+	Params RevokeMandateParams
+}
+
+type RevokeMandateResponseObject interface {
+	VisitRevokeMandateResponse(w http.ResponseWriter) error
+}
+
+type RevokeMandate200JSONResponse Mandate
+
+func (response RevokeMandate200JSONResponse) VisitRevokeMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeMandatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeMandatedefaultApplicationProblemPlusJSONResponse) VisitRevokeMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendMandateRequestObject struct {
+	ID     MandateID `json:"id"`
+	Params SuspendMandateParams
+}
+
+type SuspendMandateResponseObject interface {
+	VisitSuspendMandateResponse(w http.ResponseWriter) error
+}
+
+type SuspendMandate200JSONResponse Mandate
+
+func (response SuspendMandate200JSONResponse) VisitSuspendMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendMandatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SuspendMandatedefaultApplicationProblemPlusJSONResponse) VisitSuspendMandateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type IssueTokenRequestObject struct {
 	Body *IssueTokenFormdataRequestBody
 }
@@ -4568,6 +5479,88 @@ func (response CancelOrderdefaultApplicationProblemPlusJSONResponse) VisitCancel
 	return err
 }
 
+type CaptureOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params CaptureOrderParams
+	Body   *CaptureOrderJSONRequestBody
+}
+
+type CaptureOrderResponseObject interface {
+	VisitCaptureOrderResponse(w http.ResponseWriter) error
+}
+
+type CaptureOrder200JSONResponse Order
+
+func (response CaptureOrder200JSONResponse) VisitCaptureOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CaptureOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CaptureOrderdefaultApplicationProblemPlusJSONResponse) VisitCaptureOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DebitOrderRequestObject struct {
+	ID     OrderID `json:"id"`
+	Params DebitOrderParams
+	Body   *DebitOrderJSONRequestBody
+}
+
+type DebitOrderResponseObject interface {
+	VisitDebitOrderResponse(w http.ResponseWriter) error
+}
+
+type DebitOrder201JSONResponse Debit
+
+func (response DebitOrder201JSONResponse) VisitDebitOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DebitOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DebitOrderdefaultApplicationProblemPlusJSONResponse) VisitDebitOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PresentOrderRequestObject struct {
 	ID     OrderID `json:"id"`
 	Params PresentOrderParams
@@ -4597,6 +5590,45 @@ type PresentOrderdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PresentOrderdefaultApplicationProblemPlusJSONResponse) VisitPresentOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueQRRequestObject struct {
+	ID OrderID `json:"id"`
+}
+
+type IssueQRResponseObject interface {
+	VisitIssueQRResponse(w http.ResponseWriter) error
+}
+
+type IssueQR201JSONResponse QRCode
+
+func (response IssueQR201JSONResponse) VisitIssueQRResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueQRdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueQRdefaultApplicationProblemPlusJSONResponse) VisitIssueQRResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5931,6 +6963,27 @@ type StrictServerInterface interface {
 	// AcceptGatewayCallback Payment notification of the payment gateway (ПШЭП)
 	// (POST /v1/gateway/callbacks)
 	AcceptGatewayCallback(ctx context.Context, request AcceptGatewayCallbackRequestObject) (AcceptGatewayCallbackResponseObject, error)
+	// AcceptCardCallback Notification of card payments (ePay 2 postLink)
+	// (POST /v1/gateways/epay/callbacks)
+	AcceptCardCallback(ctx context.Context, request AcceptCardCallbackRequestObject) (AcceptCardCallbackResponseObject, error)
+	// ListMandates Mandates, the latest first, at most a hundred
+	// (GET /v1/mandates)
+	ListMandates(ctx context.Context, request ListMandatesRequestObject) (ListMandatesResponseObject, error)
+	// GiveMandate Give leave to debit an account for the payer's orders
+	// (POST /v1/mandates)
+	GiveMandate(ctx context.Context, request GiveMandateRequestObject) (GiveMandateResponseObject, error)
+	// GetMandate One mandate
+	// (GET /v1/mandates/{id})
+	GetMandate(ctx context.Context, request GetMandateRequestObject) (GetMandateResponseObject, error)
+	// ResumeMandate Allow debits under a suspended mandate again
+	// (POST /v1/mandates/{id}/resumption)
+	ResumeMandate(ctx context.Context, request ResumeMandateRequestObject) (ResumeMandateResponseObject, error)
+	// RevokeMandate End a mandate for ever
+	// (POST /v1/mandates/{id}/revocation)
+	RevokeMandate(ctx context.Context, request RevokeMandateRequestObject) (RevokeMandateResponseObject, error)
+	// SuspendMandate Stop debits under a mandate for a time
+	// (POST /v1/mandates/{id}/suspension)
+	SuspendMandate(ctx context.Context, request SuspendMandateRequestObject) (SuspendMandateResponseObject, error)
 	// IssueToken Access token for a system (client credentials with private_key_jwt)
 	// (POST /v1/oauth/token)
 	IssueToken(ctx context.Context, request IssueTokenRequestObject) (IssueTokenResponseObject, error)
@@ -5946,9 +6999,18 @@ type StrictServerInterface interface {
 	// CancelOrder Withdraw an order that nothing was paid of
 	// (POST /v1/orders/{id}/cancellation)
 	CancelOrder(ctx context.Context, request CancelOrderRequestObject) (CancelOrderResponseObject, error)
+	// CaptureOrder Take money that the payer's bank holds for an order
+	// (POST /v1/orders/{id}/capture)
+	CaptureOrder(ctx context.Context, request CaptureOrderRequestObject) (CaptureOrderResponseObject, error)
+	// DebitOrder Take what an order owes from its payer's account, under a mandate
+	// (POST /v1/orders/{id}/debit)
+	DebitOrder(ctx context.Context, request DebitOrderRequestObject) (DebitOrderResponseObject, error)
 	// PresentOrder Present an order again
 	// (POST /v1/orders/{id}/presentation)
 	PresentOrder(ctx context.Context, request PresentOrderRequestObject) (PresentOrderResponseObject, error)
+	// IssueQR QR code that pays what an order owes
+	// (POST /v1/orders/{id}/qr)
+	IssueQR(ctx context.Context, request IssueQRRequestObject) (IssueQRResponseObject, error)
 	// PostPayment Tell what has happened to a payment
 	// (POST /v1/payments)
 	PostPayment(ctx context.Context, request PostPaymentRequestObject) (PostPaymentResponseObject, error)
@@ -6671,6 +7733,209 @@ func (sh *strictHandler) AcceptGatewayCallback(ctx *gin.Context) {
 	}
 }
 
+// AcceptCardCallback operation middleware
+func (sh *strictHandler) AcceptCardCallback(ctx *gin.Context) {
+	var request AcceptCardCallbackRequestObject
+
+	var body AcceptCardCallbackJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptCardCallback(ctx, request.(AcceptCardCallbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptCardCallback")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AcceptCardCallbackResponseObject); ok {
+		if err := validResponse.VisitAcceptCardCallbackResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMandates operation middleware
+func (sh *strictHandler) ListMandates(ctx *gin.Context, params ListMandatesParams) {
+	var request ListMandatesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMandates(ctx, request.(ListMandatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMandates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListMandatesResponseObject); ok {
+		if err := validResponse.VisitListMandatesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GiveMandate operation middleware
+func (sh *strictHandler) GiveMandate(ctx *gin.Context, params GiveMandateParams) {
+	var request GiveMandateRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request.Body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GiveMandate(ctx, request.(GiveMandateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GiveMandate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GiveMandateResponseObject); ok {
+		if err := validResponse.VisitGiveMandateResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMandate operation middleware
+func (sh *strictHandler) GetMandate(ctx *gin.Context, id MandateID) {
+	var request GetMandateRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMandate(ctx, request.(GetMandateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMandate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetMandateResponseObject); ok {
+		if err := validResponse.VisitGetMandateResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeMandate operation middleware
+func (sh *strictHandler) ResumeMandate(ctx *gin.Context, id MandateID, params ResumeMandateParams) {
+	var request ResumeMandateRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeMandate(ctx, request.(ResumeMandateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeMandate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeMandateResponseObject); ok {
+		if err := validResponse.VisitResumeMandateResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeMandate operation middleware
+func (sh *strictHandler) RevokeMandate(ctx *gin.Context, id MandateID, params RevokeMandateParams) {
+	var request RevokeMandateRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeMandate(ctx, request.(RevokeMandateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeMandate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeMandateResponseObject); ok {
+		if err := validResponse.VisitRevokeMandateResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SuspendMandate operation middleware
+func (sh *strictHandler) SuspendMandate(ctx *gin.Context, id MandateID, params SuspendMandateParams) {
+	var request SuspendMandateRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendMandate(ctx, request.(SuspendMandateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendMandate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SuspendMandateResponseObject); ok {
+		if err := validResponse.VisitSuspendMandateResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // IssueToken operation middleware
 func (sh *strictHandler) IssueToken(ctx *gin.Context) {
 	var request IssueTokenRequestObject
@@ -6830,6 +8095,96 @@ func (sh *strictHandler) CancelOrder(ctx *gin.Context, id OrderID, params Cancel
 	}
 }
 
+// CaptureOrder operation middleware
+func (sh *strictHandler) CaptureOrder(ctx *gin.Context, id OrderID, params CaptureOrderParams) {
+	var request CaptureOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body CaptureOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CaptureOrder(ctx, request.(CaptureOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CaptureOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CaptureOrderResponseObject); ok {
+		if err := validResponse.VisitCaptureOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DebitOrder operation middleware
+func (sh *strictHandler) DebitOrder(ctx *gin.Context, id OrderID, params DebitOrderParams) {
+	var request DebitOrderRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body DebitOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DebitOrder(ctx, request.(DebitOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DebitOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DebitOrderResponseObject); ok {
+		if err := validResponse.VisitDebitOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // PresentOrder operation middleware
 func (sh *strictHandler) PresentOrder(ctx *gin.Context, id OrderID, params PresentOrderParams) {
 	var request PresentOrderRequestObject
@@ -6850,6 +8205,32 @@ func (sh *strictHandler) PresentOrder(ctx *gin.Context, id OrderID, params Prese
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(PresentOrderResponseObject); ok {
 		if err := validResponse.VisitPresentOrderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// IssueQR operation middleware
+func (sh *strictHandler) IssueQR(ctx *gin.Context, id OrderID) {
+	var request IssueQRRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueQR(ctx, request.(IssueQRRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueQR")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(IssueQRResponseObject); ok {
+		if err := validResponse.VisitIssueQRResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

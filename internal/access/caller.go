@@ -42,6 +42,8 @@ const (
 	ChargesWrite         Scope = "charges.write"
 	OrdersRead           Scope = "orders.read"
 	OrdersWrite          Scope = "orders.write"
+	MandatesRead         Scope = "mandates.read"
+	MandatesWrite        Scope = "mandates.write"
 	RefundsRead          Scope = "refunds.read"
 	RefundsWrite         Scope = "refunds.write"
 	RefundsApprove       Scope = "refunds.approve"

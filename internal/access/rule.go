@@ -47,6 +47,7 @@ var rules = map[string]Rule{
 	"getDescription":   {Door: Open},
 
 	"acceptGatewayCallback": {Door: SignedMessage},
+	"acceptCardCallback":    {Door: SignedMessage},
 
 	"timestamp":                {Door: Timestamps},
 	"createTimestamp":          {Door: Timestamps},
@@ -72,6 +73,19 @@ var rules = map[string]Rule{
 	"cancelOrder":  {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
 	"presentOrder": {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
 	"useAdvance":   {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+
+	"issueQR":      {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+	"captureOrder": {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow}},
+	"debitOrder":   {Door: Callers, Scope: OrdersWrite, Roles: []Role{SingleWindow, Trader}},
+
+	// A mandate is its payer's own signed document, and needs nobody's approval;
+	// who watches over the money may stop it.
+	"giveMandate":    {Door: Callers, Scope: MandatesWrite, Roles: []Role{SingleWindow, Trader}},
+	"listMandates":   {Door: Callers, Scope: MandatesRead, Roles: payingRoles},
+	"getMandate":     {Door: Callers, Scope: MandatesRead, Roles: payingRoles},
+	"revokeMandate":  {Door: Callers, Scope: MandatesWrite, Roles: []Role{SingleWindow, Trader}},
+	"suspendMandate": {Door: Callers, Scope: MandatesWrite, Roles: []Role{SingleWindow, TreasuryController}},
+	"resumeMandate":  {Door: Callers, Scope: MandatesWrite, Roles: []Role{SingleWindow, TreasuryController}},
 
 	// Who may ask for a refund may not approve one: no role has both.
 	"askRefund":     {Door: Callers, Scope: RefundsWrite, Roles: []Role{SingleWindow, TreasuryOperator}},

@@ -98,11 +98,20 @@ func (s *Service) CancelOrder(ctx context.Context, caller access.Caller, key ide
 	return s.moveOrder(ctx, caller, key, id, "cancel order", s.payments.Cancel)
 }
 
-// PresentOrder presents an order again: one whose time is over, or of which a
-// part is paid. Errors: as CancelOrder.
-func (s *Service) PresentOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID) (*Order, error) {
-	return s.moveOrder(ctx, caller, key, id, "present order", func(ctx context.Context, id uuid.UUID) error {
-		_, err := s.payments.PresentAgain(ctx, id)
+// PresentOrder presents an order again: one whose time is over, of which a part
+// is paid, or that the payer wants to pay at another gateway; an empty name is
+// the one that it stands at. Errors: as CancelOrder, gateway_unknown.
+func (s *Service) PresentOrder(ctx context.Context, caller access.Caller, key idempotency.Key, id uuid.UUID, gateway string) (*Order, error) {
+	key, err := over(key, struct{ Gateway string }{gateway})
+	if err != nil {
+		return nil, err
+	}
+	return s.moveOrder(ctx, caller, key, id, "present order", func(ctx context.Context, id uuid.UUID) (err error) {
+		if gateway == "" {
+			_, err = s.payments.PresentAgain(ctx, id)
+		} else {
+			_, err = s.payments.PresentAt(ctx, id, gateway)
+		}
 		return err
 	})
 }

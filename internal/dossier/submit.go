@@ -16,6 +16,7 @@ import (
 	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/idempotency"
+	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
@@ -217,8 +218,13 @@ func (x *examination) ourTimestamp() verifier.TimestampReport {
 // identify finds the ground on which the signer acts for the declarant, as of
 // the time that the timestamp proves.
 func (s *Service) identify(ctx context.Context, x *examination, t *Transaction) error {
+	return s.identifyFor(ctx, x, t.DeclarantBIN, "document of transaction "+t.ID.String())
+}
+
+// identifyFor finds the ground on which the signer acts for an organisation.
+func (s *Service) identifyFor(ctx context.Context, x *examination, bin kz.BIN, purpose string) error {
 	var err error
-	x.identity, err = s.registry.Identify(ctx, x.signer, x.token.Time, "document of transaction "+t.ID.String())
+	x.identity, err = s.registry.Identify(ctx, x.signer, x.token.Time, purpose)
 	if x.identity != nil && x.identity.Audit != nil {
 		note := x.identity.Audit
 		x.audit = append(x.audit, outbox.AuditRecord{
@@ -231,7 +237,7 @@ func (s *Service) identify(ctx context.Context, x *examination, t *Transaction) 
 	if d := x.identity.Decision; !d.Allowed {
 		return fault.New(d.Reason, "/signer", "the signer may not act on %s", d.On)
 	}
-	if x.identity.BIN != t.DeclarantBIN {
+	if x.identity.BIN != bin {
 		return fault.New(fault.DeclarantMismatch, "/signer/bin", "the signer acts for another organisation")
 	}
 	return nil
