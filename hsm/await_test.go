@@ -2,7 +2,13 @@ package hsm_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -188,5 +194,62 @@ func TestAwaitEnds(t *testing.T) {
 				t.Errorf("the PIN was sent %d times", n)
 			}
 		})
+	}
+}
+
+// A SoftHSM token whose files are away at the start comes when they do, while another
+// of the module signs on; its key joins that one's group.
+func TestAwaitedSoftHSMToken(t *testing.T) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	clock := &clock{now: time.Unix(1_800_000_000, 0)}
+	options := func(o *hsm.Options) { o.Now, o.PollEvery = clock.Now, time.Millisecond }
+	one, late := hsmtest.SoftHSM(t, options), hsmtest.SoftHSM(t, options)
+	key, err := one.Token.Import(t.Context(), "shared", []byte{1}, private)
+	check(t, err)
+	_, err = late.Token.Import(t.Context(), "shared", []byte{1}, private)
+	check(t, err)
+	home := hsmtest.SoftHSMFolder(t, filepath.Dir(late.Conf), late.Token.Info())
+	away := filepath.Join(t.TempDir(), "away")
+	check(t, late.Token.Close())
+	check(t, os.Rename(home, away))
+	group, err := hsm.NewGroup(hsm.GroupOptions{Now: clock.Now}, key)
+	check(t, err)
+
+	o := hsm.Options{}
+	options(&o)
+	opened := make(chan *hsm.Token)
+	go func() {
+		token, err := hsm.Await(t.Context(), late.ModulePath, o, late.URI, late.PIN)
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- token
+	}()
+	for before := one.Token.Restarts(); one.Token.Restarts() == before; clock.advance(time.Second) {
+		check(t, key.Prove(t.Context()))
+	}
+	check(t, os.Rename(away, home))
+	var token *hsm.Token
+	for waiting := true; waiting; clock.advance(time.Second) {
+		select {
+		case token = <-opened:
+			waiting = false
+		default:
+			check(t, key.Prove(t.Context()))
+		}
+	}
+	if token == nil {
+		return // said above
+	}
+	defer func() { check(t, token.Close()) }()
+	twin, err := token.Key(t.Context(), "shared")
+	check(t, err)
+	check(t, group.Join(0, twin))
+	check(t, one.Token.Close())
+	digest := sha256.Sum256([]byte("receipt"))
+	signature, err := group.Sign(nil, digest[:], crypto.SHA256)
+	if err != nil || !ecdsa.VerifyASN1(&private.PublicKey, digest[:], signature) {
+		t.Errorf("got %v", err)
 	}
 }
