@@ -144,7 +144,8 @@ func (t *tsaBench) asking(url, policy string) benchSide {
 		return inParallel(ctx, t.bench.now, tsaConnections, len(requests), func(_ context.Context, i int) error {
 			reply, err := connections[i%tsaConnections].ask(requests[i])
 			if err == nil && !isGranted(reply) {
-				err = fault.New(fault.TSARefused, url, "a rejection, or no TimeStampResp")
+				_, err = tsp.ParseReply(reply) // says why
+				err = fault.Wrap(err, fault.TSARefused, url, "no token")
 			}
 			return err
 		})
