@@ -14,7 +14,8 @@ const SerialBytes = 20
 // The first 16 bits of a serial number: zero, 12 bits of months since 2000-01,
 // and three that are random, as the other 144 are. So the record of a serial
 // number can only be in the partition of its month, and a unique index there
-// makes it unique for ever.
+// makes it unique for ever. Any other function of the number that gives the month
+// would take as much of its randomness, and could not be read off.
 const (
 	serialEpochYear = 2000
 	serialMonthMin  = 32      // 2002-09; from here on the first byte is not zero, and the INTEGER always has 20 bytes
