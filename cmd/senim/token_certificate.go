@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -30,10 +28,7 @@ func (p *program) tokenCSR() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{RawSubject: name}, key)
-			if err != nil && fault.Of(err) == nil {
-				err = fault.Wrap(err, fault.HSMKeyUnsupported, "", "request a certificate for a key of kind %s", hsm.AlgorithmOf(key.Public()))
-			}
+			der, err := key.CertificateRequest(ctx, name)
 			if err != nil {
 				return err
 			}
