@@ -233,7 +233,11 @@ func (s *service) openPeers(context.Context) (err error) {
 	loopback := s.config.Profile == config.Sandbox
 	private := s.config.Network.AllowPrivate
 	var hosts []string
-	for _, peer := range []string{s.config.Timestamp.URL, s.config.SHEP.URL, s.config.Gateway.URL} {
+	addresses := []string{s.config.Timestamp.URL, s.config.SHEP.URL, s.config.Gateway.URL}
+	if e := s.config.Gateways.Epay; e.APIURL != "" {
+		addresses = append(addresses, e.OAuthURL, e.APIURL)
+	}
+	for _, peer := range addresses {
 		u, err := url.Parse(peer)
 		if err != nil {
 			return fault.Wrap(err, fault.ConfigBad, "", "a peer's URL")
@@ -363,6 +367,10 @@ func (s *service) makePayments(context.Context) error {
 	if err != nil {
 		return err
 	}
+	others, err := s.otherGateways()
+	if err != nil {
+		return err
+	}
 	book, err := s.book()
 	if err != nil {
 		return err
@@ -379,7 +387,7 @@ func (s *service) makePayments(context.Context) error {
 		return err
 	}
 	s.payments, err = payments.New(payments.Config{
-		Pool: s.pool, Jobs: s.jobs, Gateway: port, Book: book, Now: s.now, Law: s.law.Law, Tolerance: tolerance, Calendar: calendar, Workers: s.paymentWorkers,
+		Pool: s.pool, Jobs: s.jobs, Gateway: port, Gateways: others, Book: book, Now: s.now, Law: s.law.Law, Tolerance: tolerance, Calendar: calendar, Workers: s.paymentWorkers,
 		TreasuryIIK: s.config.Payments.BeneficiaryIIK, OrderLife: s.config.Payments.OrderLife,
 	})
 	if err == nil {

@@ -26,7 +26,9 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/sandbox"
+	"github.com/senim-kz/senim/internal/sandbox/epay"
 	"github.com/senim-kz/senim/internal/sandbox/nca"
+	"github.com/senim-kz/senim/internal/sandbox/pshep"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
@@ -371,7 +373,10 @@ func (s *surroundings) serviceConfig(library string) *config.Config {
 		Webhooks: config.Webhooks{Hosts: []string{"127.0.0.1:*", "localhost:*", "[::1]:*"}},
 		TSA:      sandboxTSA(u.Time, s.private(gostTSAName)),
 		SHEP:     config.SHEP{URL: u.SHEP, SenderID: "senim", RegisterBIN: string(sandbox.EntityRegister.BIN)},
-		Gateway:  config.Gateway{URL: u.PSHEP, SenderID: "senim", ServiceID: "PSHEP"},
+		Gateway:  config.Gateway{URL: u.PSHEP, SenderID: pshep.ClientID, ServiceID: pshep.ServiceID},
+		Gateways: config.Gateways{Epay: config.Epay{
+			OAuthURL: u.Epay + epay.PathToken, APIURL: u.Epay, ClientID: epay.ClientID, Secret: s.sandbox.EpaySecret(), Terminal: epay.Terminal,
+		}},
 		Payments: s.payments(),
 	}
 	c.SetDefaults()
@@ -411,6 +416,7 @@ var readyClients = []access.Registration{
 	{ID: "single-window", Name: "Single window", Role: access.SingleWindow},
 	{ID: "treasury", Name: "Treasury operator", Role: access.TreasuryOperator},
 	{ID: "treasury-controller", Name: "Treasury controller", Role: access.TreasuryController},
+	{ID: "payment-gateway", Name: "A payment gateway's own client", Role: access.PaymentGateway},
 	{ID: "support", Name: "Support desk", Role: access.Support},
 	{ID: "auditor", Name: "Auditor", Role: access.Auditor},
 }

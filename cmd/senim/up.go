@@ -130,7 +130,7 @@ func (p *program) announce(ctx context.Context, around *surroundings, u urls) er
 	}
 	for _, line := range []struct{ name, value string }{
 		{"api", u.API}, {"docs", u.Docs}, {"jwks", u.JWKS}, {"tsa", u.TSA}, {"ocsp", u.Sandbox.NCA.OCSP}, {"shep", u.Sandbox.SHEP},
-		{"pshep", u.Sandbox.PSHEP}, {"bank", u.Sandbox.Bank}, {"statements", u.Sandbox.Statements},
+		{"pshep", u.Sandbox.PSHEP}, {"bank", u.Sandbox.Bank}, {"epay", u.Sandbox.Epay}, {"statements", u.Sandbox.Statements},
 		{"database", u.Database}, {"anchors", u.Anchors}, {"clients", u.Clients}, {"log", around.path(logName)},
 	} {
 		fmt.Fprintf(p.stdout, "  %-11s %s\n", line.name, line.value)

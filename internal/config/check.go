@@ -48,6 +48,7 @@ func (c *Config) Check() error {
 	k.peer("gateway.url", c.Gateway.URL)
 	k.must("gateway.sender_id", c.Gateway.SenderID != "", "is missing")
 	k.must("gateway.service_id", c.Gateway.ServiceID != "", "is missing")
+	k.epay(c.Gateways.Epay)
 	k.offices(c.Payments.Offices)
 	k.must("payments.order_life", c.Payments.OrderLife > 0, "must be positive")
 	k.webhooks(&c.Webhooks)

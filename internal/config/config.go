@@ -34,6 +34,7 @@ type Config struct {
 	TSA       TSA       `yaml:"tsa"`
 	SHEP      SHEP      `yaml:"shep"`
 	Gateway   Gateway   `yaml:"gateway"`
+	Gateways  Gateways  `yaml:"gateways"`
 	Payments  Payments  `yaml:"payments"`
 	Webhooks  Webhooks  `yaml:"webhooks"`
 	Network   Network   `yaml:"network"`
@@ -232,6 +233,25 @@ type Webhooks struct {
 	CAFile string `yaml:"ca_file"`
 }
 
+// Gateways are further ones, at which a payer may choose to pay.
+type Gateways struct {
+	Epay Epay `yaml:"epay"`
+}
+
+// Epay is Halyk Bank's acquiring of cards, ePay 2. Without an api_url there is
+// none.
+type Epay struct {
+	OAuthURL   string `yaml:"oauth_url"`   // where tokens are asked for, /oauth2/token included
+	APIURL     string `yaml:"api_url"`     // the root of the operations
+	BackLink   string `yaml:"back_link"`   // where the payer goes afterwards; public_url if empty
+	ClientID   string `yaml:"client_id"`   // of the merchant
+	SecretFile string `yaml:"secret_file"` // a file with the client's secret
+	Terminal   string `yaml:"terminal"`
+	BankBIC    string `yaml:"bank_bic"` // of the acquirer; HSBKKZKX if empty
+	// Secret is set by senim up for its stand-in, never by a file.
+	Secret string `yaml:"-"`
+}
+
 // Network says which addresses peers may have.
 type Network struct {
 	AllowPrivate bool `yaml:"allow_private"` // the state's closed network; loopback stays refused
@@ -287,6 +307,10 @@ func (c *Config) SetDefaults() {
 	}
 	def(&c.Signature.Policy, "kz-qualified")
 	def(&c.SHEP.ServiceID, "GbdulInfoByBin_v2")
+	if c.Gateways.Epay.APIURL != "" {
+		def(&c.Gateways.Epay.BackLink, c.PublicURL)
+		def(&c.Gateways.Epay.BankBIC, "HSBKKZKX")
+	}
 	def(&c.Payments.BeneficiaryIIK, "KZ24070105KSN0000000")
 	def(&c.Payments.BeneficiaryBIC, "KKMFKZ2A")
 	def(&c.Token.Keys.Receipt, "senim-receipt")

@@ -102,7 +102,7 @@ func aBill(t *testing.T) gateway.Bill {
 	}
 	const amount = 20_000_00
 	return gateway.Bill{
-		Order: uuid.New(), Payer: sandbox.CompanyBIN, Amount: amount, ExpiresAt: now.Add(time.Hour).UTC().Truncate(time.Second),
+		Order: uuid.New(), Number: 1, Payer: sandbox.CompanyBIN, Amount: amount, Owed: amount, ExpiresAt: now.Add(time.Hour).UTC().Truncate(time.Second),
 		Lines: []order.Line{{
 			Identifier: identifier, Kind: charge.CustomsFee, BudgetCode: "106201", PurposeCode: "911", Amount: amount,
 			Requisites: order.Treasury("6009", sandbox.Gateway.BIN, "УГД (стенд)"),

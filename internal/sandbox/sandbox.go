@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/sandbox/epay"
 	"github.com/senim-kz/senim/internal/sandbox/nca"
 	"github.com/senim-kz/senim/internal/sandbox/pshep"
 	"github.com/senim-kz/senim/internal/sandbox/shep"
@@ -43,6 +45,7 @@ const (
 	defaultBits  = 4096
 	stateFile    = "sandbox.json"
 	paymentsFile = "pshep.json"
+	cardsFile    = "epay.json"
 	pathControl  = "/control/"
 
 	headerTimeout   = 10 * time.Second
@@ -59,6 +62,7 @@ type URLs struct {
 	SHEP       string   `json:"shep"`       // takes SOAP messages
 	PSHEP      string   `json:"pshep"`      // takes bills
 	Bank       string   `json:"bank"`       // the bank's pages lie under it
+	Epay       string   `json:"epay"`       // the acquirer's operations: the root of them
 	Statements string   `json:"statements"` // the treasury's statements: under it, DAY.xml
 	Control    Control  `json:"control"`
 }
@@ -68,6 +72,7 @@ type Control struct {
 	NCA   string `json:"nca"`
 	SHEP  string `json:"shep"`
 	PSHEP string `json:"pshep"`
+	Epay  string `json:"epay"`
 }
 
 // Sandbox is a running sandbox.
@@ -75,6 +80,7 @@ type Sandbox struct {
 	nca      *nca.Authority
 	gateway  *shep.Gateway
 	payments *pshep.Gateway
+	cards    *epay.Gateway
 	courier  courier
 	urls     URLs
 
@@ -95,6 +101,8 @@ type Sandbox struct {
 type kept struct {
 	Ports   map[string]int `json:"ports"`
 	Gateway shep.State     `json:"gateway"`
+	// EpaySecret is the client's at ePay.
+	EpaySecret string `json:"epay_secret"`
 }
 
 // Start starts all parts, or none. The context bounds the start only.
@@ -120,7 +128,7 @@ func (s *Sandbox) start(ctx context.Context, c Config) error {
 	if s.kept.Ports == nil {
 		s.kept.Ports = map[string]int{}
 	}
-	for _, part := range []func(context.Context, Config) error{s.startNCA, s.startTime, s.startGateway, s.startPayments} {
+	for _, part := range []func(context.Context, Config) error{s.startNCA, s.startTime, s.startGateway, s.startPayments, s.startCards} {
 		if err := ctx.Err(); err != nil {
 			return fault.Wrap(err, fault.Cancelled, "", "start the sandbox")
 		}
@@ -225,6 +233,28 @@ func (s *Sandbox) startPayments(ctx context.Context, c Config) error {
 	s.serve(listener, s.payments.Handler())
 	// It ends with the base context, and returns nil then.
 	s.running.Go(func() { _ = s.payments.Run(s.base) })
+	return nil
+}
+
+func (s *Sandbox) startCards(ctx context.Context, c Config) error {
+	if s.kept.EpaySecret == "" {
+		s.kept.EpaySecret = rand.Text()
+	}
+	listener, err := s.listen(ctx, "epay")
+	if err != nil {
+		return err
+	}
+	base := "http://" + listener.Addr().String()
+	s.cards, err = epay.Open(epay.Config{
+		BaseURL: base, Secret: s.kept.EpaySecret, Poster: &s.courier, Now: c.Now, File: filepath.Join(c.Dir, cardsFile),
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("start ePay: %w", err), listener.Close())
+	}
+	s.urls.Epay, s.urls.Control.Epay = base, base+pathControl
+	s.serve(listener, s.cards.Handler())
+	// It ends with the base context, and returns nil then.
+	s.running.Go(func() { _ = s.cards.Run(s.base) })
 	return nil
 }
 
@@ -364,6 +394,12 @@ func (s *Sandbox) Gateway() *shep.Gateway { return s.gateway }
 
 // Payments is the stand-in for ПШЭП with its bank.
 func (s *Sandbox) Payments() *pshep.Gateway { return s.payments }
+
+// Cards is the stand-in for ePay.
+func (s *Sandbox) Cards() *epay.Gateway { return s.cards }
+
+// EpaySecret is what the service proves itself with at ePay.
+func (s *Sandbox) EpaySecret() string { return s.kept.EpaySecret }
 
 // Connect says where the service takes ПШЭП's messages, which wait until then.
 func (s *Sandbox) Connect(callbackURL string) error {
