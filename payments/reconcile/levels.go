@@ -108,8 +108,9 @@ const (
 	restDues = `
 	CREATE TEMPORARY TABLE rest_due ON COMMIT DROP AS
 	WITH x AS (
-		SELECT order_id, position, 0::bigint AS taken, 0::smallint AS parts FROM pair
-		 WHERE order_id IS NOT NULL GROUP BY 1, 2 HAVING bool_or(whole) IS NOT TRUE
+		SELECT DISTINCT order_id, position, 0::bigint AS taken, 0::smallint AS parts FROM pair p
+		 WHERE order_id IS NOT NULL AND whole IS NOT TRUE
+		   AND NOT EXISTS (SELECT FROM pair w WHERE w.whole AND w.order_id = p.order_id AND w.position = p.position)
 		UNION ALL
 		SELECT order_id, position, amount, parts FROM fixed_due)
 	SELECT ` + dueColumns + `, p.paid[l.position + 1] - x.taken AS amount, x.parts

@@ -101,33 +101,44 @@ CREATE TABLE payment_match_withdrawn (LIKE payment_match, withdrawn_by uuid NOT 
 SELECT senim_append_only('payment_match_withdrawn');
 
 -- +goose StatementBegin
-CREATE FUNCTION payment_match_check_parts() RETURNS trigger
-LANGUAGE plpgsql
--- Parts are few, and what they are held against is found by its key.
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+CREATE FUNCTION payment_match_check_part() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    sum   numeric;
+    first smallint;
+    whole bigint;
 BEGIN
-    IF EXISTS (SELECT FROM fresh f WHERE f.booking_day <= (SELECT max(day) FROM reconcile_day WHERE state = 'closed') AND NOT f.accepted) THEN
-        RAISE EXCEPTION 'a match on a closed day' USING ERRCODE = 'SN079';
-    END IF;
-    IF EXISTS (SELECT FROM fresh f
-                CROSS JOIN LATERAL (SELECT sum(m.amount) AS sum, min(m.due_part) AS first, max(m.due_amount) AS whole FROM payment_match m
-                                     WHERE m.order_id = f.order_id AND m.position = f.position) side
-                WHERE f.due_part > 0 AND (side.sum > side.whole OR side.first <> 0)) THEN
+    SELECT sum(m.amount), min(m.due_part), max(m.due_amount) INTO sum, first, whole
+      FROM payment_match m WHERE m.order_id = NEW.order_id AND m.position = NEW.position;
+    IF sum > whole OR first <> 0 THEN
         RAISE EXCEPTION 'the parts of an order''s line exceed it' USING ERRCODE = 'SN078';
     END IF;
-    IF EXISTS (SELECT FROM fresh f
-                CROSS JOIN LATERAL (SELECT sum(m.amount) AS sum, min(m.line_part) AS first, min(m.line_amount) AS whole FROM payment_match m
-                                     WHERE m.line_id = f.line_id) side
-                WHERE f.line_part > 0 AND (side.sum > side.whole OR side.first <> 0)) THEN
+    SELECT sum(m.amount), min(m.line_part), max(m.line_amount) INTO sum, first, whole
+      FROM payment_match m WHERE m.line_id = NEW.line_id;
+    IF sum > whole OR first <> 0 THEN
         RAISE EXCEPTION 'the parts of a statement line exceed it' USING ERRCODE = 'SN078';
     END IF;
     RETURN NULL;
 END
 $$;
 -- +goose StatementEnd
-CREATE TRIGGER payment_match_parts AFTER INSERT ON payment_match
-    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION payment_match_check_parts();
+-- A row that is whole is not even queued: a million of them come at once.
+CREATE TRIGGER payment_match_part AFTER INSERT ON payment_match
+    FOR EACH ROW WHEN (NEW.due_part > 0 OR NEW.line_part > 0) EXECUTE FUNCTION payment_match_check_part();
+
+-- +goose StatementBegin
+CREATE FUNCTION reconcile_run_check() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.first_day <= (SELECT max(day) FROM reconcile_day WHERE state = 'closed') THEN
+        RAISE EXCEPTION 'a run over the closed day %', NEW.first_day USING ERRCODE = 'SN079';
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER reconcile_run_open BEFORE INSERT ON reconcile_run
+    FOR EACH ROW EXECUTE FUNCTION reconcile_run_check();
 
 -- +goose StatementBegin
 CREATE FUNCTION payment_match_check_withdrawal() RETURNS trigger
