@@ -39,8 +39,9 @@ func (s *Store) Write(ctx context.Context, records []Record) error {
 			return err
 		}
 		columns := encodeRecords(records)
-		result := c.Conn().PgConn().ExecPrepared(ctx, insertName, columns[:], binaryFormat, nil).Read()
-		return result.Err
+		reader := c.Conn().PgConn().ExecPrepared(ctx, insertName, columns[:], binaryFormat, nil)
+		yield() // a database on this machine may start at once
+		return reader.Read().Err
 	})
 	if err != nil {
 		return fmt.Errorf("record the issued tokens: %w", postgres.Classify(err))
