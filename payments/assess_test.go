@@ -59,7 +59,9 @@ func TestAssessedChargesBecomeAnOrder(t *testing.T) {
 	s := w.assessing(t)
 	create := func(charges []charge.Charge) (o *order.Order, err error) {
 		err = postgres.InTx(w.ctx(), w.pool, func(tx pgx.Tx) error {
-			o, err = s.CreateOrder(w.ctx(), tx, uuid.New(), sample.DeclarantBIN, sample.DeclarantBIN, charges)
+			o, err = s.CreateOrder(w.ctx(), tx, payments.OrderRequest{
+				Transaction: uuid.New(), Declarant: sample.DeclarantBIN, Payer: sample.DeclarantBIN, Charges: charges,
+			})
 			return err
 		})
 		return o, err

@@ -202,7 +202,9 @@ func (w *world) newOrder() *order.Order {
 	}
 	var o *order.Order
 	if err := postgres.InTx(w.ctx(), w.pool, func(tx pgx.Tx) (err error) {
-		o, err = w.service.CreateOrder(w.ctx(), tx, uuid.New(), d.Declarant.BIN, d.Declarant.BIN, d.Charges)
+		o, err = w.service.CreateOrder(w.ctx(), tx, payments.OrderRequest{
+			Transaction: uuid.New(), Declarant: d.Declarant.BIN, Payer: d.Declarant.BIN, References: []string{d.Reference}, Charges: d.Charges,
+		})
 		return err
 	}); err != nil {
 		w.t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,20 +18,31 @@ import (
 	"github.com/senim-kz/senim/payments/charge/told"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/order"
+	"github.com/senim-kz/senim/payments/statement"
 )
 
+// OrderRequest is what an order is drawn up of.
+type OrderRequest struct {
+	Transaction uuid.UUID
+	Declarant   kz.BIN // whose debt it is
+	Payer       kz.BIN // the declarant or its broker; who may pay, the caller decides
+	// References are what the transaction is called. If one is the number of a
+	// goods declaration, a payment that names it is found again by it.
+	References []string
+	Charges    []charge.Charge
+}
+
 // CreateOrder draws up the order of a transaction: of these charges, and of
-// those that state bodies told. The debt is the declarant's, the payer is the
-// declarant or its broker; who may pay, the caller decides.
-func (s *Service) CreateOrder(ctx context.Context, tx pgx.Tx, transaction uuid.UUID, declarant, payer kz.BIN, charges []charge.Charge) (*order.Order, error) {
+// those that state bodies told.
+func (s *Service) CreateOrder(ctx context.Context, tx pgx.Tx, r OrderRequest) (*order.Order, error) {
 	now := s.config.Now()
-	others, err := told.Close(ctx, tx, transaction)
+	others, err := told.Close(ctx, tx, r.Transaction)
 	if err != nil {
 		return nil, fmt.Errorf("create the order: %w", err)
 	}
-	charges = append(slices.Clone(charges), others...)
 	o, err := order.Create(ctx, tx, s.config.Book, order.Request{
-		Transaction: transaction, Declarant: declarant, Payer: payer, Charges: charges, At: now, Life: s.config.OrderLife,
+		Transaction: r.Transaction, Declarant: r.Declarant, Payer: r.Payer, Charges: append(slices.Clone(r.Charges), others...),
+		Declaration: statement.DeclarationNumber(strings.Join(r.References, " ")), At: now, Life: s.config.OrderLife,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create the order: %w", err)

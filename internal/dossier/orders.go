@@ -16,6 +16,7 @@ import (
 	"github.com/senim-kz/senim/internal/idempotency"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/order"
 )
@@ -46,11 +47,11 @@ func (s *Service) CreateOrder(ctx context.Context, caller access.Caller, key ide
 		return nil, err
 	}
 	return idempotency.Once(ctx, s.keys, caller.ID, key, "create order of "+transaction.String(), func(ctx context.Context, c *idempotency.Claim) (*Order, error) {
-		charges, err := s.charges(ctx, t)
+		declaration, err := s.declaration(ctx, t)
 		if err != nil {
 			return nil, err
 		}
-		id, err := s.draft(ctx, t, by, charges)
+		id, err := s.draft(ctx, t, by, declaration)
 		if err != nil {
 			return nil, err
 		}
@@ -88,9 +89,9 @@ func over(key idempotency.Key, asked any) (idempotency.Key, error) {
 	return key, nil
 }
 
-// charges reads what the first accepted declaration of the transaction owes,
-// from the content kept as evidence.
-func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge, error) {
+// declaration reads the first accepted declaration of the transaction, from the
+// content kept as evidence.
+func (s *Service) declaration(ctx context.Context, t *Transaction) (*charge.Declaration, error) {
 	var digest evidence.Digest
 	var raw []byte
 	err := s.pool.QueryRow(ctx, `select declaration from dossier_document where transaction_id = $1 order by id limit 1`, t.ID).Scan(&raw)
@@ -109,14 +110,25 @@ func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge,
 	if err != nil {
 		return nil, fmt.Errorf("read declaration: %w", err)
 	}
+	return declaration, nil
+}
+
+// charges are what the declaration owes.
+func (s *Service) charges(ctx context.Context, t *Transaction) ([]charge.Charge, error) {
+	declaration, err := s.declaration(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	return declaration.Charges, nil
 }
 
 // draft stores the order, or finds the one there is.
-func (s *Service) draft(ctx context.Context, t *Transaction, payer kz.BIN, charges []charge.Charge) (uuid.UUID, error) {
+func (s *Service) draft(ctx context.Context, t *Transaction, payer kz.BIN, declaration *charge.Declaration) (uuid.UUID, error) {
 	var drawn *order.Order
 	err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		drawn, err = s.payments.CreateOrder(ctx, tx, t.ID, t.DeclarantBIN, payer, charges)
+		drawn, err = s.payments.CreateOrder(ctx, tx, payments.OrderRequest{
+			Transaction: t.ID, Declarant: t.DeclarantBIN, Payer: payer, References: []string{t.Reference, declaration.Reference}, Charges: declaration.Charges,
+		})
 		return err
 	})
 	if err == nil {

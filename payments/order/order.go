@@ -26,6 +26,7 @@ type Order struct {
 	ExpiresAt   time.Time
 	Declarant   kz.BIN // whose debt it is
 	Payer       kz.BIN // who pays it: the declarant or its broker
+	Declaration string // number of the goods declaration; empty if there is none yet
 	Total       money.Tiyn
 	State       State
 

@@ -43,7 +43,7 @@ func book(t *testing.T) order.Book {
 }
 
 func request(t *testing.T) order.Request {
-	return order.Request{Transaction: uuid.New(), Declarant: sample.DeclarantBIN, Payer: sample.DeclarantBIN, Charges: charges(t), At: at, Life: 24 * time.Hour}
+	return order.Request{Transaction: uuid.New(), Declarant: sample.DeclarantBIN, Payer: sample.DeclarantBIN, Declaration: "55302/221126/0000123", Charges: charges(t), At: at, Life: 24 * time.Hour}
 }
 
 func TestIdentifier(t *testing.T) {

@@ -76,7 +76,7 @@ func load(ctx context.Context, q postgres.Querier, where string, args ...any) ([
 }
 
 // orderColumns are what stored scans.
-const orderColumns = `p.id, p.transaction_id, p.recorded_at, p.expires_at, coalesce(p.declarant_bin, p.payer_bin), p.payer_bin, p.total, p.state,
+const orderColumns = `p.id, p.transaction_id, p.recorded_at, p.expires_at, coalesce(p.declarant_bin, p.payer_bin), p.payer_bin, p.declaration, p.total, p.state,
 		       p.gateway, p.registration, p.payment_url, p.presentations, p.credited, p.tolerated, p.refunded_credit, p.refunding, p.paid, p.refunded`
 
 // stored is a row of payment_order.
@@ -86,7 +86,7 @@ type stored struct {
 }
 
 func (r *stored) fields() []any {
-	return []any{&r.ID, &r.Transaction, &r.CreatedAt, &r.ExpiresAt, &r.Declarant, &r.Payer, &r.Total, &r.State,
+	return []any{&r.ID, &r.Transaction, &r.CreatedAt, &r.ExpiresAt, &r.Declarant, &r.Payer, &r.Declaration, &r.Total, &r.State,
 		&r.Gateway, &r.Registration, &r.PaymentURL, &r.Presentations, &r.Credited, &r.Tolerated, &r.RefundedCredit, &r.Refunding, &r.paid, &r.refunded}
 }
 

@@ -19,6 +19,7 @@ type Request struct {
 	Transaction uuid.UUID
 	Declarant   kz.BIN
 	Payer       kz.BIN // the declarant or its broker; who may pay is for the caller to know
+	Declaration string // number of the goods declaration, "55302/221126/0000123"; empty if there is none yet
 	Charges     []charge.Charge
 	At          time.Time
 	Life        time.Duration // from At until the order expires
@@ -38,7 +39,7 @@ func Create(ctx context.Context, tx pgx.Tx, book Book, r Request) (*Order, error
 	at := r.At.UTC().Truncate(time.Microsecond) // what the database keeps
 	o := &Order{
 		ID: postgres.NewID(at), Transaction: r.Transaction, CreatedAt: at, ExpiresAt: at.Add(r.Life),
-		Declarant: r.Declarant, Payer: r.Payer, Total: total, State: Draft, Lines: lines, Charges: r.Charges,
+		Declarant: r.Declarant, Payer: r.Payer, Declaration: r.Declaration, Total: total, State: Draft, Lines: lines, Charges: r.Charges,
 	}
 	if err := o.claim(ctx, tx); err != nil {
 		return nil, err
@@ -93,10 +94,10 @@ func (o *Order) number(ctx context.Context, tx pgx.Tx) error {
 
 func (o *Order) insert(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
-	batch.Queue(`INSERT INTO payment_order (id, recorded_at, transaction_id, declarant_bin, payer_bin, total, state, expires_at, paid, refunded)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`,
+	batch.Queue(`INSERT INTO payment_order (id, recorded_at, transaction_id, declarant_bin, payer_bin, total, state, expires_at, paid, refunded, declaration)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)`,
 		o.ID, o.CreatedAt, o.Transaction, string(o.Declarant), string(o.Payer), int64(o.Total), string(o.State), o.ExpiresAt,
-		make([]int64, len(o.Lines)))
+		make([]int64, len(o.Lines)), o.Declaration)
 	for i, l := range o.Lines {
 		batch.Queue(`INSERT INTO payment_identifier (identifier, order_id, recorded_at) VALUES ($1, $2, $3)`,
 			string(l.Identifier), o.ID, o.CreatedAt)

@@ -288,6 +288,10 @@ func search(text string) (s searched) {
 	return s
 }
 
+// DeclarationNumber is the number of a goods declaration in a text, as it is
+// looked for in a payer's; empty if there is none or there are several.
+func DeclarationNumber(text string) string { return search(text).declaration.value }
+
 // isDeclaration tells a declaration's number by its shape: the customs post, the
 // day and the number of the day (EAEU decision 257).
 func isDeclaration(word string) bool {
