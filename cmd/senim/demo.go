@@ -24,6 +24,7 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/sandbox"
 	"github.com/senim-kz/senim/internal/sandbox/sample"
+	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/pki/jws"
@@ -37,7 +38,7 @@ func (p *program) demoCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Run one transaction from signature to reconciled payment, then four refusals",
+		Short: "Run one transaction from signature to reconciled payment, a refund by two persons, and four refusals",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return p.demo(c.Context(), asJSON) },
 	}
@@ -53,9 +54,9 @@ type demo struct {
 	around *surroundings
 	base   string
 
-	window, trader, treasury *apiClient
-	recorder                 *recorder
-	people                   map[sandbox.Person]*person
+	window, trader, treasury, controller *apiClient
+	recorder                             *recorder
+	people                               map[sandbox.Person]*person
 
 	declaration []byte
 	signed      []byte
@@ -145,6 +146,7 @@ func (d *demo) play(ctx context.Context, p *program) error {
 		{stepPay, d.pay},
 		{stepReconcile, d.reconcile},
 		{stepDossier, d.showDossier},
+		{stepRefund, d.refund},
 		{stepTampered, d.refuseTampered},
 		{stepRevoked, d.refuseRevoked},
 		{stepNotHead, d.refuseNotHead},
@@ -166,8 +168,8 @@ func (d *demo) meetEverybody(ctx context.Context) (err error) {
 	client := func() *apiClient {
 		return &apiClient{base: d.base, language: d.language, http: &http.Client{Timeout: time.Minute}}
 	}
-	d.window, d.trader, d.treasury = client(), client(), client()
-	for id, c := range map[string]*apiClient{"single-window": d.window, "treasury": d.treasury} {
+	d.window, d.trader, d.treasury, d.controller = client(), client(), client(), client()
+	for id, c := range map[string]*apiClient{"single-window": d.window, "treasury": d.treasury, "treasury-controller": d.controller} {
 		key, err := d.around.clientKey(id)
 		if err != nil {
 			return err
@@ -332,7 +334,7 @@ func (d *demo) pay(ctx context.Context) error {
 	if err := d.pressPay(ctx, *order.PaymentURL); err != nil {
 		return err
 	}
-	if err := d.waitFor(ctx, dossier.StatePaid); err != nil {
+	if err := d.waitFor(ctx, func(t api.Transaction) bool { return t.State == string(dossier.StatePaid) }); err != nil {
 		return err
 	}
 	d.tell(sayPaid)
@@ -376,23 +378,12 @@ func (d *demo) show(ctx context.Context, c *apiClient, id uuid.UUID) (t api.Tran
 	return t, err
 }
 
-// waitFor asks until the transaction is in the state.
-func (d *demo) waitFor(ctx context.Context, state dossier.State) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	for {
-		if d.transaction, err = d.show(ctx, d.trader, d.transaction.ID); err != nil {
-			return err
-		}
-		if d.transaction.State == string(state) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fault.New(fault.PeerDown, "transaction", "still %s after %s", d.transaction.State, settleTimeout)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+// waitFor asks until the transaction is as it should be.
+func (d *demo) waitFor(ctx context.Context, holds func(api.Transaction) bool) error {
+	return d.until(ctx, "transaction", func() (_ bool, err error) {
+		d.transaction, err = d.show(ctx, d.trader, d.transaction.ID)
+		return holds(d.transaction), err
+	})
 }
 
 func countEvents(t api.Transaction, kind string) int {
@@ -432,7 +423,10 @@ func (d *demo) reconcile(ctx context.Context) error {
 		return err
 	}
 	d.tell(sayReconciled, result.Matched, result.ExceptionCount)
-	return d.waitFor(ctx, dossier.StateReconciled)
+	// A job tells of it: the story goes on when it is told.
+	return d.waitFor(ctx, func(t api.Transaction) bool {
+		return t.State == string(dossier.StateReconciled) && countEvents(t, payments.EventReconciled) > 0
+	})
 }
 
 func (d *demo) showDossier(context.Context) error {
@@ -449,11 +443,7 @@ func (d *demo) showDossier(context.Context) error {
 	rows = [][]string{{"КБК", sayOwed.in(d.language), sayPaidColumn.in(d.language), sayRefusalCode.in(d.language)}}
 	for _, o := range t.Orders {
 		for _, l := range o.Lines {
-			paid := int64(0)
-			if l.State != "owed" {
-				paid = l.AmountTiyn
-			}
-			rows = append(rows, []string{l.BudgetCode, display(l.AmountTiyn), display(paid), l.State})
+			rows = append(rows, []string{l.BudgetCode, display(l.AmountTiyn), display(l.PaidTiyn), l.State})
 		}
 	}
 	rows = append(rows, []string{"", display(t.Totals.OwedTiyn), display(t.Totals.PaidTiyn), t.State})

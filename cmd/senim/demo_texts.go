@@ -84,7 +84,23 @@ var (
 		"ordered":    {"төлем күтілуде", "ожидает оплаты", "awaiting payment"},
 		"paid":       {"төленген", "оплачена", "paid"},
 		"reconciled": {"төленген және салыстырылған", "оплачена и сверена", "paid and reconciled"},
+
+		"partially_paid": {"жартылай төленген", "оплачена частично", "paid in part"},
+		"overpaid":       {"артық төленген", "переплачена", "overpaid"},
+		"refunding":      {"қайтарылуда", "возвращается", "being refunded"},
+		"refunded":       {"қайтарылған", "возвращена", "refunded"},
 	}
+
+	stepRefund = text{
+		"Екі бөлікпен, артығымен төленген бұйрық: артығын екі адам қайтарады",
+		"Счёт, оплаченный двумя частями и с избытком: избыток возвращают двое",
+		"An order paid in two parts and too much; two persons give the rest back",
+	}
+	sayPart           = text{"%s төленді, %s қалды", "уплачено %s, осталось %s", "%s is paid, %s is owed yet"}
+	sayOverpaid       = text{"артығы %s төлеушінің авансына (9070) жазылды", "лишние %s зачислены на аванс плательщика (9070)", "%s too much is credited to the payer's advance (9070)"}
+	sayRefundAsked    = text{"%s қайтаруды %s сұрады, мерзімі %s", "возврат %s запросил %s, срок %s", "a refund of %s is asked for by %s, due %s"}
+	sayRefundApproved = text{"басқа адам бекітті: %s", "утвердил другой: %s", "another approves it: %s"}
+	sayRefundExecuted = text{"шлюз қайтарды: %s", "шлюз исполнил возврат: %s", "the gateway has paid it back: %s"}
 
 	stepTampered   = text{"Бас тарту: құжаттың бір байты өзгертілген", "Отказ: изменён один байт документа", "Refused: one byte of the document changed"}
 	stepRevoked    = text{"Бас тарту: қол қойғанның сертификаты кері қайтарылған", "Отказ: сертификат подписавшего отозван", "Refused: the signer's certificate is revoked"}

@@ -40,6 +40,9 @@ func (w *world) bodyRoutes(t *testing.T) map[string]bodyRoute {
 	hook := func(path string) call {
 		return call{path: "/v1/webhooks" + path, contentType: "application/json", bearer: w.window.bearer}
 	}
+	posted := func(c *apiClient, path string) call {
+		return call{path: path, contentType: "application/json", bearer: c.bearer, key: uuid.NewString()}
+	}
 	routes := map[string]bodyRoute{
 		"createWebhook":         {hook(""), 0, 400, fault.BodyInvalid},
 		"updateWebhook":         {hook("/" + transaction.ID.String()), 0, 400, fault.BodyInvalid},
@@ -52,6 +55,19 @@ func (w *world) bodyRoutes(t *testing.T) map[string]bodyRoute {
 		"acceptGatewayCallback": {call{path: "/v1/gateway/callbacks", contentType: "text/xml"}, 0, 401, fault.CallbackUnauthentic},
 		"importStatement":       {call{path: "/v1/statements?name=x.xml", contentType: "application/xml", bearer: w.treasury.bearer, key: uuid.NewString()}, 0, 400, fault.StatementMalformed},
 		"createTimestamp":       {call{path: "/v1/timestamps", contentType: "application/json"}, 0, 400, fault.BodyInvalid},
+		"useAdvance":            {posted(w.window, "/v1/orders/"+transaction.ID.String()+"/advance"), 0, 400, fault.BodyInvalid},
+		"askRefund":             {posted(w.treasury, "/v1/refunds"), 0, 400, fault.BodyInvalid},
+		"rejectRefund":          {posted(w.as(t, "treasury-controller"), "/v1/refunds/"+transaction.ID.String()+"/rejection"), 0, 400, fault.BodyInvalid},
+		"postPayment":           {posted(w.as(t, "payment-gateway"), "/v1/payments"), 0, 400, fault.BodyInvalid},
+		"captureOrder":          {posted(w.window, "/v1/orders/"+transaction.ID.String()+"/capture"), 0, 400, fault.BodyInvalid},
+		"debitOrder":            {posted(w.window, "/v1/orders/"+transaction.ID.String()+"/debit"), 0, 400, fault.BodyInvalid},
+		"giveMandate":           {call{path: "/v1/mandates", contentType: cmsType, bearer: w.window.bearer, key: uuid.NewString()}, 0, 400, fault.CMSMalformed},
+		"acceptCardCallback":    {call{path: "/v1/gateways/epay/callbacks", contentType: "application/json"}, 0, 400, fault.BodyInvalid},
+		"tellCharges":           {posted(w.window, "/v1/charges"), 0, 400, fault.BodyInvalid},
+		"assessCharges":         {call{path: "/v1/charges/assessments", contentType: "application/json", bearer: w.window.bearer}, 0, 400, fault.BodyInvalid},
+		"workExceptions":        {posted(w.treasury, "/v1/exceptions/work"), 0, 400, fault.BodyInvalid},
+		"approveExceptions":     {posted(w.as(t, "treasury-controller"), "/v1/exceptions/approvals"), 0, 400, fault.BodyInvalid},
+		"rejectExceptions":      {posted(w.as(t, "treasury-controller"), "/v1/exceptions/rejections"), 0, 400, fault.BodyInvalid},
 		"reconcile":             {call{path: "/v1/reconciliations", contentType: "application/json", bearer: w.treasury.bearer}, 0, 400, fault.BodyInvalid},
 	}
 	var contract struct {
