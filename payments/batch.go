@@ -3,6 +3,7 @@ package payments
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -16,8 +17,10 @@ const (
 	// and everybody in it waits for all of it.
 	batchMax = 256
 	// writersMax is how many batches are at work at once: while one waits for
-	// the disk, the other uses the processor.
-	writersMax = 2
+	// the disk, another uses the processor. One more begins only when so many
+	// wait that it is worth a commit.
+	writersMax   = 3
+	worthAnother = 8
 	// waitingMax bounds the facts that wait for a writer: a few seconds' worth.
 	waitingMax = 8192
 	// batchTimeout bounds the posting of one batch, its retries included.
@@ -100,7 +103,7 @@ func (b *batcher) take(t *ticket) error {
 		b.inFlight[k] = t
 	}
 	b.waiting = append(b.waiting, t)
-	if b.writers < writersMax {
+	if b.writers == 0 || b.writers < writersMax && len(b.waiting) >= worthAnother {
 		b.writers++
 		b.running.Go(b.write)
 	}
@@ -109,11 +112,28 @@ func (b *batcher) take(t *ticket) error {
 
 // write posts batches until nothing waits.
 func (b *batcher) write() {
+	b.gather()
 	for batch := b.next(); batch != nil; batch = b.next() {
 		ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
 		b.settle(ctx, batch)
 		cancel()
 		b.finish(batch)
+		b.gather()
+	}
+}
+
+// gather lets those who are about to hand in a fact do so, as long as some do:
+// they were all answered together, and come back together.
+func (b *batcher) gather() {
+	for before := -1; ; {
+		b.mu.Lock()
+		now := len(b.waiting)
+		b.mu.Unlock()
+		if now <= before || now >= batchMax {
+			return
+		}
+		before = now
+		runtime.Gosched()
 	}
 }
 

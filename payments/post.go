@@ -135,6 +135,7 @@ func (p *posting) read(batch *pgx.Batch) error {
 			requests = append(requests, t.request)
 		}
 	}
+	postgres.QueueByKeys(batch)
 	order.QueueLock(batch, orders, p.orders)
 	order.QueueLockRefunds(batch, refunds, p.refunds)
 	queueFacts(batch, keys, p)

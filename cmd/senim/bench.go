@@ -50,6 +50,18 @@ var benchRows = []benchRow{
 		0.25, stampAgainstToken,
 	},
 	{
+		"post", "payments told over HTTP, authenticated and durable, 64 callers, against multi-row inserts of the same rows, 200 at once, 2 connections",
+		0.30, payAgainstRaw(64),
+	},
+	{
+		"post-256", "the same by 256 callers; the aim is 0.45",
+		0.30, payAgainstRaw(256),
+	},
+	{
+		"post-alone", "the same by 1 caller, against a bare statement that writes the same rows: at most 2 times its time",
+		0.50, payAlone,
+	},
+	{
 		"camt-parse", "entries of a camt.053 read by payments/statement, against encoding/xml into a structure of the same fields",
 		9, parseAgainstStandard,
 	},
@@ -144,6 +156,7 @@ type bench struct {
 	progress io.Writer
 	dir      string
 	submit   *submitBench
+	pay      *payBench
 }
 
 func (p *program) bench(ctx context.Context, rows []benchRow, config benchConfig, asJSON bool) (err error) {

@@ -94,6 +94,7 @@ func (s *submitBench) startSurroundings(ctx context.Context) (err error) {
 	s.onClose(s.around.close)
 	s.around.config.Limits.RequestsPerSecond = benchRequestsPerSecond
 	s.around.config.Limits.TimestampsPerSecond = benchRequestsPerSecond
+	s.around.config.Limits.PaymentsPerSecond = benchRequestsPerSecond
 	return s.addMemoryPolicy()
 }
 

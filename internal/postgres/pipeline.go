@@ -67,3 +67,12 @@ func undo(ctx context.Context, conn *pgxpool.Conn, cause error) error {
 // Undone reports whether the database undid a transaction because of another
 // one, so that the same again may succeed.
 func Undone(err error) bool { return retryable(err) }
+
+// QueueByKeys tells the planner that the statements of this transaction find
+// few rows by their keys, and that their plans need not be made again. A session
+// keeps a plan from the first times; if the tables were empty then and nobody
+// has analysed them since, it would read them whole.
+func QueueByKeys(batch *pgx.Batch) {
+	batch.Queue(`SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+		set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)
+}

@@ -101,13 +101,14 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	config.AfterConnect = readTimesInUTC
+	config.AfterConnect = prepareTypes
 	return config, nil
 }
 
-// readTimesInUTC makes a scanned timestamptz the same value on every machine:
-// the zone of the process must not show in a report or a receipt.
-func readTimesInUTC(_ context.Context, conn *pgx.Conn) error {
+// prepareTypes makes a scanned timestamptz the same value on every machine: the
+// zone of the process must not show in a report or a receipt.
+func prepareTypes(_ context.Context, conn *pgx.Conn) error {
+	sendUUIDs(conn)
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name:  "timestamptz",
 		OID:   pgtype.TimestamptzOID,
