@@ -27,6 +27,7 @@ var rooms = [][]Entry{
 	accessEntries,
 	dossierEntries,
 	webhookEntries,
+	reportEntries,
 }
 
 // catalogue is the index over all rooms.

@@ -29,7 +29,7 @@ var floors = [][]house{
 		{"registry/gbdul", "registry/authority", "registry"},
 		{
 			"payments/money", "payments/charge", "payments/charge/tariff", "payments/charge/assess", "payments/charge/told", "payments/order", "payments/ledger",
-			"payments/gateway", "payments/gateway/epay", "payments/statement/internal/xmlpull", "payments/statement", "payments/reconcile", "payments",
+			"payments/gateway", "payments/gateway/epay", "payments/statement/internal/xmlpull", "payments/statement", "payments/reconcile", "payments/report", "payments",
 		},
 	},
 	5: {{"internal/access", "internal/dossier"}},
