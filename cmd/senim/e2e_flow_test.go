@@ -364,6 +364,10 @@ func (w *world) reconciled(t *testing.T, day kz.Day) api.Reconciliation {
 }
 
 func (w *world) dossier(t *testing.T) {
+	eventually(t, "the event of the reconciliation", 30*time.Second, func() bool {
+		events := w.shown(t, w.transaction).Events // told by a job
+		return events[len(events)-1].Type == "payment.reconciled"
+	})
 	shown := w.shown(t, w.transaction)
 	if shown.State != "reconciled" || shown.Totals.ReconciledTiyn != shown.Totals.OwedTiyn {
 		t.Errorf("the dossier says %s, %+v", shown.State, shown.Totals)

@@ -275,17 +275,17 @@ func (p *program) reconcileCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Match the statement lines of a day with the orders",
-		Long: `Matches the statement lines booked on a business day (Asia/Almaty) with the lines
-of paid orders and settles them in the ledger. Every other line is listed with
-its reason. A day may be reconciled any number of times: with the same
-statements and payments it gives the same result.
+		Short: "Match the treasury's statements with what was paid",
+		Long: `Matches the lines of every open day (Asia/Almaty) with the lines of orders that
+were paid, and settles the difference to the run before in the ledger. Every
+other line, and every payment that the statements lack, is listed with its
+reason. It may run any number of times: the same statements and payments give
+the same result, in whatever order they came.
 
-Without --day it is yesterday, the last day that is over: today's statement may
-still grow, and its lines can be matched tomorrow as well.
+Without --day all open days that have lines are shown; with it that day, of a
+closed one what was kept when it was closed.
 
-Exit 0 the day was reconciled, whatever exceptions it has; 1 it was not; 64
-wrong usage.`,
+Exit 0 it is done, whatever exceptions there are; 1 it is not; 64 wrong usage.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			day, err := p.dayOf(date)
@@ -297,41 +297,64 @@ wrong usage.`,
 				return err
 			}
 			defer t.Pool.Close()
-			var done *dossier.Reconciliation
+			days := []*dossier.Reconciliation{}
 			err = p.working(sayMatching, func(func(string)) error {
-				result, err := t.Reconcile(c.Context(), day)
-				if err != nil {
-					return err
-				}
-				done = dossier.ReconciliationOf(result)
-				return t.audit(c.Context(), "reconcile", day.String(), "done")
-			})
-			if err != nil {
+				days, err = t.reconcile(c.Context(), day)
 				return err
+			})
+			switch {
+			case err != nil:
+				return err
+			case asJSON && date != "":
+				return p.printJSON(days[0])
+			case asJSON:
+				return p.printJSON(struct {
+					Days []*dossier.Reconciliation `json:"days"`
+				}{days})
 			}
-			if asJSON {
-				return p.printJSON(done)
+			for _, done := range days {
+				p.showReconciliation(done)
 			}
-			p.showReconciliation(done)
 			return nil
 		},
 	}
 	where.flags(c)
-	c.Flags().StringVar(&date, "day", "", "business day, 2006-01-02 (yesterday in Asia/Almaty if empty)")
+	c.Flags().StringVar(&date, "day", "", "business day to show, 2006-01-02 (every open one if empty)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-// dayOf reads --day. The default is the last day that is over.
+// dayOf reads --day; the zero day is none.
 func (p *program) dayOf(date string) (kz.Day, error) {
 	if date == "" {
-		return kz.DayOf(p.now()).AddDays(-1), nil
+		return kz.Day{}, nil
 	}
 	day, err := kz.ParseDay(date)
 	if err != nil {
 		return kz.Day{}, &exitError{exitUsage, fmt.Errorf("--day: %w", err)}
 	}
 	return day, nil
+}
+
+// reconcile runs once and returns the results of one day or, of the zero day,
+// of all that are open.
+func (t *treasury) reconcile(ctx context.Context, day kz.Day) ([]*dossier.Reconciliation, error) {
+	days := []*dossier.Reconciliation{}
+	if !day.IsZero() {
+		result, err := t.Reconcile(ctx, day)
+		if err != nil {
+			return nil, err
+		}
+		return append(days, dossier.ReconciliationOf(result)), t.audit(ctx, "reconcile", day.String(), "done")
+	}
+	results, err := t.ReconcileOpen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range results {
+		days = append(days, dossier.ReconciliationOf(r))
+	}
+	return days, t.audit(ctx, "reconcile", "open days", "done")
 }
 
 func (p *program) showReconciliation(r *dossier.Reconciliation) {

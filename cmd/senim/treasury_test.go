@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -123,9 +124,18 @@ func TestReconcile(t *testing.T) {
 	data, pool, o := running(t, dsn), openPool(t, dsn), newOperator()
 	check(t, o.run(t, o.statementCommand(), "import", "--data", data, statementFile(t, "20.xml", order.TreasuryIIK, "2026-11-20", "1.00", "unknown")))
 
-	// At noon of the 21st, the last day that is over is the 20th.
 	check(t, o.run(t, o.reconcileCommand(), "--data", data, "--json"))
+	open := printed[struct {
+		Days []dossier.Reconciliation `json:"days"`
+	}](t, o).Days
+	if len(open) != 1 {
+		t.Fatalf("%d open days with lines", len(open))
+	}
+	check(t, o.run(t, o.reconcileCommand(), "--data", data, "--day", "2026-11-20", "--json"))
 	got := printed[dossier.Reconciliation](t, o)
+	if !reflect.DeepEqual(open[0], got) {
+		t.Errorf("the day is %+v, among all it is %+v", got, open[0])
+	}
 	if got.Day.String() != "2026-11-20" || got.Lines != 1 || got.Matched != 0 || got.ExceptionCount != 1 ||
 		got.Exceptions[0].Code != string(fault.UnknownIdentifier) || got.Exceptions[0].Amount != 100 {
 		t.Errorf("%+v", got)
@@ -140,7 +150,7 @@ func TestReconcile(t *testing.T) {
 	if !strings.Contains(o.out.String(), `"exceptions": []`) {
 		t.Error(o.out.String())
 	}
-	if diff := cmp.Diff([]string{"reconcile 2026-11-20 done", "reconcile 2026-11-20 done", "reconcile 2026-11-18 done"}, audited(t, pool)[1:]); diff != "" {
+	if diff := cmp.Diff([]string{"reconcile open days done", "reconcile 2026-11-20 done", "reconcile 2026-11-20 done", "reconcile 2026-11-18 done"}, audited(t, pool)[1:]); diff != "" {
 		t.Error(diff)
 	}
 	for _, day := range []string{"yesterday", "2026-02-30", "20.11.2026"} {

@@ -66,7 +66,8 @@ func changed(ctx context.Context, tx pgx.Tx, run uuid.UUID, ids []uuid.UUID, now
 		WITH now AS (
 			SELECT p.id AS order_id, p.transaction_id, p.received,
 			       p.received > 0 AND p.received - p.credited + p.tolerated >= p.total
-			       AND p.received <= (SELECT coalesce(sum(m.amount), 0) FROM payment_match m WHERE m.order_id = p.id) AS agreed
+			       AND p.received <= (SELECT coalesce(sum(m.amount), 0) FROM payment_match m WHERE m.order_id = p.id)
+			                    + (SELECT coalesce(sum(u.amount), 0) FROM payment_advance_use u WHERE u.order_id = p.id) AS agreed
 			  FROM payment_order_once o
 			  JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
 			 WHERE o.order_id = ANY ($1)),

@@ -164,7 +164,8 @@ const (
 	            WHEN 'due' THEN NOT EXISTS (
 	                 SELECT FROM payment_order_once o JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
 	                  WHERE o.order_id = c.order_id AND o.recorded_at < {horizon} AND p.paid[c.position + 1] >
-	                        (SELECT coalesce(sum(m.amount), 0) FROM payment_match m WHERE m.order_id = c.order_id AND m.position = c.position))
+	                        (SELECT coalesce(sum(m.amount), 0) FROM payment_match m WHERE m.order_id = c.order_id AND m.position = c.position)
+	                        + (SELECT coalesce(sum(u.lines[c.position + 1]), 0) FROM payment_advance_use u WHERE u.order_id = c.order_id))
 	            WHEN 'fact' THEN true
 	            ELSE false END`
 )

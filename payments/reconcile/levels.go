@@ -133,7 +133,9 @@ const (
 	  JOIN payment_line l ON l.identifier = i.identifier AND l.recorded_at = i.recorded_at
 	  JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at
 	 CROSS JOIN LATERAL (
-		SELECT coalesce(sum(m.amount), 0)::bigint AS taken, coalesce(max(m.due_part) + 1, 0)::smallint AS parts
+		SELECT coalesce(sum(m.amount), 0)::bigint
+		       + coalesce((SELECT sum(u.lines[l.position + 1]) FROM payment_advance_use u WHERE u.order_id = l.order_id), 0)::bigint AS taken,
+		       coalesce(max(m.due_part) + 1, 0)::smallint AS parts
 		  FROM payment_match m
 		 WHERE m.order_id = l.order_id AND m.position = l.position
 		   AND NOT EXISTS (SELECT FROM loose o WHERE o.order_id = m.order_id AND o.position = m.position AND o.due_part = m.due_part)) m

@@ -122,7 +122,9 @@ func (w *resolving) match(ctx context.Context) error {
 
 func (w *resolving) due(ctx context.Context) (d dueRow, err error) {
 	err = w.tx.QueryRow(ctx, `
-		SELECT l.order_id, p.transaction_id, l.position, p.payer_bin, p.gateway, coalesce(p.paid[l.position + 1], 0), m.amount, m.parts
+		SELECT l.order_id, p.transaction_id, l.position, p.payer_bin, p.gateway, 
+		       coalesce(p.paid[l.position + 1], 0) - coalesce((SELECT sum(u.lines[l.position + 1]) FROM payment_advance_use u WHERE u.order_id = l.order_id), 0)::bigint,
+		       m.amount, m.parts
 		  FROM payment_identifier i
 		  JOIN payment_line l ON l.identifier = i.identifier AND l.recorded_at = i.recorded_at
 		  JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at

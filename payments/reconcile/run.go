@@ -182,14 +182,21 @@ const looseMatches = `
 	   AND NOT EXISTS (SELECT FROM payment_match a JOIN payment_match b ON b.order_id = a.order_id AND b.position = a.position
 	                    WHERE a.accepted AND b.line_id = m.line_id)`
 
-// fixedDues says how much of a due is taken by matches that no run changes.
+// fixedDues says how much of a due no statement line is looked for: what is
+// taken by matches that no run changes, and what was put on it from the payer's
+// advance, which the treasury had before.
 const fixedDues = `
 	CREATE TEMPORARY TABLE fixed_due ON COMMIT DROP AS
-	SELECT m.order_id, m.position, sum(m.amount)::bigint AS amount, (max(m.due_part) + 1)::smallint AS parts
-	  FROM payment_match m
-	 WHERE m.booking_day >= {horizon_day}
-	   AND NOT EXISTS (SELECT FROM loose l WHERE l.order_id = m.order_id AND l.position = m.position AND l.due_part = m.due_part)
-	 GROUP BY m.order_id, m.position`
+	SELECT order_id, position, sum(amount)::bigint AS amount, max(parts)::smallint AS parts
+	  FROM (SELECT m.order_id, m.position, m.amount, m.due_part + 1 AS parts
+	          FROM payment_match m
+	         WHERE m.booking_day >= {horizon_day}
+	           AND NOT EXISTS (SELECT FROM loose l WHERE l.order_id = m.order_id AND l.position = m.position AND l.due_part = m.due_part)
+	        UNION ALL
+	        SELECT u.order_id, (n.number - 1)::smallint, n.amount, 0
+	          FROM payment_advance_use u CROSS JOIN LATERAL unnest(u.lines) WITH ORDINALITY AS n (amount, number)
+	         WHERE u.recorded_at >= {horizon} AND n.amount > 0) x
+	 GROUP BY order_id, position`
 
 // fixedLines are the lines of open days that persons have disposed of.
 const fixedLines = `
