@@ -52,6 +52,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("what the register says", w.whatTheRegisterSays)
 	t.Run("payments that fail", w.paymentsThatFail)
 	t.Run("orders and refunds", w.ordersAndRefunds)
+	t.Run("ways to pay", w.waysToPay)
 	t.Run("two tokens", w.twoTokens)
 	t.Run("one of two tokens at start", w.oneOfTwoTokensAtStart)
 	t.Run("silent logs", w.silentLogs) // last: it reads what all others left

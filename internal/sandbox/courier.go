@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -15,24 +16,26 @@ import (
 // only after the sandbox has started. It goes nowhere else.
 type courier struct {
 	mu     sync.Mutex
+	hosts  []string // that the service has had: what was told one address is still sent there
 	client *fetch.Client
 }
 
 var _ shep.Poster = (*courier)(nil)
 
-// aim names the one host that messages go to.
+// aim names a host that messages go to, besides those named before.
 func (c *courier) aim(target string) error {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" {
 		return fault.New(fault.BadArgument, "", "the service's address is not an absolute URL")
 	}
-	client, err := fetch.New(fetch.Config{AllowedHosts: []string{u.Host}, AllowLoopback: true, UserAgent: "senim-sandbox"})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hosts := append(slices.Clone(c.hosts), u.Host)
+	client, err := fetch.New(fetch.Config{AllowedHosts: hosts, AllowLoopback: true, UserAgent: "senim-sandbox"})
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.client = client
+	c.hosts, c.client = hosts, client
 	return nil
 }
 
