@@ -1,9 +1,13 @@
 // Package gateway is the port to a payment gateway, and its adapter to ПШЭП,
 // the payment gateway of the e-government.
 //
-// The port is small: register a bill and learn where the payer pays it; open
-// what the gateway sends and answer it. An adapter authenticates and
-// translates; what a payment means is decided by package payments.
+// The port is small: register a bill and learn where the payer pays it; ask how
+// it stands, withdraw it, order a refund; open what the gateway sends and
+// answer it. What only some gateways can do stands apart (order.go): capture
+// held money, make a QR code, debit an account. Every answer is a list of
+// facts (fact.go), each known for ever by its reference, with the messages that
+// brought them. An adapter authenticates and translates; what a fact means is
+// decided by package payments.
 //
 // # What the ПШЭП adapter is, and is not
 //
@@ -19,8 +23,15 @@
 // is claimed; the real specification, once at hand, replaces this adapter and
 // nothing else.
 //
-// Asking for a status, reversals, refunds and other gateways are not here yet.
+// A document is signed together with a header (header.go): the identifier of
+// the envelope that carries it, that of the request it answers, its receiver
+// and its time. So it cannot be taken out and sent again in another envelope,
+// to another system, or later; the whole envelope sent again within its window
+// tells the same fact, which changes nothing.
 //
-// Called by payments; message.go also by internal/sandbox/pshep, which plays
+// The adapter to ePay 2, payments/gateway/epay, proves the port on a gateway
+// that is not ours to shape.
+//
+// Called by payments; the messages also by internal/sandbox/pshep, which plays
 // the other end.
 package gateway
