@@ -40,6 +40,7 @@ optional_packages() {
 	has pkcsslotd || printf 'opencryptoki\n'
 	has node || printf 'nodejs\n'
 	has npm || printf 'npm\n'
+	has pdftotext || printf 'poppler-utils\n'
 }
 
 has_opensc_module() {

@@ -51,6 +51,8 @@ func (s *csvSheet) end(t *Totals) error {
 	return written(s.w.Error())
 }
 
+func (s *csvSheet) close() error { return nil }
+
 // inert keeps spreadsheets from taking a text for a formula: what may begin one
 // gets an apostrophe before it.
 func inert(text string) string {

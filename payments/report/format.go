@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 
@@ -15,10 +16,12 @@ type Format string
 const (
 	JSON Format = "json"
 	CSV  Format = "csv"
+	XLSX Format = "xlsx"
+	PDF  Format = "pdf"
 )
 
 // formats says of each format how it is written, what it is to HTTP, and
-// whether it is for people's programs, not for a terminal.
+// whether a terminal cannot show it.
 var formats = map[Format]struct {
 	sheet  func(io.Writer) sheet
 	media  string
@@ -26,10 +29,12 @@ var formats = map[Format]struct {
 }{
 	JSON: {newJSON, "application/json", false},
 	CSV:  {newCSV, "text/csv; charset=utf-8", false},
+	XLSX: {newXLSX, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", true},
+	PDF:  {newPDF, "application/pdf", true},
 }
 
 // Formats lists every format.
-func Formats() []Format { return []Format{JSON, CSV} }
+func Formats() []Format { return []Format{JSON, CSV, XLSX, PDF} }
 
 // ParseFormat reads the name of a format; empty is JSON.
 func ParseFormat(name string) (Format, error) {
@@ -65,4 +70,30 @@ func plain(c Column, cell Cell) string {
 		return money.Tiyn(cell.Number).String()
 	}
 	return strconv.FormatInt(cell.Number, 10)
+}
+
+// word is what people read for a text cell.
+func (c Column) word(cell Cell, l fault.Language) string {
+	if c.words == nil || cell.Text == "" {
+		return cell.Text
+	}
+	return c.words(cell.Text, l)
+}
+
+// What stands around the table in the formats for people.
+var (
+	sayTotal = Title{"Барлығы", "Итого", "Total"}
+	sayMade  = Title{
+		"Кезең: %s – %s. Жасалған уақыты: %s (Алматы). Сомалар теңгемен.",
+		"Период: %s – %s. Составлено: %s (Алматы). Суммы в тенге.",
+		"Period: %s – %s. Made: %s (Almaty). Amounts in tenge.",
+	}
+	sayPage = Title{"%d-бет, барлығы {pages}", "Страница %d из {pages}", "Page %d of {pages}"}
+	sayNone = Title{"Бұл кезеңде жолдар жоқ.", "За этот период строк нет.", "No rows in this period."}
+)
+
+// made says what the report is of and when it was made, for people.
+func (r *Request) made() string {
+	at := r.At.In(r.Period.From.Start().Location()).Format("2006-01-02 15:04")
+	return fmt.Sprintf(sayMade.In(r.Language), r.Period.From, r.Period.To, at)
 }

@@ -92,6 +92,8 @@ func (s *jsonSheet) end(t *Totals) error {
 	return written(s.w.Flush())
 }
 
+func (s *jsonSheet) close() error { return nil }
+
 // written classifies the failure of whatever the report is written to.
 func written(err error) error {
 	if err == nil || fault.Of(err) != nil {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -35,6 +36,7 @@ type sheet interface {
 	begin(*Request) error
 	row([]Cell) error
 	end(*Totals) error
+	close() error // frees what the sheet holds, however it ended
 }
 
 // Totals of a report: how many rows it has, and the sum of each summed column.
@@ -68,15 +70,16 @@ func Write(ctx context.Context, q postgres.Querier, w io.Writer, r Request) (*To
 	if r.Format == "" {
 		r.Format = JSON
 	}
-	open, known := formats[r.Format]
+	format, known := formats[r.Format]
 	if !known {
 		return nil, fault.New(fault.ReportFormatUnknown, "/format", "%.20q is no format of reports", string(r.Format))
 	}
 	if r.Calendar == nil {
 		r.Calendar = &kz.Calendar{}
 	}
-	totals, err := r.write(ctx, q, open.sheet(w))
-	if err != nil {
+	to := format.sheet(w)
+	totals, err := r.write(ctx, q, to)
+	if err = errors.Join(err, to.close()); err != nil {
 		return nil, fmt.Errorf("write the report %s: %w", r.Report.Name, err)
 	}
 	return totals, nil

@@ -1,0 +1,15 @@
+package payments
+
+import (
+	"context"
+	"io"
+
+	"github.com/senim-kz/senim/payments/report"
+)
+
+// WriteReport writes a report as of now, with the treasury's own calendar, and
+// returns its totals. What was written before an error is no report.
+func (t Treasury) WriteReport(ctx context.Context, w io.Writer, r report.Request) (*report.Totals, error) {
+	r.At, r.Calendar = t.Now(), t.Calendar
+	return report.Write(ctx, t.Pool, w, r)
+}
