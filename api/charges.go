@@ -20,7 +20,7 @@ import (
 
 // Owed is what the handlers ask of charges: part of Dossier.
 type Owed interface {
-	TellCharges(ctx context.Context, caller access.Caller, key idempotency.Key, charges []told.Charge) ([]dossier.ChargeOutcome, error)
+	TellCharges(ctx context.Context, caller access.Caller, key idempotency.Key, charges []told.Charge) (*dossier.ToldCharges, error)
 	AssessCharges(r assess.Request) (*assess.Assessment, error)
 	Charges(ctx context.Context, caller access.Caller, transaction uuid.UUID) ([]charge.Charge, error)
 }
@@ -34,34 +34,18 @@ func (h handlers) TellCharges(ctx context.Context, r TellChargesRequestObject) (
 			Act: t.Act, Note: value(t.Note),
 		}
 	})
-	outcomes, err := h.rooms.Dossier.TellCharges(ctx, c.caller, c.key(r.Params.IdempotencyKey), charges)
+	told, err := h.rooms.Dossier.TellCharges(ctx, c.caller, c.key(r.Params.IdempotencyKey), charges)
 	if err != nil {
 		return nil, err
 	}
-	answer := TellCharges200JSONResponse{Results: make([]ToldChargeOutcome, len(outcomes))}
-	for i, o := range outcomes {
-		answer.Results[i] = renderTold(i, o, c.language)
-		switch {
-		case o.Code != "":
-			answer.Refused++
-		case o.Known:
-			answer.Known++
-		default:
-			answer.Accepted++
-		}
-	}
-	return answer, nil
-}
-
-func renderTold(index int, o dossier.ChargeOutcome, language fault.Language) ToldChargeOutcome {
-	shown := ToldChargeOutcome{Index: index}
-	if o.Code == "" {
-		shown.ID, shown.Known = &o.ID, &o.Known
-		return shown
-	}
-	code, title, at := string(o.Code), o.Code.Message(language), o.At
-	shown.Code, shown.Title, shown.At = &code, &title, &at
-	return shown
+	return TellCharges200JSONResponse{
+		Stored: told.Stored, Known: told.Known,
+		Refused: each(told.Refused, func(refused dossier.ChargeRefusal) RefusedCharge {
+			return RefusedCharge{
+				Index: refused.Index, Code: string(refused.Code), Title: refused.Code.Message(c.language), At: refused.At,
+			}
+		}),
+	}, nil
 }
 
 func (h handlers) AssessCharges(ctx context.Context, r AssessChargesRequestObject) (AssessChargesResponseObject, error) {

@@ -21,19 +21,19 @@ import (
 
 // The rooms' part in charges: computing is the real one, by the sample tariff.
 
-func (r *rooms) TellCharges(_ context.Context, c access.Caller, k idempotency.Key, charges []told.Charge) ([]dossier.ChargeOutcome, error) {
-	outcomes := make([]dossier.ChargeOutcome, len(charges))
+func (r *rooms) TellCharges(_ context.Context, c access.Caller, k idempotency.Key, charges []told.Charge) (*dossier.ToldCharges, error) {
+	answer := &dossier.ToldCharges{Known: []int{}, Refused: []dossier.ChargeRefusal{}}
 	for i, t := range charges {
 		switch t.Reference {
 		case "known":
-			outcomes[i] = dossier.ChargeOutcome{ID: uuid.MustParse(orderID), Known: true}
+			answer.Known = append(answer.Known, i)
 		case "bad":
-			outcomes[i] = dossier.ChargeOutcome{Code: fault.OrderInvalid, At: "/budget_code"}
+			answer.Refused = append(answer.Refused, dossier.ChargeRefusal{Index: i, Code: fault.OrderInvalid, At: "/budget_code"})
 		default:
-			outcomes[i] = dossier.ChargeOutcome{ID: uuid.MustParse(orderID)}
+			answer.Stored++
 		}
 	}
-	return outcomes, r.note(c, k, []byte(charges[0].Act))
+	return answer, r.note(c, k, []byte(charges[0].Act))
 }
 
 func (r *rooms) AssessCharges(q assess.Request) (*assess.Assessment, error) {
@@ -52,8 +52,6 @@ func (r *rooms) Charges(_ context.Context, c access.Caller, _ uuid.UUID) ([]char
 	}, r.note(c, idempotency.Key{}, nil)
 }
 
-const orderID = "019aa5c0-0000-7000-8000-000000000003"
-
 func TestTellCharges(t *testing.T) {
 	h := newHouse(t)
 	ministry := h.client(clientOf(access.Ministry), access.Ministry)
@@ -62,8 +60,7 @@ func TestTellCharges(t *testing.T) {
 	r.body = `{"charges":[` + strings.Join([]string{one, strings.Replace(one, `"R"`, `"known"`, 1), strings.Replace(one, `"R"`, `"bad"`, 1)}, ",") + `]}`
 	r.headers["Accept-Language"] = "ru"
 	a := h.do(r)
-	want := `{"accepted":1,"known":1,"refused":1,"results":[{"id":"` + orderID + `","index":0,"known":false},{"id":"` + orderID + `","index":1,"known":true},` +
-		`{"at":"/budget_code","code":"order_invalid","index":2,"title":"` + fault.OrderInvalid.Message(fault.Russian) + `"}]}`
+	want := `{"known":[1],"refused":[{"at":"/budget_code","code":"order_invalid","index":2,"title":"` + fault.OrderInvalid.Message(fault.Russian) + `"}],"stored":1}`
 	if a.status != 200 || strings.TrimSpace(string(a.body)) != want {
 		t.Errorf("%d %s\nwant %s", a.status, a.body, want)
 	}

@@ -1038,6 +1038,15 @@ type Refunds struct {
 	Refunds []Refund            `json:"refunds"`
 }
 
+// RefusedCharge defines model for RefusedCharge.
+type RefusedCharge struct {
+	// At Where in the charge
+	At    string `json:"at"`
+	Code  string `json:"code"`
+	Index int    `json:"index"`
+	Title string `json:"title"`
+}
+
 // RejectRefund defines model for RejectRefund.
 type RejectRefund struct {
 	Note string `json:"note"`
@@ -1219,27 +1228,12 @@ type ToldCharge struct {
 	TransactionID openapi_types.UUID `json:"transaction_id"`
 }
 
-// ToldChargeOutcome defines model for ToldChargeOutcome.
-type ToldChargeOutcome struct {
-	// At Where in the charge
-	At *string `json:"at,omitempty"`
-
-	// Code Why it was refused
-	Code  *string             `json:"code,omitempty"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
-	Index int                 `json:"index"`
-	Known *bool               `json:"known,omitempty"`
-	Title *string             `json:"title,omitempty"`
-}
-
 // ToldCharges defines model for ToldCharges.
 type ToldCharges struct {
-	Accepted int `json:"accepted"`
-
-	// Known Told before
-	Known   int                 `json:"known"`
-	Refused int                 `json:"refused"`
-	Results []ToldChargeOutcome `json:"results"`
+	// Known Charges that were told before, by their index
+	Known   []int           `json:"known"`
+	Refused []RefusedCharge `json:"refused"`
+	Stored  int             `json:"stored"`
 }
 
 // Totals defines model for Totals.

@@ -62,6 +62,10 @@ var benchRows = []benchRow{
 		0.50, payAlone,
 	},
 	{
+		"charges", "charges told a thousand at once over HTTP, durable, against a bare transaction of UNNEST that writes the same rows",
+		0.6, tellAgainstUnnest,
+	},
+	{
 		"camt-parse", "entries of a camt.053 read by payments/statement, against encoding/xml into a structure of the same fields",
 		9, parseAgainstStandard,
 	},

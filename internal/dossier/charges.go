@@ -17,27 +17,34 @@ import (
 	"github.com/senim-kz/senim/payments/charge/told"
 )
 
-// ChargeOutcome is what became of one charge that was told.
-type ChargeOutcome struct {
-	ID    uuid.UUID  `json:"id,omitzero"` // zero if it was refused
-	Known bool       `json:"known"`       // it was told before
-	Code  fault.Code `json:"code,omitempty"`
-	At    string     `json:"at,omitempty"` // where in the charge
+// ToldCharges is what became of the charges of one request: all that are not
+// named here were stored.
+type ToldCharges struct {
+	Stored  int             `json:"stored"`
+	Known   []int           `json:"known"`   // told before, by index
+	Refused []ChargeRefusal `json:"refused"` // by index
+}
+
+// ChargeRefusal says why a charge was not stored.
+type ChargeRefusal struct {
+	Index int        `json:"index"`
+	Code  fault.Code `json:"code"`
+	At    string     `json:"at"` // where in the charge
 }
 
 // TellCharges stores what a state body says that transactions owe, up to
-// told.AtOnceMax charges at once. Each has its own outcome, in their order: one
-// that is refused spoils no other. Errors: idempotency codes, input_too_big,
+// told.AtOnceMax charges at once. Each has its own outcome: one that is refused
+// spoils no other. Errors: idempotency codes, input_too_big,
 // bad_argument if there is none.
-func (s *Service) TellCharges(ctx context.Context, caller access.Caller, key idempotency.Key, charges []told.Charge) ([]ChargeOutcome, error) {
+func (s *Service) TellCharges(ctx context.Context, caller access.Caller, key idempotency.Key, charges []told.Charge) (*ToldCharges, error) {
 	switch {
 	case len(charges) == 0:
 		return nil, fault.New(fault.BadArgument, "/charges", "there is no charge")
 	case len(charges) > told.AtOnceMax:
 		return nil, fault.New(fault.InputTooBig, "/charges", "%d charges at once; at most %d", len(charges), told.AtOnceMax)
 	}
-	outcomes, err := idempotency.Once(ctx, s.keys, caller.ID, key, "tell charges", func(ctx context.Context, c *idempotency.Claim) (*[]ChargeOutcome, error) {
-		var shown []ChargeOutcome
+	answer, err := idempotency.Once(ctx, s.keys, caller.ID, key, "tell charges", func(ctx context.Context, c *idempotency.Claim) (*ToldCharges, error) {
+		var answer *ToldCharges
 		err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
 			known, err := existing(ctx, tx, charges)
 			if err != nil {
@@ -47,26 +54,30 @@ func (s *Service) TellCharges(ctx context.Context, caller access.Caller, key ide
 			if err != nil {
 				return err
 			}
-			shown = shownOutcomes(outcomes)
-			return s.audit(ctx, tx, caller, c, fmt.Sprintf("%d charges", len(charges)), "tell charges", shown)
+			answer = answerOf(outcomes)
+			return s.audit(ctx, tx, caller, c, fmt.Sprintf("%d charges", len(charges)), "tell charges", answer)
 		})
-		return &shown, err
+		return answer, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tell charges: %w", err)
 	}
-	return *outcomes, nil
+	return answer, nil
 }
 
-func shownOutcomes(outcomes []told.Outcome) []ChargeOutcome {
-	shown := make([]ChargeOutcome, len(outcomes))
+func answerOf(outcomes []told.Outcome) *ToldCharges {
+	answer := &ToldCharges{Known: []int{}, Refused: []ChargeRefusal{}}
 	for i, o := range outcomes {
-		shown[i] = ChargeOutcome{ID: o.ID, Known: o.Known}
-		if refusal := fault.Of(o.Err); refusal != nil {
-			shown[i] = ChargeOutcome{Code: refusal.Code, At: refusal.At}
+		switch refusal := fault.Of(o.Err); {
+		case refusal != nil:
+			answer.Refused = append(answer.Refused, ChargeRefusal{i, refusal.Code, refusal.At})
+		case o.Known:
+			answer.Known = append(answer.Known, i)
+		default:
+			answer.Stored++
 		}
 	}
-	return shown
+	return answer
 }
 
 // existing says which of the charges' transactions there are.

@@ -1,11 +1,13 @@
 package told
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,7 +116,7 @@ func Store(ctx context.Context, tx pgx.Tx, b Batch) ([]Outcome, error) {
 	if len(s.good) == 0 {
 		return s.outcomes, nil
 	}
-	for _, step := range []func(context.Context, pgx.Tx) error{s.refuseOrdered, s.claim, s.insert} {
+	for _, step := range []func(context.Context, pgx.Tx) error{s.refuseOrdered, s.insert} {
 		if err := step(ctx, tx); err != nil {
 			return nil, err
 		}
@@ -126,7 +128,8 @@ func Store(ctx context.Context, tx pgx.Tx, b Batch) ([]Outcome, error) {
 type storing struct {
 	Batch
 	at       time.Time
-	good     []int // charges not refused so far, by index
+	good     []int    // charges that are still to be stored, by index
+	twins    [][2]int // a charge and the one before it under its reference
 	outcomes []Outcome
 }
 
@@ -153,19 +156,6 @@ func column[T any](s *storing, of func(Charge) T) []T {
 
 func transactionOf(c Charge) uuid.UUID { return c.Transaction }
 
-// keep goes on with those of the good charges that refusal has nothing against.
-func (s *storing) keep(refusal func(i int) error) {
-	left := s.good[:0]
-	for i, index := range s.good {
-		if err := refusal(i); err != nil {
-			s.outcomes[index].Err = err
-			continue
-		}
-		left = append(left, index)
-	}
-	s.good = left
-}
-
 // Who tells charges and who draws up the order of a transaction exclude each
 // other, so that no charge comes between. The locks are few, whatever the
 // number of transactions: a thousand locks would fill the server's table.
@@ -178,7 +168,7 @@ const (
 // refuseOrdered refuses the charges of transactions that have their order; one
 // that was cancelled or refunded makes room for another.
 func (s *storing) refuseOrdered(ctx context.Context, tx pgx.Tx) error {
-	transactions := column(s, transactionOf)
+	transactions := slices.Compact(slices.SortedFunc(slices.Values(column(s, transactionOf)), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }))
 	var batch pgx.Batch
 	batch.Queue(lockShared, transactions)
 	ordered := make(map[uuid.UUID]bool)
@@ -195,95 +185,127 @@ func (s *storing) refuseOrdered(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("look for orders: %w", postgres.Classify(err))
 	}
-	s.keep(func(i int) error {
-		if ordered[transactions[i]] {
-			return fault.New(fault.OrderExists, "/transaction", "transaction %s has its order", transactions[i])
-		}
-		return nil
-	})
-	return nil
-}
-
-// claim takes the references, and goes on with those charges that nobody told
-// before.
-func (s *storing) claim(ctx context.Context, tx pgx.Tx) error {
-	ids, contents := make([]uuid.UUID, len(s.good)), make([][]byte, len(s.good))
-	references := column(s, func(c Charge) string { return c.Reference })
-	for i, index := range s.good {
-		content := s.Charges[index].content()
-		ids[i], contents[i] = postgres.NewID(s.at), content[:]
-	}
-	rows, err := tx.Query(ctx, `
-		WITH told AS (SELECT * FROM unnest($2::text[], $3::uuid[], $4::bytea[]) WITH ORDINALITY AS t (reference, id, content, n)),
-		claimed AS (
-			INSERT INTO charge_told_once (teller, reference, id, recorded_at, content)
-			SELECT DISTINCT ON (reference) $1, reference, id, $5, content FROM told ORDER BY reference, n
-			ON CONFLICT (teller, reference) DO NOTHING RETURNING reference, id, content)
-		SELECT coalesce(c.id, o.id), coalesce(c.content, o.content) = t.content
-		  FROM told t LEFT JOIN claimed c USING (reference)
-		  LEFT JOIN charge_told_once o ON o.teller = $1 AND o.reference = t.reference AND c.id IS NULL
-		 ORDER BY t.n`, s.Teller, references, ids, contents, s.at)
-	if err != nil {
-		return fmt.Errorf("claim the references: %w", postgres.Classify(err))
-	}
-	type claim struct {
-		ID   *uuid.UUID
-		Same *bool
-	}
-	claims, err := pgx.CollectRows(rows, pgx.RowToStructByPos[claim])
-	if err != nil {
-		return fmt.Errorf("claim the references: %w", postgres.Classify(err))
-	}
-	known := make([]int, 0, len(s.good))
-	s.keep(func(i int) error {
-		switch c := claims[i]; {
-		case c.ID == nil: // somebody else is telling it at this moment
-			return fault.New(fault.RequestInFlight, "/reference", "the charge %.64q is being told by another request", references[i])
-		case !*c.Same:
-			return fault.New(fault.ChargeConflict, "/reference", "another charge was told under %.64q", references[i])
-		default:
-			index := s.good[i]
-			s.outcomes[index].ID = *c.ID
-			if s.outcomes[index].Known = *c.ID != ids[i]; s.outcomes[index].Known {
-				known = append(known, index)
-			}
-			return nil
-		}
-	})
-	s.drop(known)
-	return nil
-}
-
-// drop goes on without these charges; both lists are sorted.
-func (s *storing) drop(indexes []int) {
 	left := s.good[:0]
 	for _, index := range s.good {
-		if len(indexes) > 0 && indexes[0] == index {
-			indexes = indexes[1:]
+		if t := s.Charges[index].Transaction; ordered[t] {
+			s.outcomes[index].Err = fault.New(fault.OrderExists, "/transaction", "transaction %s has its order", t)
 			continue
 		}
 		left = append(left, index)
 	}
 	s.good = left
+	return nil
 }
 
+// insert claims the references and stores the charges of those that nobody
+// told before, by one statement.
 func (s *storing) insert(ctx context.Context, tx pgx.Tx) error {
-	ids := make([]uuid.UUID, len(s.good))
+	s.leaveTwins()
+	ids, contents := make([]uuid.UUID, len(s.good)), make([][]byte, len(s.good))
 	for i, index := range s.good {
-		ids[i] = s.outcomes[index].ID
+		ids[i] = postgres.NewID(s.at)
+		content := s.Charges[index].content()
+		contents[i] = content[:]
 	}
-	_, err := tx.Exec(ctx, `
+	tag, err := tx.Exec(ctx, `
+		WITH told AS (
+			SELECT * FROM unnest($3::uuid[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[])
+			    AS t (id, content, transaction_id, reference, body, kind, budget_code, purpose_code, amount, act, note)),
+		claimed AS (
+			INSERT INTO charge_told_once (teller, reference, id, recorded_at, content)
+			SELECT $1, reference, id, $2, content FROM told ORDER BY reference
+			ON CONFLICT (teller, reference) DO NOTHING RETURNING id)
 		INSERT INTO charge_told (id, recorded_at, teller, transaction_id, reference, body, kind, budget_code, purpose_code, amount, act, note)
-		SELECT id, $2, $3, transaction_id, reference, body, kind, budget_code, purpose_code, amount, act, note
-		  FROM unnest($1::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[])
-		    AS t (id, transaction_id, reference, body, kind, budget_code, purpose_code, amount, act, note)`,
-		ids, s.at, s.Teller, column(s, transactionOf),
-		column(s, func(c Charge) string { return c.Reference }), column(s, func(c Charge) string { return string(c.Body) }),
-		column(s, func(c Charge) string { return string(c.Kind) }), column(s, func(c Charge) string { return string(c.BudgetCode) }),
-		column(s, func(c Charge) string { return string(c.PurposeCode) }), column(s, func(c Charge) int64 { return int64(c.Amount) }),
+		SELECT id, $2, $1, transaction_id, reference, body, kind, budget_code, purpose_code, amount, act, note FROM told JOIN claimed USING (id)`,
+		s.Teller, s.at, ids, contents, column(s, transactionOf), column(s, referenceOf),
+		column(s, func(c Charge) string { return string(c.Body) }), column(s, func(c Charge) string { return string(c.Kind) }),
+		column(s, func(c Charge) string { return string(c.BudgetCode) }), column(s, func(c Charge) string { return string(c.PurposeCode) }),
+		column(s, func(c Charge) int64 { return int64(c.Amount) }),
 		column(s, func(c Charge) string { return c.Act }), column(s, func(c Charge) string { return c.Note }))
 	if err != nil {
 		return fmt.Errorf("store the charges: %w", postgres.Classify(err))
+	}
+	for i, index := range s.good {
+		s.outcomes[index].ID = ids[i]
+	}
+	if int(tag.RowsAffected()) < len(s.good) {
+		if err := s.recall(ctx, tx); err != nil {
+			return err
+		}
+	}
+	s.answerTwins()
+	return nil
+}
+
+func referenceOf(c Charge) string { return c.Reference }
+
+// leaveTwins puts aside what stands twice under one reference in this batch:
+// it is answered as the first of it is.
+func (s *storing) leaveTwins() {
+	first := make(map[string]int, len(s.good))
+	left := s.good[:0]
+	for _, index := range s.good {
+		reference := s.Charges[index].Reference
+		if original, twin := first[reference]; twin {
+			s.twins = append(s.twins, [2]int{index, original})
+			continue
+		}
+		first[reference] = index
+		left = append(left, index)
+	}
+	s.good = left
+}
+
+func (s *storing) answerTwins() {
+	for _, twin := range s.twins {
+		index, original := twin[0], twin[1]
+		s.outcomes[index] = s.outcomes[original]
+		if s.outcomes[index].Err == nil {
+			s.outcomes[index].Known = true
+		}
+		if s.Charges[index].content() != s.Charges[original].content() {
+			s.outcomes[index] = Outcome{Err: conflict(s.Charges[index].Reference)}
+		}
+	}
+}
+
+func conflict(reference string) error {
+	return fault.New(fault.ChargeConflict, "/reference", "another charge was told under %.64q", reference)
+}
+
+// recall finds what stands under the references: what was stored now, or what
+// was told before.
+func (s *storing) recall(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `SELECT reference, id, content FROM charge_told_once WHERE teller = $1 AND reference = ANY ($2)`,
+		s.Teller, column(s, referenceOf))
+	if err != nil {
+		return fmt.Errorf("read the references: %w", postgres.Classify(err))
+	}
+	type before struct {
+		Reference string
+		ID        uuid.UUID
+		Content   []byte
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[before])
+	if err != nil {
+		return fmt.Errorf("read the references: %w", postgres.Classify(err))
+	}
+	known := make(map[string]before, len(all))
+	for _, b := range all {
+		known[b.Reference] = b
+	}
+	for _, index := range s.good {
+		c := s.Charges[index]
+		content := c.content()
+		switch b, found := known[c.Reference]; {
+		case found && b.ID == s.outcomes[index].ID: // stored now
+		case !found: // somebody else is telling it at this moment
+			s.outcomes[index] = Outcome{Err: fault.New(fault.RequestInFlight, "/reference", "the charge %.64q is being told by another request", c.Reference)}
+		case !bytes.Equal(b.Content, content[:]):
+			s.outcomes[index] = Outcome{Err: conflict(c.Reference)}
+		default:
+			s.outcomes[index] = Outcome{ID: b.ID, Known: true}
+		}
 	}
 	return nil
 }
