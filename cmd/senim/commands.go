@@ -18,6 +18,7 @@ func (p *program) commands() []*cobra.Command {
 		p.clientCommand(),
 		p.statementCommand(),
 		p.reconcileCommand(),
+		p.reportCommand(),
 		p.ledgerCommand(),
 		p.migrateCommand(),
 		p.sandboxCommand(),
