@@ -58,6 +58,10 @@ var benchRows = []benchRow{
 		0.30, payAgainstRaw(256),
 	},
 	{
+		"post-single", "payments told by 64 callers, against a transaction for each by the same statements: pgbench, 64 clients",
+		1.5, paySingle,
+	},
+	{
 		"post-alone", "the same by 1 caller, against a bare statement that writes the same rows: at most 2 times its time",
 		0.50, payAlone,
 	},
