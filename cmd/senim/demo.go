@@ -147,6 +147,8 @@ func (d *demo) play(ctx context.Context, p *program) error {
 		{stepReconcile, d.reconcile},
 		{stepDossier, d.showDossier},
 		{stepRefund, d.refund},
+		{stepBodies, d.bodies},
+		{stepExceptions, d.exceptions},
 		{stepTampered, d.refuseTampered},
 		{stepRevoked, d.refuseRevoked},
 		{stepNotHead, d.refuseNotHead},
@@ -399,6 +401,18 @@ func countEvents(t api.Transaction, kind string) int {
 // reconcile takes the treasury's statement of today from the bank to the
 // service, and has the day reconciled.
 func (d *demo) reconcile(ctx context.Context) error {
+	if err := d.importDay(ctx); err != nil {
+		return err
+	}
+	// A job tells of it: the story goes on when it is told.
+	return d.waitFor(ctx, func(t api.Transaction) bool {
+		return t.State == string(dossier.StateReconciled) && countEvents(t, payments.EventReconciled) > 0
+	})
+}
+
+// importDay brings the statement of today as it stands now, and has the day
+// reconciled.
+func (d *demo) importDay(ctx context.Context) error {
 	day := kz.DayOf(d.now())
 	var raw []byte
 	statement := d.around.sandbox.URLs().Statements + day.String() + ".xml"
@@ -423,10 +437,7 @@ func (d *demo) reconcile(ctx context.Context) error {
 		return err
 	}
 	d.tell(sayReconciled, result.Matched, result.ExceptionCount)
-	// A job tells of it: the story goes on when it is told.
-	return d.waitFor(ctx, func(t api.Transaction) bool {
-		return t.State == string(dossier.StateReconciled) && countEvents(t, payments.EventReconciled) > 0
-	})
+	return nil
 }
 
 func (d *demo) showDossier(context.Context) error {

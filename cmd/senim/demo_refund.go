@@ -44,17 +44,20 @@ func (d *demo) refund(ctx context.Context) error {
 
 // secondOrder is that of another transaction with the same document.
 func (d *demo) secondOrder(ctx context.Context) (order api.Order, err error) {
-	t, err := d.open(ctx, d.trader, "DEMO-REFUND")
+	t, err := d.openWithDocument(ctx, "DEMO-REFUND")
 	if err != nil {
 		return order, err
 	}
-	path := "/v1/transactions/" + t.ID.String()
-	err = d.trader.call(ctx, request{method: http.MethodPost, path: path + "/documents", contentType: cmsType, body: d.signed, idempotencyKey: uuid.NewString()}, nil)
-	if err != nil {
-		return order, err
-	}
-	err = d.trader.call(ctx, request{method: http.MethodPost, path: path + "/orders", idempotencyKey: uuid.NewString()}, &order)
+	err = d.trader.call(ctx, request{method: http.MethodPost, path: "/v1/transactions/" + t.ID.String() + "/orders", idempotencyKey: uuid.NewString()}, &order)
 	return order, err
+}
+
+// openWithDocument opens another transaction with the same document.
+func (d *demo) openWithDocument(ctx context.Context, reference string) (t api.Transaction, err error) {
+	if t, err = d.open(ctx, d.trader, reference); err != nil {
+		return t, err
+	}
+	return t, d.send(ctx, d.trader, t.ID, d.signed, nil)
 }
 
 // bankPays has the stand-in for the bank pay so much of an order.

@@ -102,6 +102,24 @@ var (
 	sayRefundApproved = text{"басқа адам бекітті: %s", "утвердил другой: %s", "another approves it: %s"}
 	sayRefundExecuted = text{"шлюз қайтарды: %s", "шлюз исполнил возврат: %s", "the gateway has paid it back: %s"}
 
+	stepBodies = text{
+		"Үш органға бір бұйрық, мандат бойынша есептен шығарылады",
+		"Один счёт трём органам, списан по мандату",
+		"One bill for three bodies, debited under a mandate",
+	}
+	sayBodies  = text{"бір бұйрық %s, алушылар: %d", "один счёт на %s, получателей: %d", "one bill for %s, beneficiaries: %d"}
+	sayMandate = text{"басшы мандатқа қол қойды: бір есептен шығару %s дейін, шот %s", "руководитель подписал мандат: списание до %s, счёт %s", "the head signed a mandate: a debit of up to %s from account %s"}
+	sayDebited = text{"есептен шығарылды: %s (%s)", "списано %s (%s)", "debited: %s (%s)"}
+
+	stepExceptions = text{
+		"Күннің үзіндісі қайта салыстырылады: айырмаларды екі адам шешеді",
+		"Выписка дня сверяется снова: расхождения разбирают двое",
+		"The day's statement is reconciled again; two persons work its exceptions",
+	}
+	sayException = text{"айырма: %s, %s", "расхождение: %s, %s", "exception: %s, %s"}
+	sayProposed  = text{"оператор ұсынды: %s", "оператор предложил: %s", "the operator proposes: %s"}
+	sayApproved  = text{"бақылаушы бекітті; ашық қалғаны: %d", "контролёр утвердил; открытых осталось: %d", "the controller approves; left open: %d"}
+
 	stepTampered   = text{"Бас тарту: құжаттың бір байты өзгертілген", "Отказ: изменён один байт документа", "Refused: one byte of the document changed"}
 	stepRevoked    = text{"Бас тарту: қол қойғанның сертификаты кері қайтарылған", "Отказ: сертификат подписавшего отозван", "Refused: the signer's certificate is revoked"}
 	stepNotHead    = text{"Бас тарту: қол қойған басшы емес, сенімхаты жоқ", "Отказ: подписал не руководитель и без доверенности", "Refused: the signer is not the head and holds no mandate"}
