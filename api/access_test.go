@@ -104,6 +104,8 @@ var goodRequests = map[string]sent{
 	"proposeDay":               {method: "POST", path: "/v1/reconciliations/2026-11-20/proposal"},
 	"closeDay":                 {method: "POST", path: "/v1/reconciliations/2026-11-20/close"},
 	"listExceptions":           {method: "GET", path: "/v1/exceptions"},
+	"listReports":              {method: "GET", path: "/v1/reports"},
+	"getReport":                {method: "GET", path: "/v1/reports/received"},
 	"getException":             {method: "GET", path: "/v1/exceptions/" + someCase},
 	"workExceptions": {
 		method: "POST", path: "/v1/exceptions/work", contentType: jsonType,

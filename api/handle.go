@@ -26,6 +26,7 @@ type Dossier interface {
 	Owed
 	ImportStatement(ctx context.Context, caller access.Caller, key idempotency.Key, name string, r io.Reader) (*dossier.StatementImport, error)
 	Reconciliations
+	Reporting
 }
 
 // Gateway takes what payment gateways tell; it is *payments.Service.

@@ -195,6 +195,30 @@ func (e RefundState) Valid() bool {
 	}
 }
 
+// Defines values for ReportColumnKind.
+const (
+	Amount ReportColumnKind = "amount"
+	Count  ReportColumnKind = "count"
+	Date   ReportColumnKind = "date"
+	Text   ReportColumnKind = "text"
+)
+
+// Valid indicates whether the value is a known member of the ReportColumnKind enum.
+func (e ReportColumnKind) Valid() bool {
+	switch e {
+	case Amount:
+		return true
+	case Count:
+		return true
+	case Date:
+		return true
+	case Text:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Resolution.
 const (
 	ResolutionAdvance Resolution = "advance"
@@ -282,6 +306,27 @@ func (e WorkExceptionsAct) Valid() bool {
 	}
 }
 
+// Defines values for ReportLanguage.
+const (
+	ReportLanguageEn ReportLanguage = "en"
+	ReportLanguageKk ReportLanguage = "kk"
+	ReportLanguageRu ReportLanguage = "ru"
+)
+
+// Valid indicates whether the value is a known member of the ReportLanguage enum.
+func (e ReportLanguage) Valid() bool {
+	switch e {
+	case ReportLanguageEn:
+		return true
+	case ReportLanguageKk:
+		return true
+	case ReportLanguageRu:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExtendDocumentsParamsLevel.
 const (
 	ExtendDocumentsParamsLevelLT  ExtendDocumentsParamsLevel = "LT"
@@ -297,6 +342,72 @@ func (e ExtendDocumentsParamsLevel) Valid() bool {
 	case ExtendDocumentsParamsLevelLTA:
 		return true
 	case ExtendDocumentsParamsLevelT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListReportsParamsLang.
+const (
+	ListReportsParamsLangEn ListReportsParamsLang = "en"
+	ListReportsParamsLangKk ListReportsParamsLang = "kk"
+	ListReportsParamsLangRu ListReportsParamsLang = "ru"
+)
+
+// Valid indicates whether the value is a known member of the ListReportsParamsLang enum.
+func (e ListReportsParamsLang) Valid() bool {
+	switch e {
+	case ListReportsParamsLangEn:
+		return true
+	case ListReportsParamsLangKk:
+		return true
+	case ListReportsParamsLangRu:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetReportParamsFormat.
+const (
+	Csv  GetReportParamsFormat = "csv"
+	JSON GetReportParamsFormat = "json"
+	Pdf  GetReportParamsFormat = "pdf"
+	Xlsx GetReportParamsFormat = "xlsx"
+)
+
+// Valid indicates whether the value is a known member of the GetReportParamsFormat enum.
+func (e GetReportParamsFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case JSON:
+		return true
+	case Pdf:
+		return true
+	case Xlsx:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetReportParamsLang.
+const (
+	GetReportParamsLangEn GetReportParamsLang = "en"
+	GetReportParamsLangKk GetReportParamsLang = "kk"
+	GetReportParamsLangRu GetReportParamsLang = "ru"
+)
+
+// Valid indicates whether the value is a known member of the GetReportParamsLang enum.
+func (e GetReportParamsLang) Valid() bool {
+	switch e {
+	case GetReportParamsLangEn:
+		return true
+	case GetReportParamsLangKk:
+		return true
+	case GetReportParamsLangRu:
 		return true
 	default:
 		return false
@@ -1076,6 +1187,52 @@ type ReplayedWebhook struct {
 	Queued int  `json:"queued"`
 }
 
+// Report defines model for Report.
+type Report struct {
+	At      time.Time      `json:"at"`
+	Columns []ReportColumn `json:"columns"`
+	Name    string         `json:"name"`
+	Period  struct {
+		From openapi_types.Date `json:"from"`
+		To   openapi_types.Date `json:"to"`
+	} `json:"period"`
+	Rows  []map[string]interface{} `json:"rows"`
+	Title string                   `json:"title"`
+
+	// Totals The number of rows, and the sums of the columns that have one
+	Totals Report_Totals `json:"totals"`
+}
+
+// Report_Totals The number of rows, and the sums of the columns that have one
+type Report_Totals struct {
+	Rows                 int64            `json:"rows"`
+	AdditionalProperties map[string]int64 `json:"-"`
+}
+
+// ReportColumn defines model for ReportColumn.
+type ReportColumn struct {
+	Kind ReportColumnKind `json:"kind"`
+
+	// Name The key in rows and totals; an amount's ends in _tiyn
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// ReportColumnKind defines model for ReportColumn.Kind.
+type ReportColumnKind string
+
+// ReportKind defines model for ReportKind.
+type ReportKind struct {
+	Columns []ReportColumn `json:"columns"`
+	Name    string         `json:"name"`
+	Title   string         `json:"title"`
+}
+
+// Reports defines model for Reports.
+type Reports struct {
+	Reports []ReportKind `json:"reports"`
+}
+
 // Requisites defines model for Requisites.
 type Requisites struct {
 	// Bic БИК
@@ -1449,6 +1606,9 @@ type OrderID = openapi_types.UUID
 // RefundID defines model for RefundID.
 type RefundID = openapi_types.UUID
 
+// ReportLanguage defines model for ReportLanguage.
+type ReportLanguage string
+
 // TransactionID defines model for TransactionID.
 type TransactionID = openapi_types.UUID
 
@@ -1617,6 +1777,34 @@ type RejectRefundParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ListReportsParams defines parameters for ListReports.
+type ListReportsParams struct {
+	// Lang Of the titles and, in XLSX and PDF, of words; that of Accept-Language if absent
+	Lang *ListReportsParamsLang `form:"lang,omitempty" json:"lang,omitempty"`
+}
+
+// ListReportsParamsLang defines parameters for ListReports.
+type ListReportsParamsLang string
+
+// GetReportParams defines parameters for GetReport.
+type GetReportParams struct {
+	// From First day; the report's own if absent
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last day, at most 366 with the first
+	To     *string                `form:"to,omitempty" json:"to,omitempty"`
+	Format *GetReportParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Lang Of the titles and, in XLSX and PDF, of words; that of Accept-Language if absent
+	Lang *GetReportParamsLang `form:"lang,omitempty" json:"lang,omitempty"`
+}
+
+// GetReportParamsFormat defines parameters for GetReport.
+type GetReportParamsFormat string
+
+// GetReportParamsLang defines parameters for GetReport.
+type GetReportParamsLang string
+
 // SignDocumentsParams defines parameters for SignDocuments.
 type SignDocumentsParams struct {
 	// Key The configured name of the key; the first if none is named
@@ -1767,6 +1955,72 @@ type RotateWebhookKeysJSONRequestBody = RotateWebhookKeys
 // ReplayWebhookJSONRequestBody defines body for ReplayWebhook for application/json ContentType.
 type ReplayWebhookJSONRequestBody = ReplayWebhook
 
+// Getter for additional properties for Report_Totals. Returns the specified
+// element and whether it was found
+func (a Report_Totals) Get(fieldName string) (value int64, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Report_Totals
+func (a *Report_Totals) Set(fieldName string, value int64) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]int64)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Report_Totals to handle AdditionalProperties
+func (a *Report_Totals) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["rows"]; found {
+		err = json.Unmarshal(raw, &a.Rows)
+		if err != nil {
+			return fmt.Errorf("error reading 'rows': %w", err)
+		}
+		delete(object, "rows")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]int64)
+		for fieldName, fieldBuf := range object {
+			var fieldVal int64
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Report_Totals to handle AdditionalProperties
+func (a Report_Totals) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["rows"], err = json.Marshal(a.Rows)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'rows': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeys Public keys of receipts and access tokens, retired ones included (RFC 7517)
@@ -1904,6 +2158,12 @@ type ServerInterface interface {
 	// RejectRefund End a refund that another person has asked for
 	// (POST /v1/refunds/{id}/rejection)
 	RejectRefund(c *gin.Context, id RefundID, params RejectRefundParams)
+	// ListReports The reports there are, with their columns
+	// (GET /v1/reports)
+	ListReports(c *gin.Context, params ListReportsParams)
+	// GetReport One report of a period, as of now
+	// (GET /v1/reports/{name})
+	GetReport(c *gin.Context, name string, params GetReportParams)
 	// CreateSession Session of a person, for a signed challenge
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
@@ -3458,6 +3718,93 @@ func (siw *ServerInterfaceWrapper) RejectRefund(c *gin.Context) {
 	siw.Handler.RejectRefund(c, id, params)
 }
 
+// ListReports operation middleware
+func (siw *ServerInterfaceWrapper) ListReports(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListReportsParams
+
+	// ------------- Optional query parameter "lang" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lang", c.Request.URL.Query(), &params.Lang, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter lang: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListReports(c, params)
+}
+
+// GetReport operation middleware
+func (siw *ServerInterfaceWrapper) GetReport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReportParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", c.Request.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter format: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "lang" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lang", c.Request.URL.Query(), &params.Lang, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter lang: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetReport(c, name, params)
+}
+
 // CreateSession operation middleware
 func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
 
@@ -4161,6 +4508,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/refunds/:id", wrapper.GetRefund)
 	router.POST(options.BaseURL+"/v1/refunds/:id/approval", wrapper.ApproveRefund)
 	router.POST(options.BaseURL+"/v1/refunds/:id/rejection", wrapper.RejectRefund)
+	router.GET(options.BaseURL+"/v1/reports", wrapper.ListReports)
+	router.GET(options.BaseURL+"/v1/reports/:name", wrapper.GetReport)
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/current", wrapper.EndSession)
 	router.POST(options.BaseURL+"/v1/sign", wrapper.SignDocuments)
@@ -6037,6 +6386,159 @@ func (response RejectRefunddefaultApplicationProblemPlusJSONResponse) VisitRejec
 	return err
 }
 
+type ListReportsRequestObject struct {
+	Params ListReportsParams
+}
+
+type ListReportsResponseObject interface {
+	VisitListReportsResponse(w http.ResponseWriter) error
+}
+
+type ListReports200JSONResponse Reports
+
+func (response ListReports200JSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListReportsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListReportsdefaultApplicationProblemPlusJSONResponse) VisitListReportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReportRequestObject struct {
+	Name   string `json:"name"`
+	Params GetReportParams
+}
+
+type GetReportResponseObject interface {
+	VisitGetReportResponse(w http.ResponseWriter) error
+}
+
+type GetReport200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type GetReport200JSONResponse struct {
+	Body    Report
+	Headers GetReport200ResponseHeaders
+}
+
+func (response GetReport200JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport200ApplicationPdfResponse struct {
+	Body          io.Reader
+	Headers       GetReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetReport200ApplicationPdfResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReport200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	Headers       GetReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetReport200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReport200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       GetReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetReport200TextCsvResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReportdefaultApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSessionRequestObject struct {
 	Body io.Reader
 }
@@ -7035,6 +7537,12 @@ type StrictServerInterface interface {
 	// RejectRefund End a refund that another person has asked for
 	// (POST /v1/refunds/{id}/rejection)
 	RejectRefund(ctx context.Context, request RejectRefundRequestObject) (RejectRefundResponseObject, error)
+	// ListReports The reports there are, with their columns
+	// (GET /v1/reports)
+	ListReports(ctx context.Context, request ListReportsRequestObject) (ListReportsResponseObject, error)
+	// GetReport One report of a period, as of now
+	// (GET /v1/reports/{name})
+	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
 	// CreateSession Session of a person, for a signed challenge
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -8557,6 +9065,59 @@ func (sh *strictHandler) RejectRefund(ctx *gin.Context, id RefundID, params Reje
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RejectRefundResponseObject); ok {
 		if err := validResponse.VisitRejectRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListReports operation middleware
+func (sh *strictHandler) ListReports(ctx *gin.Context, params ListReportsParams) {
+	var request ListReportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListReports(ctx, request.(ListReportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListReports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListReportsResponseObject); ok {
+		if err := validResponse.VisitListReportsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetReport operation middleware
+func (sh *strictHandler) GetReport(ctx *gin.Context, name string, params GetReportParams) {
+	var request GetReportRequestObject
+
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReport(ctx, request.(GetReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetReportResponseObject); ok {
+		if err := validResponse.VisitGetReportResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -53,6 +53,7 @@ const (
 	ReconciliationsWrite Scope = "reconciliations.write"
 	// ReconciliationsApprove is the second person's: days and resolutions.
 	ReconciliationsApprove Scope = "reconciliations.approve"
+	ReportsRead            Scope = "reports.read"
 	WebhooksRead           Scope = "webhooks.read"
 	WebhooksWrite          Scope = "webhooks.write"
 	MetricsRead            Scope = "metrics.read"

@@ -66,7 +66,7 @@ var rules = map[string]Rule{
 
 	"tellCharges":   {Door: Callers, Scope: ChargesWrite, Roles: []Role{SingleWindow, Ministry}},
 	"assessCharges": {Door: Callers, Scope: ChargesRead, Roles: []Role{SingleWindow, Ministry, Trader}},
-	"getCharges":    {Door: Callers, Scope: TransactionsRead, Roles: Roles()},
+	"getCharges":    {Door: Callers, Scope: TransactionsRead, Roles: readers},
 
 	"listOrders":   {Door: Callers, Scope: OrdersRead, Roles: payingRoles},
 	"getOrder":     {Door: Callers, Scope: OrdersRead, Roles: payingRoles},
@@ -109,6 +109,9 @@ var rules = map[string]Rule{
 	"approveExceptions": {Door: Callers, Scope: ReconciliationsApprove, Roles: []Role{TreasuryController}},
 	"rejectExceptions":  {Door: Callers, Scope: ReconciliationsApprove, Roles: []Role{TreasuryController}},
 
+	"listReports": {Door: Callers, Scope: ReportsRead, Roles: reconcilingRoles},
+	"getReport":   {Door: Callers, Scope: ReportsRead, Roles: reconcilingRoles},
+
 	"createWebhook":         {Door: Callers, Scope: WebhooksWrite, Roles: subscribers},
 	"listWebhooks":          {Door: Callers, Scope: WebhooksRead, Roles: readers},
 	"getWebhook":            {Door: Callers, Scope: WebhooksRead, Roles: readers},
@@ -129,7 +132,7 @@ var payingRoles = []Role{SingleWindow, Trader, TreasuryOperator, TreasuryControl
 // answered; nothing else here is its concern.
 var readers = []Role{SingleWindow, Ministry, Trader, TreasuryOperator, TreasuryController, Support, Auditor}
 
-// reconcilingRoles see what is not agreed with the treasury.
+// reconcilingRoles see what is agreed with the treasury, and what is not.
 var reconcilingRoles = []Role{TreasuryOperator, TreasuryController, Support, Auditor}
 
 // subscribers have systems that act on a transaction's events. The support desk

@@ -62,9 +62,9 @@ func TestRuleOfGivesACopy(t *testing.T) {
 
 func TestScopesOf(t *testing.T) {
 	for role, want := range map[Role][]Scope{
-		Auditor:            {MandatesRead, MetricsRead, OrdersRead, ReconciliationsRead, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead},
+		Auditor:            {MandatesRead, MetricsRead, OrdersRead, ReconciliationsRead, RefundsRead, ReportsRead, SignaturesRead, TransactionsRead, WebhooksRead},
 		Trader:             {ChargesRead, DocumentsWrite, MandatesRead, MandatesWrite, OrdersRead, OrdersWrite, RefundsRead, SignaturesRead, SignaturesWrite, TransactionsRead, TransactionsWrite, WebhooksRead, WebhooksWrite},
-		TreasuryController: {MandatesRead, MandatesWrite, OrdersRead, ReconciliationsApprove, ReconciliationsRead, ReconciliationsWrite, RefundsApprove, RefundsRead, SignaturesRead, TransactionsRead, WebhooksRead, WebhooksWrite},
+		TreasuryController: {MandatesRead, MandatesWrite, OrdersRead, ReconciliationsApprove, ReconciliationsRead, ReconciliationsWrite, RefundsApprove, RefundsRead, ReportsRead, SignaturesRead, TransactionsRead, WebhooksRead, WebhooksWrite},
 		PaymentGateway:     {PaymentsWrite},
 		"intruder":         nil,
 	} {
