@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/xuri/excelize/v2"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -19,8 +20,7 @@ import (
 
 // A workbook has the rows of the report as numbers, dates and texts, and its
 // column adds up to its total.
-func TestXLSX(t *testing.T) {
-	pool := opened(t)
+func testXLSX(t *testing.T, pool *pgxpool.Pool) {
 	for _, r := range report.All() {
 		t.Run(r.Name, func(t *testing.T) {
 			q := request(t, r.Name, report.XLSX)
@@ -116,8 +116,7 @@ func TestXLSXKeepsWhatItIsGiven(t *testing.T) {
 }
 
 // The same report is the same file, another one is not.
-func TestPDFIsTheSameAgain(t *testing.T) {
-	pool := opened(t)
+func testSamePDF(t *testing.T, pool *pgxpool.Pool) {
 	first, _ := write(t, pool, request(t, "received", report.PDF))
 	again, _ := write(t, pool, request(t, "received", report.PDF))
 	if !bytes.HasPrefix(first, []byte("%PDF-")) || !bytes.Equal(first, again) {
@@ -150,8 +149,7 @@ func pdfText(t *testing.T, raw []byte) string {
 
 // A reader of PDF finds the titles, with Kazakh's own letters, the amounts and
 // the totals.
-func TestPDFSaysWhatTheReportDoes(t *testing.T) {
-	pool := opened(t)
+func testPDFText(t *testing.T, pool *pgxpool.Pool) {
 	for _, row := range []struct {
 		name     string
 		language fault.Language

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
@@ -25,9 +26,20 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Every report, in the formats that programs read, to the byte.
-func TestGolden(t *testing.T) {
+// What is tested of the fixture as it is; making it costs the most.
+func TestFixture(t *testing.T) {
 	pool := opened(t)
+	for name, test := range map[string]func(*testing.T, *pgxpool.Pool){
+		"golden": testGolden, "totals are the sums of the rows": testTotals, "totals are the ledger's": testLedger,
+		"reconciliation shows every line": testReconciliation, "nothing that must not be there": testSafe,
+		"XLSX": testXLSX, "PDF is the same again": testSamePDF, "PDF says what the report does": testPDFText,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, pool) })
+	}
+}
+
+// Every report, in the formats that programs read, to the byte.
+func testGolden(t *testing.T, pool *pgxpool.Pool) {
 	for _, r := range report.All() {
 		for _, format := range []report.Format{report.JSON, report.CSV} {
 			t.Run(r.Name+"."+string(format), func(t *testing.T) {
@@ -60,8 +72,7 @@ type jsonReport struct {
 
 // The totals are the sums of the rows, as whoever reads the formats adds them
 // up, and the formats agree.
-func TestTotalsAreTheSumsOfTheRows(t *testing.T) {
-	pool := opened(t)
+func testTotals(t *testing.T, pool *pgxpool.Pool) {
 	for _, r := range report.All() {
 		t.Run(r.Name, func(t *testing.T) {
 			text, _ := write(t, pool, request(t, r.Name, report.JSON))
@@ -124,8 +135,7 @@ func number64(t *testing.T, c report.Column, text string) int64 {
 
 // The reports are the ledger's, to the tiyn: the fixture's whole time is that of
 // the whole book.
-func TestTotalsAreTheLedgers(t *testing.T) {
-	pool := opened(t)
+func testLedger(t *testing.T, pool *pgxpool.Pool) {
 	all := func(name string) report.Request { return request(t, name, report.JSON) }
 	for _, row := range []struct {
 		name, column, accounts string
@@ -181,8 +191,7 @@ func TestTotalsAreTheLedgers(t *testing.T) {
 }
 
 // What the statements show is in the daily reconciliation once, matched or not.
-func TestReconciliationShowsEveryLine(t *testing.T) {
-	pool := opened(t)
+func testReconciliation(t *testing.T, pool *pgxpool.Pool) {
 	var shown money.Tiyn
 	if err := pool.QueryRow(t.Context(), `SELECT sum(amount)::bigint FROM statement_line WHERE booked`).Scan(&shown); err != nil {
 		t.Fatal(err)
@@ -215,8 +224,7 @@ func TestNothingToReport(t *testing.T) {
 }
 
 // An IIN is in no report, and no cell of CSV is a formula.
-func TestNothingThatMustNotBeThere(t *testing.T) {
-	pool := opened(t)
+func testSafe(t *testing.T, pool *pgxpool.Pool) {
 	for _, r := range report.All() {
 		text, _ := write(t, pool, request(t, r.Name, report.CSV))
 		if strings.Contains(string(text), "900101300123") {
@@ -284,9 +292,10 @@ func TestPeriods(t *testing.T) {
 	}
 }
 
-type full struct{}
+// full takes nothing.
+type full struct{ why error }
 
-func (full) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
+func (f full) Write([]byte) (int, error) { return 0, f.why }
 
 func TestWriteRefuses(t *testing.T) {
 	if _, err := report.Find("balance"); !fault.Is(err, fault.ReportUnknown) {
@@ -310,8 +319,12 @@ func TestWriteRefuses(t *testing.T) {
 		}
 	}
 	for _, format := range report.Formats() {
-		if _, err := report.Write(t.Context(), pool, full{}, request(t, "received", format)); !fault.Is(err, fault.OutputFailed) {
+		if _, err := report.Write(t.Context(), pool, full{errors.New("the disk is full")}, request(t, "received", format)); !fault.Is(err, fault.OutputFailed) {
 			t.Errorf("%s on a full disk: %v", format, err)
+		}
+		why := fault.New(fault.ReportTooLarge, "", "no more")
+		if _, err := report.Write(t.Context(), pool, full{why}, request(t, "received", format)); !fault.Is(err, fault.ReportTooLarge) {
+			t.Errorf("%s where its reader takes no more: %v", format, err)
 		}
 	}
 	// A sum that does not fit in 64 bits is refused, not wrapped.
