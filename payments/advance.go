@@ -82,7 +82,7 @@ func (s *Service) UseAdvance(ctx context.Context, tx pgx.Tx, id uuid.UUID, amoun
 			entry.Postings = append(entry.Postings, ledger.Posting{Account: budgetOf(o.Lines[i]), Amount: -put})
 		}
 	}
-	if entry, err = dated(ctx, tx, entry); err != nil {
+	if entry, err = s.dated(ctx, tx, entry); err != nil {
 		return nil, err
 	}
 	if _, err := ledger.Post(ctx, tx, entry); err != nil {

@@ -31,10 +31,11 @@ var keyKinds = map[gateway.FactKind]string{
 	gateway.Captured: "payment", gateway.Reversed: "reversal", gateway.Refunded: "refund_paid", gateway.RefundFailed: "refund_failed",
 }
 
-// enter adds an entry. It belongs to the fact's business day, or, if that is
-// closed, to the first open one; the fact keeps its own day.
+// enter adds an entry. It belongs to the fact's day, or, if nobody works on it
+// or it is closed, to the first business day that is open; the fact keeps its
+// own.
 func (p *posting) enter(e ledger.Entry, day kz.Day) {
-	e.At, e.Day = p.now, ledger.OpenDay(day, p.closed)
+	e.At, e.Day = p.now, ledger.EntryDay(p.calendar, day, p.closed)
 	p.entries = append(p.entries, e)
 }
 

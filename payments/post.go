@@ -57,7 +57,7 @@ func (s *Service) Take(ctx context.Context, told Told) (*Outcome, error) {
 func (s *Service) post(ctx context.Context, batch []*ticket) error {
 	for attempt := 1; ; attempt++ {
 		p := &posting{
-			now: s.config.Now().UTC().Truncate(time.Microsecond), tolerance: s.config.Tolerance, batch: batch,
+			now: s.config.Now().UTC().Truncate(time.Microsecond), tolerance: s.config.Tolerance, calendar: s.config.Calendar, batch: batch,
 			orders: make(map[uuid.UUID]*order.Order), refunds: make(map[uuid.UUID]*order.Refund),
 			facts: make(map[factKey]*record), referring: make(map[factKey][]*record),
 		}
@@ -83,6 +83,7 @@ func again(err error) bool {
 type posting struct {
 	now       time.Time
 	tolerance money.Tolerance
+	calendar  *kz.Calendar
 	batch     []*ticket
 
 	// What is known, read under the locks of the orders.

@@ -248,7 +248,7 @@ func (s *Service) ApproveRefund(ctx context.Context, tx pgx.Tx, d Decision) (*or
 			return nil, fmt.Errorf("use the payer's advance: %w", err)
 		}
 	}
-	entry, err := dated(ctx, tx, refundOrderEntry(r, o, now))
+	entry, err := s.dated(ctx, tx, refundOrderEntry(r, o, now))
 	if err != nil {
 		return nil, err
 	}
@@ -360,13 +360,13 @@ func refundDropEntry(r *order.Refund, o *order.Order, day kz.Day, at time.Time) 
 	return e
 }
 
-// dated moves an entry of a closed period to the first open day.
-func dated(ctx context.Context, tx pgx.Tx, e ledger.Entry) (ledger.Entry, error) {
+// dated moves an entry to the first business day that is open.
+func (s *Service) dated(ctx context.Context, tx pgx.Tx, e ledger.Entry) (ledger.Entry, error) {
 	closed, err := ledger.ClosedTo(ctx, tx)
 	if err != nil {
 		return e, err
 	}
-	e.Day = ledger.OpenDay(e.Day, closed)
+	e.Day = ledger.EntryDay(s.config.Calendar, e.Day, closed)
 	return e, nil
 }
 
@@ -383,7 +383,7 @@ func (s *Service) failRefund(ctx context.Context, id uuid.UUID, why fault.Code, 
 		if err := r.Fail(o, why, now); err != nil {
 			return err
 		}
-		entry, err := dated(ctx, tx, refundDropEntry(r, o, kz.DayOf(now), now))
+		entry, err := s.dated(ctx, tx, refundDropEntry(r, o, kz.DayOf(now), now))
 		if err != nil {
 			return err
 		}

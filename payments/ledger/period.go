@@ -68,11 +68,12 @@ func ClosedTo(ctx context.Context, q postgres.Querier) (kz.Day, error) {
 	return closed, nil
 }
 
-// OpenDay is the day under which what belongs to day is entered, in a book
-// that is closed to the end of closed: the day itself, or the first open one.
-func OpenDay(day, closed kz.Day) kz.Day {
-	if closed.IsZero() || day.After(closed) {
-		return day
+// EntryDay is the day under which what happened on day is entered, in a book
+// that is closed to the end of closed: the first business day that is open,
+// the day itself if it is one.
+func EntryDay(c *kz.Calendar, day, closed kz.Day) kz.Day {
+	if !closed.IsZero() && !day.After(closed) {
+		day = closed.AddDays(1)
 	}
-	return closed.AddDays(1)
+	return c.Business(day)
 }

@@ -71,7 +71,7 @@ func TestClose(t *testing.T) {
 		if _, err := post(t, pool, onDay("late", day, 100)); !fault.Is(err, fault.LedgerPeriodClosed) {
 			t.Errorf("an entry of %s: %v", day, err)
 		}
-		if got := ledger.OpenDay(day, yesterday); got != today {
+		if got := ledger.EntryDay(&kz.Calendar{}, day, yesterday); got != today {
 			t.Errorf("%s is entered under %s", day, got)
 		}
 	}
@@ -172,7 +172,7 @@ func TestBalancesAsOf(t *testing.T) {
 				}
 				continue
 			}
-			p := posted{ledger.OpenDay(first.AddDays(rapid.IntRange(0, 6).Draw(rt, "day")), closed), at.Add(time.Duration(i) * time.Second),
+			p := posted{ledger.EntryDay(&kz.Calendar{}, first.AddDays(rapid.IntRange(0, 6).Draw(rt, "day")), closed), at.Add(time.Duration(i) * time.Second),
 				money.Tiyn(rapid.Int64Range(2, 1000).Draw(rt, "amount"))}
 			e := onDay(fmt.Sprint("k", i), p.day, p.amount)
 			e.At = p.at

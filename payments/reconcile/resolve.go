@@ -64,7 +64,7 @@ func (w *resolving) post(ctx context.Context, kind ledger.Kind, postings ...ledg
 		return err
 	}
 	_, err = ledger.Post(ctx, w.tx, ledger.Entry{
-		Key: "case:" + w.c.ID.String(), Kind: kind, Day: ledger.OpenDay(kz.DayOf(w.at), book), Transaction: w.transaction, At: w.at, Postings: postings,
+		Key: "case:" + w.c.ID.String(), Kind: kind, Day: ledger.EntryDay(w.Calendar, kz.DayOf(w.at), book), Transaction: w.transaction, At: w.at, Postings: postings,
 	})
 	return err
 }

@@ -92,7 +92,7 @@ func (r *run) entries(ctx context.Context, sums []settled) (all []ledger.Entry, 
 	}
 	for len(sums) > 0 {
 		day := sums[0].Day
-		e := ledger.Entry{Key: r.key(day), Kind: ledger.Settlement, Day: ledger.OpenDay(day, book), Transaction: r.id, At: r.at}
+		e := ledger.Entry{Key: r.key(day), Kind: ledger.Settlement, Day: ledger.EntryDay(r.Calendar, day, book), Transaction: r.id, At: r.at}
 		var total money.Tiyn
 		for len(sums) > 0 && sums[0].Day == day {
 			e.Postings = append(e.Postings, ledger.Posting{Account: r.clearing(sums[0].Gateway), Amount: -sums[0].Amount})
