@@ -22,20 +22,20 @@ var reconciliation = Report{
 	period: yesterday,
 	args:   days,
 	query: `
-		WITH shown AS MATERIALIZED (
-			SELECT id, booking_day, budget_code, amount FROM statement_line WHERE booked AND booking_day BETWEEN $1 AND $2),
-		agreed AS MATERIALIZED (
-			SELECT m.line_id, coalesce(l.revenue_office, '') AS office, m.amount
+		WITH part AS (
+			SELECT s.booking_day AS day, s.budget_code, coalesce(l.revenue_office, '') AS office, count(*) AS matched_parts, sum(m.amount) AS matched,
+			       0::bigint AS unmatched_lines, 0::numeric AS unmatched, 0::bigint AS cases
 			  FROM payment_match m
+			  JOIN statement_line s ON s.id = m.line_id AND s.booked AND s.booking_day BETWEEN $1 AND $2
 			  LEFT JOIN payment_line l ON l.order_id = m.order_id AND l.position = m.position
-			 WHERE m.booking_day BETWEEN $1 AND $2),
-		part AS (
-			SELECT s.booking_day AS day, s.budget_code, a.office, 1 AS matched_parts, a.amount AS matched, 0 AS unmatched_lines, 0::bigint AS unmatched, 0 AS cases
-			  FROM shown s JOIN agreed a ON a.line_id = s.id
+			 WHERE m.booking_day BETWEEN $1 AND $2
+			 GROUP BY 1, 2, 3
 			UNION ALL
-			SELECT s.booking_day, s.budget_code, '', 0, 0, 1, s.amount - coalesce(a.amount, 0), 0
-			  FROM shown s LEFT JOIN (SELECT line_id, sum(amount)::bigint AS amount FROM agreed GROUP BY line_id) a ON a.line_id = s.id
-			 WHERE s.amount <> coalesce(a.amount, 0)
+			SELECT s.booking_day, s.budget_code, '', 0, 0, count(*), sum(s.amount - coalesce(a.amount, 0)), 0
+			  FROM statement_line s
+			  LEFT JOIN (SELECT line_id, sum(amount) AS amount FROM payment_match WHERE booking_day BETWEEN $1 AND $2 GROUP BY line_id) a ON a.line_id = s.id
+			 WHERE s.booked AND s.booking_day BETWEEN $1 AND $2 AND s.amount <> coalesce(a.amount, 0)
+			 GROUP BY 1, 2
 			UNION ALL
 			SELECT c.day, coalesce(nullif(s.budget_code, ''), c.expected_budget_code), '', 0, 0, 0, 0, 1
 			  FROM reconcile_case c LEFT JOIN statement_line s ON s.id = c.line_id
