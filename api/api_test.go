@@ -38,6 +38,7 @@ import (
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/order"
+	"github.com/senim-kz/senim/payments/statement"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/jws"
 )
@@ -395,6 +396,7 @@ func (r *rooms) ImportStatement(_ context.Context, c access.Caller, k idempotenc
 	return &dossier.StatementImport{
 		ID: uuid.New(), Days: []kz.Day{kz.DayOf(start)}, Lines: 1, Bad: 1,
 		Rejected: []dossier.RejectedLine{{Place: "line 2", Code: "unreadable"}},
+		Gaps:     []statement.Gap{{Code: fault.StatementGap, Statement: "S-2", Number: "2", Day: kz.DayOf(start), Detail: "its number is 2, the number before is 0"}},
 	}, r.note(c, k, body)
 }
 

@@ -1281,6 +1281,26 @@ type Signer struct {
 	Serial            string   `json:"serial"`
 }
 
+// StatementGap A statement before it is missing, or one of the two is wrong; it goes when the missing one is imported
+type StatementGap struct {
+	// Code statement_gap
+	Code string `json:"code"`
+
+	// Day Business day in Asia/Almaty
+	//
+	// Example: 2026-11-20
+	Day Day `json:"day"`
+
+	// Detail What does not continue what
+	Detail string `json:"detail"`
+
+	// Number The statement's number, where the bank counts them
+	Number string `json:"number"`
+
+	// Statement The identifier that the bank gave the statement
+	Statement string `json:"statement"`
+}
+
 // StatementImport defines model for StatementImport.
 type StatementImport struct {
 	// Bad Lines that could not be read
@@ -1290,8 +1310,11 @@ type StatementImport struct {
 	Days []Day `json:"days"`
 
 	// Duplicates Lines that another file had brought before
-	Duplicates int                `json:"duplicates"`
-	ID         openapi_types.UUID `json:"id"`
+	Duplicates int `json:"duplicates"`
+
+	// Gaps Where its statements do not continue those before, the first hundred
+	Gaps []StatementGap     `json:"gaps"`
+	ID   openapi_types.UUID `json:"id"`
 
 	// Known The same file came before; nothing changed
 	Known bool `json:"known"`

@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/senim-kz/senim/internal/dossier"
+	"github.com/senim-kz/senim/payments/statement"
 )
 
 // The functions here write the records of internal/dossier in the shapes of
@@ -51,6 +52,9 @@ func renderImport(i *dossier.StatementImport) StatementImport {
 	return StatementImport{
 		ID: i.ID, Days: append([]Day{}, i.Days...), Lines: i.Lines, Duplicates: i.Duplicates, Bad: i.Bad, Known: i.Known,
 		Rejected: each(i.Rejected, func(r dossier.RejectedLine) RejectedLine { return RejectedLine{Place: r.Place, Code: r.Code} }),
+		Gaps: each(i.Gaps, func(g statement.Gap) StatementGap {
+			return StatementGap{Code: string(g.Code), Statement: g.Statement, Number: g.Number, Day: g.Day, Detail: g.Detail}
+		}),
 	}
 }
 

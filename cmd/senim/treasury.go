@@ -201,7 +201,6 @@ func statementOptions(path string) (o statement.Options, err error) {
 type importedFile struct {
 	File   string                   `json:"file"`
 	Import *dossier.StatementImport `json:"import"`
-	Gaps   []statement.Gap          `json:"gaps"` // where it does not continue what was imported before
 }
 
 func (p *program) importStatement(ctx context.Context, t *treasury, path string, options statement.Options) (*importedFile, error) {
@@ -225,7 +224,7 @@ func (p *program) importStatement(ctx context.Context, t *treasury, path string,
 		if err != nil {
 			return err
 		}
-		shown = &importedFile{path, dossier.ImportOf(done), append([]statement.Gap{}, done.Gaps...)}
+		shown = &importedFile{path, dossier.ImportOf(done)}
 		return t.audit(ctx, "import statement", done.ID.String(), "done")
 	})
 	if err != nil {
@@ -264,7 +263,7 @@ func (p *program) showImport(file *importedFile) {
 			fmt.Fprintf(p.stdout, "  %s\t%s\t%s\n", r.Place, r.Code, fault.Code(r.Code).Message(p.language))
 		}
 	}
-	for _, g := range file.Gaps {
+	for _, g := range done.Gaps {
 		fmt.Fprintf(p.stdout, "  %q\t%s\t%s\t%s\t%s\n", g.Statement, g.Day, g.Code, g.Code.Message(p.language), g.Detail)
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/order"
-	"github.com/senim-kz/senim/payments/statement"
 )
 
 // statementFile writes a camt.053 of a day with credits of one tenge each, by
@@ -61,7 +60,6 @@ func TestStatementImport(t *testing.T) {
 		Statements []struct {
 			File   string                  `json:"file"`
 			Import dossier.StatementImport `json:"import"`
-			Gaps   []statement.Gap         `json:"gaps"`
 		} `json:"statements"`
 	}
 	day := statementFile(t, "20.xml", order.TreasuryIIK, "2026-11-20", "1.00", "one", "two")

@@ -65,13 +65,16 @@ type StatementImport struct {
 	Bad        int            `json:"bad"`        // lines that could not be read
 	Known      bool           `json:"known"`      // the same file came before; nothing changed
 	Rejected   []RejectedLine `json:"rejected"`   // the first hundred bad lines
+	// Gaps are where its statements do not continue those before, the first
+	// hundred.
+	Gaps []statement.Gap `json:"gaps"`
 }
 
 // ImportOf shows an import as the API and the command line do.
 func ImportOf(i *statement.Import) *StatementImport {
 	shown := &StatementImport{
 		ID: i.ID, Days: append([]kz.Day{}, i.Days...), Lines: i.Lines, Duplicates: i.Duplicates, Bad: i.Bad, Known: i.Known,
-		Rejected: []RejectedLine{},
+		Rejected: []RejectedLine{}, Gaps: append([]statement.Gap{}, i.Gaps...),
 	}
 	for _, bad := range i.BadLines {
 		shown.Rejected = append(shown.Rejected, RejectedLine{Place: bad.Place, Code: string(bad.Code)})
