@@ -81,6 +81,10 @@ var benchRows = []benchRow{
 		"reconcile", "a day of 1,000,000 statement lines with as many orders, against the bare SQL that makes the same rows: at most 1.3 times its time",
 		0.77, reconcileAgainstBare,
 	},
+	{
+		"statement-to-reconciled", "a camt.053 of 100,000 entries from the file to reconciled, against a bare COPY of its lines and the bare SQL",
+		0.3, wholeAgainstBare,
+	},
 }
 
 // benchResult is a measured row. Ours and Reference are rates per second, the
@@ -118,7 +122,7 @@ func (p *program) benchCommand() *cobra.Command {
 	long.WriteString("Measures rows against the peer or limit of each, in alternating rounds of one run\n" +
 		"(docs/performance.md). Starts surroundings of its own, with a durable database,\nin the temporary folder (TMPDIR), and removes them.\n\nRows:\n")
 	for _, row := range benchRows {
-		fmt.Fprintf(&long, "  %-13s %s\n", row.name, row.what)
+		fmt.Fprintf(&long, "  %-23s %s\n", row.name, row.what)
 	}
 	c := &cobra.Command{
 		Use:   "bench [ROW…]",

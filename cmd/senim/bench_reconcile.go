@@ -29,17 +29,19 @@ const (
 	reconcileRounds = 3
 )
 
-// The data of the row, made inside the database, and the bare SQL that is the
-// measure of it. {lines} is how many there are, {day} the day they are booked.
+// The data of the rows, made inside the database, and the bare SQL that is the
+// measure of them. {lines} is how many there are, {day} the day they are booked.
 var (
-	//go:embed bench_reconcile_data.sql
-	reconcileData string
+	//go:embed bench_reconcile_orders.sql
+	reconcileOrders string
+	//go:embed bench_reconcile_lines.sql
+	reconcileLines string
 	//go:embed bench_reconcile_bare.sql
 	reconcileBare string
 )
 
-// lines is how many statement lines the row reconciles.
-func (b *bench) lines() (int, error) {
+// lines is how many statement lines a row reconciles, if nothing else is said.
+func (b *bench) lines(usual int) (int, error) {
 	text, said := os.LookupEnv(linesVariable)
 	switch {
 	case said:
@@ -51,7 +53,7 @@ func (b *bench) lines() (int, error) {
 	case b.config.Small:
 		return smallLines, nil
 	}
-	return reconciledLines, nil
+	return usual, nil
 }
 
 // reconcileBench is a database of orders that were paid and lines of one day.
@@ -67,35 +69,54 @@ type reconcileBench struct {
 // matches, exceptions and control totals. What one round made is taken away
 // before the next.
 func reconcileAgainstBare(ctx context.Context, b *bench, row benchRow) (result benchResult, err error) {
-	r := &reconcileBench{b: b, day: kz.DayOf(b.now()).AddDays(-1)}
-	if r.lines, err = b.lines(); err != nil {
-		return result, err
-	}
-	cluster, err := postgres.StartCluster(ctx, postgres.ClusterConfig{Dir: filepath.Join(b.dir, "reconcile"), Unsafe: b.config.Small})
+	r, end, err := b.newReconcileBench(ctx, row, reconciledLines)
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, cluster.Stop(context.WithoutCancel(ctx))) }()
-	if r.pool, err = postgres.OpenUnhurried(ctx, cluster.DSN()); err != nil {
+	defer func() { err = errors.Join(err, end()) }()
+	if err := r.run(ctx, reconcileLines); err != nil {
 		return result, err
 	}
-	defer r.pool.Close()
-	if err := r.prepare(ctx); err != nil {
-		return result, err
-	}
-	rounds := b.config
-	b.config.Rounds, b.config.Warmup, b.config.PerRound = min(rounds.Rounds, reconcileRounds), 0, 1
-	defer func() { b.config = rounds }()
 	before := residentMiB()
-	result, err = b.alternate(ctx, row, r.side(r.ours), r.side(r.bare))
+	result, err = b.reconcileRounds(ctx, row, r.side(reconcileReset, r.ours), r.side(reconcileReset, r.bare))
 	if err == nil {
 		b.tell("%s: resident memory of the service %d MiB before, %d MiB after", row.name, before, residentMiB())
 	}
 	return result, err
 }
 
+// newReconcileBench starts the database and makes the orders. Who has it ends
+// it.
+func (b *bench) newReconcileBench(ctx context.Context, row benchRow, usual int) (r *reconcileBench, end func() error, err error) {
+	r = &reconcileBench{b: b, day: kz.DayOf(b.now()).AddDays(-1)}
+	if r.lines, err = b.lines(usual); err != nil {
+		return nil, nil, err
+	}
+	cluster, err := postgres.StartCluster(ctx, postgres.ClusterConfig{Dir: filepath.Join(b.dir, row.name), Unsafe: b.config.Small})
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := func() error { return cluster.Stop(context.WithoutCancel(ctx)) }
+	if r.pool, err = postgres.OpenUnhurried(ctx, cluster.DSN()); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	end = func() error { r.pool.Close(); return stop() }
+	b.tell("%s: making %d orders and as many statement lines", row.name, r.lines)
+	if err := r.prepare(ctx); err != nil {
+		return nil, nil, errors.Join(err, end())
+	}
+	return r, end, nil
+}
+
+// reconcileRounds alternates both sides in few rounds, each over all lines.
+func (b *bench) reconcileRounds(ctx context.Context, row benchRow, ours, reference benchSide) (benchResult, error) {
+	rounds := b.config
+	b.config.Rounds, b.config.Warmup, b.config.PerRound = min(rounds.Rounds, reconcileRounds), 0, 1
+	defer func() { b.config = rounds }()
+	return b.alternate(ctx, row, ours, reference)
+}
+
 func (r *reconcileBench) prepare(ctx context.Context) (err error) {
-	r.b.tell("reconcile: making %d orders and as many statement lines", r.lines)
 	if err := postgres.Migrate(ctx, r.pool); err != nil {
 		return err
 	}
@@ -105,7 +126,10 @@ func (r *reconcileBench) prepare(ctx context.Context) (err error) {
 	if r.jobs, err = insertOnly(r.pool, r.b.now); err != nil {
 		return err
 	}
-	return r.run(ctx, reconcileData)
+	if err := r.run(ctx, truncatable); err != nil {
+		return err
+	}
+	return r.run(ctx, reconcileOrders)
 }
 
 // run executes the statements of a script, one by one.
@@ -119,13 +143,14 @@ func (r *reconcileBench) run(ctx context.Context, script string) error {
 	return nil
 }
 
-// side times one reconciliation a round; its rate is of lines.
-func (r *reconcileBench) side(reconcile func(context.Context) error) benchSide {
+// side times one reconciliation a round, after what the former made is taken
+// away; its rate is of lines.
+func (r *reconcileBench) side(reset string, reconcile func(context.Context) error) benchSide {
 	return func(ctx context.Context, n int) ([]time.Duration, time.Duration, error) {
 		if n == 0 { // no warm-up: each round starts from the same state
 			return nil, 0, nil
 		}
-		if err := r.run(ctx, reconcileReset); err != nil {
+		if err := r.run(ctx, reset); err != nil {
 			return nil, 0, err
 		}
 		start := r.b.now()
@@ -141,20 +166,17 @@ func (r *reconcileBench) side(reconcile func(context.Context) error) benchSide {
 	}
 }
 
+// truncatable lets the tables be emptied between rounds, which they refuse.
+const truncatable = `
+	DO $$ DECLARE statement text; BEGIN FOR statement IN
+	SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgtype & 32 <> 0 AND NOT tgisinternal
+	LOOP EXECUTE statement; END LOOP; END $$`
+
 // reconcileReset takes away what a round has made, but for its entry in the
-// ledger. The tables refuse that unless their owner first takes the triggers
-// away; and what is dirty is written now, not in the round.
+// ledger.
 const reconcileReset = `
-	ALTER TABLE payment_match DISABLE TRIGGER USER;
-	ALTER TABLE payment_match_withdrawn DISABLE TRIGGER USER;
-	ALTER TABLE reconcile_run DISABLE TRIGGER USER;
-	ALTER TABLE reconcile_note DISABLE TRIGGER USER;
 	TRUNCATE payment_match, payment_match_withdrawn, reconcile_run, reconcile_case, reconcile_note, reconcile_total, reconcile_told;
-	ALTER TABLE payment_match ENABLE TRIGGER USER;
-	ALTER TABLE payment_match_withdrawn ENABLE TRIGGER USER;
-	ALTER TABLE reconcile_run ENABLE TRIGGER USER;
-	ALTER TABLE reconcile_note ENABLE TRIGGER USER;
-	DROP TABLE IF EXISTS bare_match, bare_case, bare_total`
+	DROP TABLE IF EXISTS bare_match, bare_case, bare_total, bare_line`
 
 func (r *reconcileBench) ours(ctx context.Context) error {
 	treasury := payments.Treasury{Pool: r.pool, Jobs: r.jobs, Now: r.b.now}
@@ -164,15 +186,18 @@ func (r *reconcileBench) ours(ctx context.Context) error {
 
 // bare is one transaction, as ours is.
 func (r *reconcileBench) bare(ctx context.Context) error {
-	script := strings.NewReplacer("{day}", "'"+r.day.String()+"'::date").Replace(reconcileBare)
-	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		for statement := range strings.SplitSeq(script, ";\n") {
-			if _, err := tx.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("%.60q: %w", strings.TrimSpace(statement), postgres.Classify(err))
-			}
+	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error { return r.bareFrom(ctx, tx, "statement_line") })
+}
+
+// bareFrom reconciles the lines of a table.
+func (r *reconcileBench) bareFrom(ctx context.Context, tx pgx.Tx, table string) error {
+	script := strings.NewReplacer("{day}", "'"+r.day.String()+"'::date", "{statement_line}", table).Replace(reconcileBare)
+	for statement := range strings.SplitSeq(script, ";\n") {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%.60q: %w", strings.TrimSpace(statement), postgres.Classify(err))
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // check counts what a side has made: both must make the same.
@@ -189,9 +214,10 @@ func (r *reconcileBench) check(ctx context.Context) error {
 			(SELECT sum(amount) FROM `+totals+`)::bigint`).Scan(&got[0], &got[1], &got[2], &got[3])
 	}
 	if err == nil {
-		err = r.pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE n % 100 < 98), count(*) FILTER (WHERE n % 100 >= 98) + count(*) FILTER (WHERE n % 100 = 99),
-			sum(amount) FILTER (WHERE n % 100 < 98)::bigint, sum(amount)::bigint
-			FROM (SELECT amount, substr(reference, 2)::bigint AS n FROM statement_line) s`).Scan(&want[0], &want[1], &want[2], &want[3])
+		err = r.pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE i % 100 < 98), count(*) FILTER (WHERE i % 100 >= 98) + count(*) FILTER (WHERE i % 100 = 99),
+			sum(1000 + i * 7 % 999983) FILTER (WHERE i % 100 < 98)::bigint, sum(1000 + i * 7 % 999983 + (i % 100 = 98)::int)::bigint
+			FROM generate_series(1, $1::bigint) i`, r.lines).
+			Scan(&want[0], &want[1], &want[2], &want[3])
 	}
 	if err != nil {
 		return fmt.Errorf("count what was reconciled: %w", postgres.Classify(err))

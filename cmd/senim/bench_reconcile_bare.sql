@@ -1,13 +1,13 @@
 SET LOCAL work_mem = '192MB';
 SET LOCAL maintenance_work_mem = '192MB';
 SET LOCAL jit = off;
--- The same keys as ours: a table that stands, into which days are added.
+-- {statement_line} is the table of the lines. The same keys as ours: a table that stands, into which days are added.
 CREATE TABLE bare_match (LIKE payment_match INCLUDING CONSTRAINTS INCLUDING INDEXES);
 -- Identifier, amount and КБК.
 INSERT INTO bare_match
 SELECT l.order_id, l.position, 0, 0, s.booking_day, s.id, s.amount, p.paid[l.position + 1], s.amount, '00000000-0000-0000-0000-000000000000', false,
        'identifier', p.gateway
-  FROM statement_line s
+  FROM {statement_line} s
   JOIN payment_line l ON l.identifier = s.identifier
   JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at
  WHERE s.booking_day = {day} AND s.booked AND s.amount > 0 AND NOT s.reversal AND NOT s.returned
@@ -16,7 +16,7 @@ SELECT l.order_id, l.position, 0, 0, s.booking_day, s.id, s.amount, p.paid[l.pos
 ANALYZE bare_match;
 CREATE TEMPORARY TABLE rest_line ON COMMIT DROP AS
 SELECT s.id, s.booking_day, s.amount, s.identifier, s.budget_code, s.purpose_code, s.payer, s.end_to_end
-  FROM statement_line s
+  FROM {statement_line} s
  WHERE s.booking_day = {day} AND NOT EXISTS (SELECT FROM bare_match m WHERE m.line_id = s.id);
 CREATE TEMPORARY TABLE rest_due ON COMMIT DROP AS
 SELECT l.order_id, l.position::smallint AS position, l.identifier, l.budget_code, l.purpose_code, l.amount, p.payer_bin, p.gateway, p.paid[l.position + 1] AS paid,

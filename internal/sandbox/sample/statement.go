@@ -30,6 +30,7 @@ type TreasuryDay struct {
 type TreasuryLine struct {
 	Amount                                     money.Tiyn
 	Identifier, BudgetCode, PurposeCode, Payer string
+	EndToEnd                                   string // empty is one of the entry's own
 }
 
 // lineOf makes up an entry of a broker's client.
@@ -102,12 +103,15 @@ func (r *treasuryReader) Read(p []byte) (int, error) {
 func (r *treasuryReader) entry(i int) {
 	l := r.day.Line(i)
 	reference := fmt.Sprintf("BNK%09d", i)
+	if l.EndToEnd == "" {
+		l.EndToEnd = "E2E-" + reference
+	}
 	b := r.buffer
 	for _, text := range [...]string{
 		`<Ntry><NtryRef>`, reference, `</NtryRef><Amt Ccy="KZT">`, l.Amount.String(),
 		`</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>`, r.date, `</Dt></BookgDt><ValDt><Dt>`, r.date,
 		`</Dt></ValDt><AcctSvcrRef>`, reference, `</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>DMCT</SubFmlyCd></Fmly></Domn></BkTxCd>`,
-		`<NtryDtls><TxDtls><Refs><EndToEndId>E2E-`, reference, `</EndToEndId></Refs><Amt Ccy="KZT">`, l.Amount.String(), `</Amt><CdtDbtInd>CRDT</CdtDbtInd>`,
+		`<NtryDtls><TxDtls><Refs><EndToEndId>`, l.EndToEnd, `</EndToEndId></Refs><Amt Ccy="KZT">`, l.Amount.String(), `</Amt><CdtDbtInd>CRDT</CdtDbtInd>`,
 		`<RltdPties><Dbtr><Pty><Nm>ТОО Пример 001</Nm><Id><OrgId><Othr><Id>`, l.Payer, `</Id><SchmeNm><Prtry>BIN</Prtry></SchmeNm></Othr></OrgId></Id></Pty></Dbtr>`,
 		`<DbtrAcct><Id><IBAN>KZ24601A871000000001</IBAN></Id></DbtrAcct></RltdPties><RltdAgts><DbtrAgt><FinInstnId><BICFI>HSBKKZKX</BICFI></FinInstnId></DbtrAgt></RltdAgts><Purp><Prtry>`, l.PurposeCode,
 		`</Prtry></Purp><RmtInf><Ustrd>таможенная пошлина по декларации</Ustrd><Strd><RfrdDocInf><Tp><CdOrPrtry><Prtry>KBK</Prtry></CdOrPrtry></Tp><Nb>`, l.BudgetCode,
