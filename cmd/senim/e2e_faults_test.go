@@ -317,4 +317,5 @@ func (w *world) exceptionsOfTheDay(t *testing.T, want map[string]fault.Code) {
 	if !slices.Contains(imported.Days, day) {
 		t.Errorf("the lines are of %v", imported.Days)
 	}
+	w.reports(t, day, result)
 }
