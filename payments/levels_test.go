@@ -469,7 +469,29 @@ func TestDaysClose(t *testing.T) {
 			t.Errorf("the database takes %s", s)
 		}
 	}
+	// Another order's money, whole: only the day stands against it.
+	_, err = r.pool.Exec(t.Context(), `
+		INSERT INTO payment_match
+		SELECT l.order_id, 0, 0, 0, s.booking_day, s.id, s.amount, s.amount, s.amount, gen_random_uuid(), true, 'accepted', 'pshep'
+		  FROM statement_line s, payment_line l WHERE s.reference = 'C' AND l.identifier = $1`, id(1))
+	refused(fault.DayClosed, reconcile.Refusal(err))
 	if diff := cmp.Diff(1, len(slices.DeleteFunc(r.state(), func(s string) bool { return !strings.Contains(s, string(fault.LateEntry)) }))); diff != "" {
 		t.Error(diff)
+	}
+	// Two persons may: it is a case.
+	late, err := r.Cases(t.Context(), reconcile.Filter{Reason: fault.LateEntry})
+	if err != nil || len(late) != 1 {
+		t.Fatalf("%+v, %v", late, err)
+	}
+	for _, d := range []reconcile.Decision{
+		{Act: reconcile.Suggest, Person: "operator", Resolution: reconcile.ToMatch, Target: id(1)}, {Act: reconcile.Approve, Person: "controller"},
+	} {
+		d.Cases = []uuid.UUID{late[0].ID}
+		if err := r.DecideCases(t.Context(), d, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, err := r.Reconcile(t.Context(), first); err != nil || again.Matched != 1 {
+		t.Errorf("the closed day is %+v, %v", again, err)
 	}
 }
