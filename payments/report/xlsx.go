@@ -15,8 +15,8 @@ const (
 	// xlsxRowsMax leaves room for the head and the totals in the rows of a sheet,
 	// of which ECMA-376 programs have 1 048 576.
 	xlsxRowsMax = 1_000_000
-	// xlsxExactMax is beyond the fifteen digits that a spreadsheet keeps of a number; an amount
-	// of more is written as text, to the tiyn.
+	// xlsxExactMax is beyond the fifteen digits that a spreadsheet keeps of a
+	// number; an amount of more is written as text, to the tiyn.
 	xlsxExactMax = 1_000_000_000_000_000 // tiyn
 	// Rows before the first one of the table: the title, the period, none, and
 	// the columns' titles.
