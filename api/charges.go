@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -25,13 +27,38 @@ type Owed interface {
 	Charges(ctx context.Context, caller access.Caller, transaction uuid.UUID) ([]charge.Charge, error)
 }
 
+// TellCharges is the body of tellCharges. The generator makes no type of a body
+// that its handler decodes.
+type TellCharges struct {
+	Charges []ToldCharge `json:"charges"`
+}
+
+// ToldCharge is one charge that a state body tells.
+type ToldCharge struct {
+	TransactionID uuid.UUID `json:"transaction_id"`
+	Reference     string    `json:"reference"`
+	Body          string    `json:"body"`
+	Kind          string    `json:"kind"`
+	BudgetCode    string    `json:"budget_code"`
+	PurposeCode   string    `json:"purpose_code"`
+	AmountTiyn    int64     `json:"amount_tiyn"`
+	Act           string    `json:"act"`
+	Note          string    `json:"note,omitempty"`
+}
+
 func (h handlers) TellCharges(ctx context.Context, r TellChargesRequestObject) (TellChargesResponseObject, error) {
 	ctx, c := enter(ctx)
-	charges := each(r.Body.Charges, func(t ToldCharge) told.Charge {
+	var body TellCharges
+	decoder := json.NewDecoder(bytes.NewReader(c.body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
+		return nil, fault.Wrap(err, fault.BodyInvalid, "", "does not match the description")
+	}
+	charges := each(body.Charges, func(t ToldCharge) told.Charge {
 		return told.Charge{
 			Transaction: t.TransactionID, Reference: t.Reference, Body: charge.RevenueOffice(t.Body), Kind: charge.Kind(t.Kind),
 			BudgetCode: charge.BudgetCode(t.BudgetCode), PurposeCode: charge.PurposeCode(t.PurposeCode), Amount: money.Tiyn(t.AmountTiyn),
-			Act: t.Act, Note: value(t.Note),
+			Act: t.Act, Note: t.Note,
 		}
 	})
 	told, err := h.rooms.Dossier.TellCharges(ctx, c.caller, c.key(r.Params.IdempotencyKey), charges)

@@ -1326,11 +1326,6 @@ type StatementImport struct {
 	Rejected []RejectedLine `json:"rejected"`
 }
 
-// TellCharges defines model for TellCharges.
-type TellCharges struct {
-	Charges []ToldCharge `json:"charges"`
-}
-
 // Timestamp defines model for Timestamp.
 type Timestamp struct {
 	Authority string    `json:"authority"`
@@ -1380,32 +1375,6 @@ type TokenRequest struct {
 	// GrantType Example: client_credentials
 	GrantType string  `json:"grant_type"`
 	Scope     *string `json:"scope,omitempty"`
-}
-
-// ToldCharge Its values are judged one by one; a bad one is refused alone.
-type ToldCharge struct {
-	// Act The act that sets the charge
-	Act        string `json:"act"`
-	AmountTiyn int64  `json:"amount_tiyn"`
-
-	// Body Revenue office (УГД) or another state body that may be paid, by its code
-	Body string `json:"body"`
-
-	// BudgetCode КБК, six digits
-	BudgetCode string `json:"budget_code"`
-
-	// Kind EAEU payment kind, SF for a state body's fee
-	Kind string `json:"kind"`
-
-	// Note For the payer
-	Note *string `json:"note,omitempty"`
-
-	// PurposeCode КНП, three digits
-	PurposeCode string `json:"purpose_code"`
-
-	// Reference The teller's own, 1 to 64 printable characters
-	Reference     string             `json:"reference"`
-	TransactionID openapi_types.UUID `json:"transaction_id"`
 }
 
 // ToldCharges defines model for ToldCharges.
@@ -1908,9 +1877,6 @@ type ListWebhookDeliveriesParams struct {
 	// Limit How many at most; 100 if it is not said
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
-
-// TellChargesJSONRequestBody defines body for TellCharges for application/json ContentType.
-type TellChargesJSONRequestBody = TellCharges
 
 // AssessChargesJSONRequestBody defines body for AssessCharges for application/json ContentType.
 type AssessChargesJSONRequestBody = AssessRequest
@@ -4976,7 +4942,6 @@ func (response CreateChallengedefaultApplicationProblemPlusJSONResponse) VisitCr
 
 type TellChargesRequestObject struct {
 	Params TellChargesParams
-	Body   *TellChargesJSONRequestBody
 }
 
 type TellChargesResponseObject interface {
@@ -7934,24 +7899,6 @@ func (sh *strictHandler) TellCharges(ctx *gin.Context, params TellChargesParams)
 	var request TellChargesRequestObject
 
 	request.Params = params
-
-	var body TellChargesJSONRequestBody
-	var err error
-	// A request validator built on kin-openapi's openapi3filter with
-	// KeepValidatedValue leaves the value it validated on the body. Bind
-	// that value, matching member names exactly, so the handler receives
-	// what was validated instead of a second, case-insensitive decode.
-	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-		err = ctx.ShouldBindJSON(&body)
-	} else if binding.Validator != nil {
-		// ShouldBindJSON runs the struct validator after decoding; keep that.
-		err = binding.Validator.ValidateStruct(&body)
-	}
-	if err != nil {
-		sh.options.RequestErrorHandlerFunc(ctx, err)
-		return
-	}
-	request.Body = &body
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.TellCharges(ctx, request.(TellChargesRequestObject))

@@ -19,6 +19,11 @@ var description []byte
 // sizeExtension names, in the contract, the largest body of an operation.
 const sizeExtension = "x-senim-max-bytes"
 
+// decodedExtension marks a JSON body that its handler decodes, and judges, by
+// itself: one of thousands of parts, each with an outcome of its own. That it
+// is I-JSON is checked before, as of every body.
+const decodedExtension = "x-senim-decoded-by-handler"
+
 // formType is the one media type whose body is validated besides JSON.
 const (
 	formType = "application/x-www-form-urlencoded"
@@ -32,6 +37,7 @@ type operation struct {
 	route   *routers.Route
 	body    *openapi3.RequestBody // nil if it takes none
 	bodyMax int64                 // bytes
+	decodes bool                  // its handler decodes the body
 	query   map[string]bool       // the query parameters it knows
 }
 
@@ -89,6 +95,7 @@ func newOperation(spec *openapi3.Operation, route *routers.Route) (*operation, e
 		return nil, fmt.Errorf("%s takes a body without %s", o.id, sizeExtension)
 	}
 	o.bodyMax = int64(size)
+	o.decodes, _ = o.body.Extensions[decodedExtension].(bool)
 	return o, nil
 }
 
