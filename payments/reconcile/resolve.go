@@ -105,15 +105,22 @@ func (w *resolving) match(ctx context.Context) error {
 		return err
 	}
 	amount := min(line, d.Paid-d.Matched)
-	_, err = w.tx.Exec(ctx, `
-		INSERT INTO payment_match (order_id, position, due_part, line_part, booking_day, line_id, amount, due_amount, line_amount, run_id, accepted, rule, gateway)
-		VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, true, $10, $11)`,
-		d.Order, d.Position, d.Parts, day, w.c.Line, int64(amount), int64(d.Paid), int64(line), w.c.ID, string(Accepted), d.Gateway)
+	from, err := w.sources(ctx, d.Order, d.Position, amount, d.Gateway)
 	if err != nil {
-		return fmt.Errorf("accept a match: %w", Refusal(err))
+		return err
 	}
 	w.transaction = d.Transaction
-	postings := []ledger.Posting{{Account: w.Treasury, Amount: line}, {Account: w.clearing(d.Gateway), Amount: -amount}}
+	postings := []ledger.Posting{{Account: w.Treasury, Amount: line}}
+	for i, s := range from {
+		_, err = w.tx.Exec(ctx, `
+			INSERT INTO payment_match (order_id, position, due_part, line_part, booking_day, line_id, amount, due_amount, line_amount, run_id, accepted, rule, gateway)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, true, $11, $12)`,
+			d.Order, d.Position, d.Parts+int16(i), i, day, w.c.Line, int64(s.amount), int64(d.Paid), int64(line), w.c.ID, string(Accepted), s.gateway)
+		if err != nil {
+			return fmt.Errorf("accept a match: %w", Refusal(err))
+		}
+		postings = append(postings, ledger.Posting{Account: w.clearing(s.gateway), Amount: -s.amount})
+	}
 	if line > amount {
 		postings = append(postings, ledger.Posting{Account: ledger.Advance(d.Payer), Amount: amount - line})
 	}
@@ -206,12 +213,19 @@ func (w *resolving) rebill(ctx context.Context) error {
 		lines[position] = w.c.Amount
 		account = ledger.Budget(charge.RevenueOffice(l.Requisites.RevenueOffice), l.BudgetCode)
 	}
+	from, err := w.sources(ctx, o.ID, *w.c.Position, w.c.Amount, o.Gateway)
+	if err != nil {
+		return err
+	}
 	if _, err := o.Reverse(lines, credited); err != nil {
 		return err
 	}
 	if err := order.SaveAll(ctx, w.tx, []*order.Order{o}); err != nil {
 		return err
 	}
-	return w.post(ctx, ledger.Reversal,
-		ledger.Posting{Account: account, Amount: w.c.Amount}, ledger.Posting{Account: w.clearing(o.Gateway), Amount: -w.c.Amount})
+	postings := []ledger.Posting{{Account: account, Amount: w.c.Amount}}
+	for _, s := range from {
+		postings = append(postings, ledger.Posting{Account: w.clearing(s.gateway), Amount: -s.amount})
+	}
+	return w.post(ctx, ledger.Reversal, postings...)
 }

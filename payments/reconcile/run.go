@@ -95,6 +95,7 @@ func Run(ctx context.Context, tx pgx.Tx, c Config, now time.Time) (*Outcome, err
 		{"find the open days", r.begin},
 		{"match by identifier", r.pair},
 		{"match the rest", r.levels},
+		{"find the gateways of the matches", r.attribute},
 		{"store the matches", r.store},
 		{"settle the matches", r.settle},
 		{"find the exceptions", r.except},
