@@ -122,7 +122,8 @@ func (t Treasury) ProposeDay(ctx context.Context, day kz.Day, person string) (re
 	return result, err
 }
 
-// CloseDay closes a day that somebody else proposed.
+// CloseDay closes a day that somebody else proposed, and the ledger with it:
+// what comes later is entered under the first open day.
 func (t Treasury) CloseDay(ctx context.Context, day kz.Day, person string) (result *reconcile.Result, err error) {
 	err = t.exclusively(ctx, func(tx pgx.Tx) ([]uuid.UUID, error) {
 		outcome, r, err := reconcile.Close(ctx, tx, t.reconciliation(), day, person, t.Now())
@@ -130,7 +131,7 @@ func (t Treasury) CloseDay(ctx context.Context, day kz.Day, person string) (resu
 			return nil, err
 		}
 		result = r
-		return toTell(outcome), nil
+		return toTell(outcome), ledger.Close(ctx, tx, ledger.Closing{LastDay: day, ProposedBy: r.ProposedBy, ClosedBy: person, At: t.Now()})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("close the day %s: %w", day, err)
@@ -187,6 +188,11 @@ func toTell(o *reconcile.Outcome) []uuid.UUID {
 		return nil
 	}
 	return []uuid.UUID{o.Run}
+}
+
+// Balances are the ledger's as of a moment: the trial balance.
+func (t Treasury) Balances(ctx context.Context, m ledger.Moment) ([]ledger.Balance, error) {
+	return ledger.BalancesAt(ctx, t.Pool, m)
 }
 
 // VerifyLedger checks the whole book as it stands at one moment. What it finds

@@ -138,7 +138,7 @@ func damageLedger(t *testing.T, adminDSN string) {
 	conn, err := pgx.Connect(t.Context(), adminDSN)
 	check(t, err)
 	defer conn.Close(t.Context())
-	_, err = conn.Exec(t.Context(), "SET session_replication_role = replica; UPDATE ledger_posting SET amount = amount - 1 WHERE amount > 0")
+	_, err = conn.Exec(t.Context(), "GRANT UPDATE ON ledger_posting TO CURRENT_USER; SET session_replication_role = replica; UPDATE ledger_posting SET amount = amount - 1 WHERE amount > 0")
 	check(t, err)
 }
 

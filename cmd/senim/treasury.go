@@ -365,7 +365,7 @@ func (p *program) showReconciliation(r *dossier.Reconciliation) {
 
 func (p *program) ledgerCommand() *cobra.Command {
 	c := &cobra.Command{Use: "ledger", Short: "The double-entry book of payments", Args: cobra.NoArgs}
-	c.AddCommand(p.ledgerVerify())
+	c.AddCommand(p.ledgerVerify(), p.ledgerBalances())
 	return c
 }
 

@@ -53,7 +53,7 @@ const (
 // findings in the Verification. The transaction must be one that sees a single
 // moment (repeatable read): the checks are several statements.
 func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
-	var v Verification
+	v := Verification{Findings: []Finding{}}
 	if err := tx.QueryRow(ctx, `
 		SELECT (SELECT count(*) FROM ledger_entry), count(*),
 		       coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
