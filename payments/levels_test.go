@@ -448,6 +448,9 @@ func TestDaysClose(t *testing.T) {
 	if err != nil || kept.State != reconcile.DayClosed || kept.Matched != 1 || kept.MatchedAmount != 1000 {
 		t.Fatalf("%+v, %v", kept, err)
 	}
+	if closed, err := ledger.ClosedTo(t.Context(), r.Pool); err != nil || closed != first {
+		t.Errorf("the ledger is closed to %s, %v", closed, err)
+	}
 	// What is booked on the closed day from now on is a case of the next.
 	r.take(r.file(shown{reference: "C", identifier: id(1), code: "106201", amount: 2000}))
 	r.reconcile()
