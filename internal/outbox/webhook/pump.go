@@ -91,9 +91,6 @@ var errLeaseLost = errors.New("the lease was lost")
 type run struct {
 	Config
 	subscription, lease uuid.UUID
-
-	url  string
-	keys []key
 	pace
 }
 
@@ -149,6 +146,11 @@ type head struct {
 	typ         string
 	at          *time.Time // nil: the event is not there any more
 	data        json.RawMessage
+
+	// Where it goes and how it is signed, as of when it was taken: others are
+	// under way while the next are taken.
+	url  string
+	keys []key
 }
 
 // result is what became of one head.
@@ -210,15 +212,17 @@ func (r *run) take(ctx context.Context, most int, underway map[uuid.UUID]bool) (
 		return nil, nil
 	}
 	now := r.Now()
+	var url string
 	err := r.Pool.QueryRow(ctx, `
-		select url from webhook_subscription where id = $1 and disabled_at is null and deleted_at is null`, r.subscription).Scan(&r.url)
+		select url from webhook_subscription where id = $1 and disabled_at is null and deleted_at is null`, r.subscription).Scan(&url)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the subscription: %w", postgres.Classify(err))
 	}
-	if r.keys, err = liveKeys(ctx, r.Pool, r.subscription, now); err != nil {
+	keys, err := liveKeys(ctx, r.Pool, r.subscription, now)
+	if err != nil {
 		return nil, err
 	}
 	busy := make([]uuid.UUID, 0, len(underway))
@@ -236,6 +240,7 @@ func (r *run) take(ctx context.Context, most int, underway map[uuid.UUID]bool) (
 		return nil, fmt.Errorf("find what is due: %w", postgres.Classify(err))
 	}
 	heads, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h head, err error) {
+		h.url, h.keys = url, keys // read only from here on
 		err = row.Scan(&h.transaction, &h.sequence, &h.tries, &h.typ, &h.at, &h.data)
 		return h, err
 	})
@@ -261,7 +266,7 @@ func (r *run) deliver(ctx context.Context, h head) verdict {
 	if err != nil {
 		return verdict{Attempt: Attempt{At: r.Now().UTC(), Code: fault.CodeOf(err)}}
 	}
-	return r.send(ctx, r.url, r.keys, m)
+	return r.send(ctx, h.url, h.keys, m)
 }
 
 // end gives the lease back and says when to come again: never if nothing is
