@@ -1,25 +1,20 @@
 package epay
 
 import (
-	"encoding/json"
 	"net/http"
 
-	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/sandbox/control"
 )
 
-// Fault is how the gateway fails. The zero Fault is not at all.
-type Fault struct {
-	Name FaultName `json:"fault"`
-	// Times is how often it strikes; 0 means until it is changed.
-	Times int `json:"times,omitempty"`
-}
-
-// FaultName names a fault.
-type FaultName string
+// Fault is how the gateway fails, by its FaultName.
+type (
+	Fault     = control.Fault
+	FaultName = control.FaultName
+)
 
 // The faults.
 const (
-	None FaultName = ""
+	None = control.None
 
 	TokenRefused FaultName = "token_refused"
 
@@ -52,70 +47,26 @@ var faultsOf = map[FaultName]place{
 	NoPostLink: postLinks, DuplicatePostLink: postLinks, WrongSecret: postLinks, OtherAmount: postLinks,
 }
 
-// SetFault replaces the fault; the zero Fault heals. It does not outlive the
-// process.
+// SetFault replaces the fault; the zero Fault heals.
 func (g *Gateway) SetFault(f Fault) error {
-	if f.Name != None && faultsOf[f.Name] == 0 || f.Times < 0 {
-		return fault.New(fault.BadArgument, "/fault", "no such fault, or a negative number of times")
+	if err := g.faults.Set(f); err != nil {
+		return err
 	}
-	g.mu.Lock()
-	g.faults = f
-	g.mu.Unlock()
 	g.stir()
 	return nil
 }
 
-// strike returns the fault that strikes at a place now.
-func (g *Gateway) strike(at place) FaultName {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.strikeLocked(at)
-}
-
-func (g *Gateway) strikeLocked(at place) FaultName {
-	f := g.faults
-	if faultsOf[f.Name] != at {
-		return None
-	}
-	if f.Times > 0 {
-		if g.faults.Times--; g.faults.Times == 0 {
-			g.faults = Fault{}
-		}
-	}
-	return f.Name
-}
-
-// controlBytesMax bounds an order to the stand-in.
-const controlBytesMax = 4 << 10
+// orderBytesMax bounds an order to the stand-in.
+const orderBytesMax = 4 << 10
 
 func (g *Gateway) controls(mux *http.ServeMux) {
-	mux.HandleFunc("GET /control/faults", func(w http.ResponseWriter, _ *http.Request) {
-		g.mu.Lock()
-		f := g.faults
-		g.mu.Unlock()
-		respond(w, http.StatusOK, f)
-	})
+	mux.Handle("GET /control/faults", g.faults)
 	mux.HandleFunc("POST /control/faults", func(w http.ResponseWriter, r *http.Request) {
 		var f Fault
-		obey(w, r, &f, func() error { return g.SetFault(f) })
+		control.Obey(w, r, orderBytesMax, &f, func() error { return g.SetFault(f) })
 	})
 	mux.HandleFunc("POST /control/acts", func(w http.ResponseWriter, r *http.Request) {
 		var a Act
-		obey(w, r, &a, func() error { return g.Do(a) })
+		control.Obey(w, r, orderBytesMax, &a, func() error { return g.Do(a) })
 	})
-}
-
-// obey reads an order and carries it out.
-func obey(w http.ResponseWriter, r *http.Request, order any, carryOut func() error) {
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, controlBytesMax))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(order)
-	if err == nil {
-		err = carryOut()
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
 }

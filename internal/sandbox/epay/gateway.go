@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/sandbox/control"
 	"github.com/senim-kz/senim/internal/sandbox/state"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/payments/money"
@@ -44,10 +45,10 @@ const defaultRetry = 2 * time.Second
 type Gateway struct {
 	config Config
 	wake   chan struct{} // a postLink waits to be sent
+	faults *control.Faults[place]
 
 	mu       sync.Mutex
 	tokens   map[string]token // good for one operation each
-	faults   Fault
 	register register
 }
 
@@ -95,7 +96,7 @@ func Open(c Config) (*Gateway, error) {
 		c.Retry = defaultRetry
 	}
 	g := &Gateway{
-		config: c, wake: make(chan struct{}, 1), tokens: map[string]token{},
+		config: c, wake: make(chan struct{}, 1), faults: control.NewFaults(faultsOf), tokens: map[string]token{},
 		register: register{Format: registerFormat, Invoices: map[string]*invoice{}},
 	}
 	if c.File != "" {
@@ -135,7 +136,7 @@ func (g *Gateway) issueToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := r.PostForm
-	refused := g.strike(tokens) == TokenRefused
+	refused := g.faults.Strike(tokens) == TokenRefused
 	if refused || f.Get("client_id") != ClientID || f.Get("client_secret") != g.config.Secret || f.Get("terminal") != Terminal {
 		respond(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client"})
 		return
@@ -161,8 +162,8 @@ func refuse(message string) reply {
 // for it: a token is good once.
 func (g *Gateway) operation(run func(r *http.Request, t token) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		struck := g.strike(operations)
-		if struck == None && strings.HasSuffix(r.URL.Path, "/refund") && g.strike(refunds) == RefundAnswerLost {
+		struck := g.faults.Strike(operations)
+		if struck == None && strings.HasSuffix(r.URL.Path, "/refund") && g.faults.Strike(refunds) == RefundAnswerLost {
 			struck = AnswerLost
 		}
 		switch struck {

@@ -173,7 +173,7 @@ func (g *Gateway) Do(a Act) error {
 
 // tell queues the postLink of an invoice's status. The caller holds the lock.
 func (g *Gateway) tell(i *invoice) {
-	struck := g.strikeLocked(postLinks)
+	struck := g.faults.Strike(postLinks)
 	if struck == NoPostLink {
 		return
 	}

@@ -44,7 +44,7 @@ type view struct {
 }
 
 func (g *Gateway) payInvoice(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, controlBytesMax)
+	r.Body = http.MaxBytesReader(w, r.Body, orderBytesMax)
 	err := g.Do(Act{Name: ActName(r.PostFormValue("act")), Invoice: r.PathValue("invoice")})
 	if err != nil && !fault.Is(err, fault.OrderNotFound) && !fault.Is(err, fault.OrderState) {
 		http.Error(w, err.Error(), http.StatusBadRequest)

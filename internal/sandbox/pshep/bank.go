@@ -119,7 +119,7 @@ func (g *Gateway) showBill(w http.ResponseWriter, r *http.Request) {
 
 // payBill does what the button says, and shows the bill.
 func (g *Gateway) payBill(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, controlBytesMax)
+	r.Body = http.MaxBytesReader(w, r.Body, orderBytesMax)
 	id, err := uuid.Parse(r.PathValue("order"))
 	if err != nil {
 		g.showBill(w, r)
@@ -167,7 +167,7 @@ func (g *Gateway) showCode(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *Gateway) moveCode(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, controlBytesMax)
+	r.Body = http.MaxBytesReader(w, r.Body, orderBytesMax)
 	id, err := uuid.Parse(r.PathValue("code"))
 	if err == nil && id != uuid.Nil {
 		err = g.Do(Act{Name: ActName(r.PostFormValue("act")), QR: id})

@@ -69,7 +69,7 @@ func (g *Gateway) Deliver(ctx context.Context) error {
 // attempt tells of a payment once, or as the fault of the moment says. told is
 // true when nothing is left to do.
 func (g *Gateway) attempt(ctx context.Context, target string, p *payment) (told bool, err error) {
-	struck := g.strike(callbacks)
+	struck := g.faults.Strike(callbacks)
 	switch struck {
 	case NoCallback:
 		return true, nil

@@ -1,25 +1,20 @@
 package pshep
 
 import (
-	"encoding/json"
 	"net/http"
 
-	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/sandbox/control"
 )
 
-// Fault is how the gateway fails. The zero Fault is not at all.
-type Fault struct {
-	Name FaultName `json:"fault"`
-	// Times is how often it strikes; 0 means until it is changed.
-	Times int `json:"times,omitempty"`
-}
-
-// FaultName names a fault.
-type FaultName string
+// Fault is how the gateway fails, by its FaultName.
+type (
+	Fault     = control.Fault
+	FaultName = control.FaultName
+)
 
 // The faults.
 const (
-	None FaultName = ""
+	None = control.None
 
 	// Of the endpoint that takes requests.
 	Timeout    FaultName = "timeout"     // never answers, until the caller leaves
@@ -63,76 +58,26 @@ const (
 	callbacks
 )
 
-// SetFault replaces the fault; the zero Fault heals. It does not outlive the
-// process.
+// SetFault replaces the fault; the zero Fault heals.
 func (g *Gateway) SetFault(f Fault) error {
-	if f.Name != None && faultsOf[f.Name] == 0 || f.Times < 0 {
-		return fault.New(fault.BadArgument, "/fault", "no such fault, or a negative number of times")
+	if err := g.faults.Set(f); err != nil {
+		return err
 	}
-	g.mu.Lock()
-	g.faults = f
-	g.mu.Unlock()
 	g.stir() // what was late may go now
 	return nil
 }
 
-// strike returns the fault that strikes at a place now.
-func (g *Gateway) strike(at place) FaultName {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.strikeLocked(at)
-}
-
-func (g *Gateway) strikeLocked(at place) FaultName {
-	f := g.faults
-	if faultsOf[f.Name] != at {
-		return None
-	}
-	if f.Times > 0 {
-		if g.faults.Times--; g.faults.Times == 0 {
-			g.faults = Fault{}
-		}
-	}
-	return f.Name
-}
-
-// controlBytesMax bounds an order to the stand-in.
-const controlBytesMax = 4 << 10
+// orderBytesMax bounds an order to the stand-in.
+const orderBytesMax = 4 << 10
 
 func (g *Gateway) controls(mux *http.ServeMux) {
-	mux.HandleFunc("GET /control/faults", func(w http.ResponseWriter, _ *http.Request) {
-		g.mu.Lock()
-		f := g.faults
-		g.mu.Unlock()
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(f) // whoever left gets no answer
-	})
+	mux.Handle("GET /control/faults", g.faults)
 	mux.HandleFunc("POST /control/faults", func(w http.ResponseWriter, r *http.Request) {
 		var f Fault
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, controlBytesMax))
-		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&f)
-		if err == nil {
-			err = g.SetFault(f)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
+		control.Obey(w, r, orderBytesMax, &f, func() error { return g.SetFault(f) })
 	})
 	mux.HandleFunc("POST /control/acts", func(w http.ResponseWriter, r *http.Request) {
 		var a Act
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, controlBytesMax))
-		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&a)
-		if err == nil {
-			err = g.Do(a)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
+		control.Obey(w, r, orderBytesMax, &a, func() error { return g.Do(a) })
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/sandbox/control"
 	"github.com/senim-kz/senim/internal/sandbox/state"
 	"github.com/senim-kz/senim/internal/shep"
 	"github.com/senim-kz/senim/payments/gateway"
@@ -59,10 +60,10 @@ type Gateway struct {
 	config Config
 	server shep.Server
 	wake   chan struct{} // a payment waits to be told
+	faults *control.Faults[place]
 
 	mu       sync.Mutex
 	callback string
-	faults   Fault
 	register register
 }
 
@@ -124,7 +125,7 @@ func Open(c Config) (*Gateway, error) {
 	if c.Retry == 0 {
 		c.Retry = defaultRetry
 	}
-	g := &Gateway{config: c, wake: make(chan struct{}, 1), register: register{Format: registerFormat, Bills: map[string]*bill{}}}
+	g := &Gateway{config: c, wake: make(chan struct{}, 1), faults: control.NewFaults(faultsOf), register: register{Format: registerFormat, Bills: map[string]*bill{}}}
 	g.server = shep.Server{Key: c.Key, Opener: shep.Opener{Peer: c.Service, Now: c.Now}, Serve: g.serve}
 	return g, g.load()
 }
@@ -164,7 +165,7 @@ func (g *Gateway) Connect(callbackURL string) {
 func (g *Gateway) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathBills, func(w http.ResponseWriter, r *http.Request) {
-		switch g.strike(requests) {
+		switch g.faults.Strike(requests) {
 		case Timeout:
 			// That the caller left shows only when its body has been read.
 			_, _ = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, shep.MessageMaxBytes))

@@ -23,7 +23,7 @@ func (g *Gateway) serve(ctx context.Context, e *shep.Envelope) (shep.Response, e
 	if err != nil {
 		return shep.Response{}, fmt.Errorf("verify the request: %w", err)
 	}
-	if g.strike(documents) == Refuse {
+	if g.faults.Strike(documents) == Refuse {
 		return refusal("refused as ordered"), nil
 	}
 	answer, err := g.answer(document)
@@ -33,7 +33,7 @@ func (g *Gateway) serve(ctx context.Context, e *shep.Envelope) (shep.Response, e
 	if err := g.keep(); err != nil {
 		return shep.Response{}, err
 	}
-	if g.strike(answers) == CallbackFirst {
+	if g.faults.Strike(answers) == CallbackFirst {
 		// What cannot be told now is told again by Run.
 		_ = g.Deliver(ctx)
 	}
@@ -149,7 +149,7 @@ func (g *Gateway) orderRefund(document *xmldsig.Element) (string, error) {
 		return "", fault.New(fault.GatewayRefused, "", "of that payment %s can be given back", left)
 	}
 	kind := gateway.Refunded
-	if g.strikeLocked(refunds) == RefundFails {
+	if g.faults.Strike(refunds) == RefundFails {
 		kind = gateway.RefundFailed
 	}
 	g.register.Done[r.ID] = true
@@ -187,7 +187,7 @@ func (g *Gateway) debitAccount(document *xmldsig.Element) (string, error) {
 		return "", fault.New(fault.GatewayRefused, "", "the bill is withdrawn, or another's")
 	}
 	kind := gateway.Captured
-	if g.strikeLocked(debits) == DebitFails {
+	if g.faults.Strike(debits) == DebitFails {
 		kind = gateway.Failed
 	}
 	g.register.Done[d.ID] = true
