@@ -173,7 +173,7 @@ func (t *Token) inSession(c *call, at age, fn func(*session) error) error {
 func (t *Token) leave() (forgiven bool) {
 	t.lib.stuck.Add(1)
 	n := t.stuck.Add(1)
-	t.options.Metrics.stuck(t.label, n)
+	t.options.Metrics.stuck(t.label, 1)
 	t.options.log().Warn("a call into the token has not returned", "token", t.label, "calls", n)
 	return n <= stuckMax
 }
@@ -182,7 +182,7 @@ func (t *Token) leave() (forgiven bool) {
 func (t *Token) cameBack(h hold, forgiven bool) {
 	t.lib.stuck.Add(-1)
 	n := t.stuck.Add(-1)
-	t.options.Metrics.stuck(t.label, n)
+	t.options.Metrics.stuck(t.label, -1)
 	t.options.log().Info("a call into the token has returned late", "token", t.label, "calls", n)
 	if !forgiven {
 		t.sessions.release(h)

@@ -97,9 +97,11 @@ func (m *Metrics) await(tokens float64) {
 	}
 }
 
-func (m *Metrics) stuck(token string, calls int64) {
+// stuck takes the change and not the number: calls leave and come back at once, and
+// the last to tell need not be the last to have counted.
+func (m *Metrics) stuck(token string, change float64) {
 	if m != nil {
-		m.overdue.WithLabelValues(token).Set(float64(calls))
+		m.overdue.WithLabelValues(token).Add(change)
 	}
 }
 
