@@ -91,15 +91,16 @@ func withWebhooks(t *testing.T) func(*Config, *Dependencies, *access.Config) {
 			Pool: a.Pool, Now: fixedNow, Log: slog.New(slog.DiscardHandler), Client: client,
 			Parties: dossier.DeclarantsOf, Barred: access.Disabled,
 		}
-		workers := river.NewWorkers()
-		if err := webhook.AddWorkers(workers, c); err != nil {
-			t.Fatal(err)
-		}
-		jobs, err := outbox.NewJobs(a.Pool, workers, outbox.JobsConfig{Now: fixedNow})
+		all := river.NewWorkers()
+		workers, err := webhook.AddWorkers(all, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		service, err := webhook.New(c, jobs)
+		jobs, err := outbox.NewJobs(a.Pool, all, outbox.JobsConfig{Now: fixedNow})
+		if err != nil {
+			t.Fatal(err)
+		}
+		service, err := webhook.New(c, jobs, workers)
 		if err != nil {
 			t.Fatal(err)
 		}

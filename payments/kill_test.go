@@ -86,7 +86,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		{"gateway_reference", writing}, {"gateway_fact", writing}, {"payment_order", writing},
 		{"ledger_key", writing}, {"ledger_entry", writing}, {"ledger_posting", writing},
 		{"evidence_digests", writing}, {"evidence_objects", writing}, {"evidence_entries", writing},
-		{"event_heads", writing}, {"events", writing}, {"audit_records", writing}, {"idempotency", writing},
+		{"event_heads", writing}, {"events", writing}, {"river_job", writing}, {"audit_records", writing}, {"idempotency", writing},
 		{"", ""}, // committed, and not answered
 	}
 	w := newWorld(t)

@@ -157,9 +157,21 @@ func (p *posting) write(batch *pgx.Batch) error {
 	order.QueueSave(batch, p.moved)
 	order.QueueSaveRefunds(batch, p.ended)
 	return errors.Join(
-		ledger.QueueNew(batch, p.entries), evidence.QueueAll(batch, p.kept), outbox.QueueEvents(batch, p.events),
+		ledger.QueueNew(batch, p.entries), evidence.QueueAll(batch, p.kept), p.queueEvents(batch),
 		outbox.QueueAudits(batch, p.audits), p.queueAnswers(batch),
 	)
+}
+
+// queueEvents publishes what happened, and has a job tell the subscribers.
+func (p *posting) queueEvents(batch *pgx.Batch) error {
+	if len(p.events) == 0 {
+		return nil
+	}
+	if err := outbox.QueueEvents(batch, p.events); err != nil {
+		return err
+	}
+	outbox.QueueNews(batch)
+	return nil
 }
 
 // take finds out what is to be answered to one fact.

@@ -422,3 +422,24 @@ func TestFactsThatCannotBe(t *testing.T) {
 		t.Errorf("%d things are left behind", n)
 	}
 }
+
+// A posting inserts the job that tells of it, in its own transaction; while one
+// waits, no other. What tells nothing new inserts none.
+func TestAPostingInsertsTheJobThatTellsOfIt(t *testing.T) {
+	w := newWorld(t)
+	const waiting = "river_job WHERE kind = 'events_published' AND queue = 'events' AND state = 'available'"
+	first, second := captured(w, w.presented(), "JOB-1"), captured(w, w.presented(), "JOB-2")
+	for _, f := range []gateway.Fact{first, second} {
+		w.told(f, payments.FactPosted, "")
+		if n := w.count(waiting); n != 1 {
+			t.Errorf("after %s: %d jobs", f.Reference, n)
+		}
+	}
+	if _, err := w.pool.Exec(t.Context(), "DELETE FROM river_job"); err != nil {
+		t.Fatal(err)
+	}
+	w.told(first, payments.FactPosted, "")
+	if n := w.count(waiting); n != 0 {
+		t.Errorf("%d jobs of a fact that was told before", n)
+	}
+}

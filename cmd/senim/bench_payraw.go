@@ -42,6 +42,8 @@ var payWrites = []string{
 	`UPDATE event_heads h SET last = last + 1, last_at = greatest(last_at, now()) FROM unnest($4::uuid[]) AS g (transaction) WHERE h.transaction_id = g.transaction`,
 	`INSERT INTO events (recorded_at, transaction_id, sequence, type, at, data)
 		SELECT now(), transaction, 3, 'payment.posted', at, data::json FROM unnest($4::uuid[], $2::timestamptz[], $12::text[]) AS g (transaction, at, data)`,
+	`INSERT INTO river_job (kind, queue, args, max_attempts) SELECT 'events_published', 'events', '{}', 25
+		 WHERE NOT EXISTS (SELECT FROM river_job WHERE state = 'available' AND queue = 'events')`,
 	`INSERT INTO audit_records (id, at, actor, action, object, purpose, outcome)
 		SELECT entry, at, '` + payClient + `', 'payment.captured', '` + payClient + `:' || reference, $13 || reference, 'posted'
 		  FROM unnest($5::uuid[], $2::timestamptz[], $1::text[]) AS g (entry, at, reference)`,

@@ -334,11 +334,15 @@ func (s *service) makeJobs(context.Context) error {
 	if s.paymentWorkers, err = payments.NewWorkers(workers); err != nil {
 		return err
 	}
-	if err := errors.Join(payments.AddAnnouncer(workers, s.pool, s.now), webhook.AddWorkers(workers, hooks)); err != nil {
+	if err := payments.AddAnnouncer(workers, s.pool, s.now); err != nil {
+		return err
+	}
+	hookWorkers, err := webhook.AddWorkers(workers, hooks)
+	if err != nil {
 		return err
 	}
 	s.jobs, err = outbox.NewJobs(s.pool, workers, outbox.JobsConfig{
-		Now: s.now, Logger: s.log, Queues: map[string]int{webhook.Queue: webhook.QueueWorkers},
+		Now: s.now, Logger: s.log, Queues: map[string]int{webhook.Queue: webhook.QueueWorkers, outbox.NewsQueue: 1},
 		Daily: map[string]func(context.Context) error{
 			"idempotency": idempotency.New(s.pool, s.now).Prune,
 			// The subscriptions are made of the queue, which starts after them.
@@ -351,7 +355,7 @@ func (s *service) makeJobs(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.webhooks, err = webhook.New(hooks, s.jobs)
+	s.webhooks, err = webhook.New(hooks, s.jobs, hookWorkers)
 	return err
 }
 

@@ -55,30 +55,34 @@ func newHouse(t *testing.T) *house {
 		},
 		Barred: func(context.Context, postgres.Querier, []string) ([]string, error) { return h.barred, nil },
 	}
-	h.jobs = newProcess(t, h)
+	h.service, h.jobs = newProcess(t, h)
 	h.worker = &deliverer{Config: h.config}
-	h.service = h.another()
 	return h
 }
 
-// newProcess is the queue of one process.
-func newProcess(t *testing.T, h *house) *outbox.Jobs {
+// newProcess is the service and the queue of one process.
+func newProcess(t *testing.T, h *house) (*Service, *outbox.Jobs) {
 	t.Helper()
-	workers := river.NewWorkers()
-	if err := AddWorkers(workers, h.config); err != nil {
-		t.Fatal(err)
-	}
-	jobs, err := outbox.NewJobs(h.pool, workers, outbox.JobsConfig{Now: time.Now, Queues: map[string]int{Queue: 2}})
+	all := river.NewWorkers()
+	workers, err := AddWorkers(all, h.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jobs
+	jobs, err := outbox.NewJobs(h.pool, all, outbox.JobsConfig{Now: time.Now, Queues: map[string]int{Queue: 2, outbox.NewsQueue: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := New(h.config, jobs, workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service, jobs
 }
 
-// another is the service in another process.
+// another is the service in another process, which works no jobs.
 func (h *house) another() *Service {
 	h.t.Helper()
-	s, err := New(h.config, h.jobs)
+	s, err := New(h.config, h.jobs, &Workers{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

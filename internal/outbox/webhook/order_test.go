@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
+	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 )
 
@@ -216,7 +217,7 @@ func TestItRunsInTwoProcesses(t *testing.T) {
 		s := h.another()
 		go func() { s.Run(ctx); sequencers <- struct{}{} }()
 	}
-	second := newProcess(t, h)
+	_, second := newProcess(t, h)
 	for _, jobs := range []interface{ Start(context.Context) error }{h.jobs, second} {
 		if err := jobs.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -267,4 +268,36 @@ func publishMany(ctx context.Context, pool *pgxpool.Pool, transactions, each int
 		}
 	}
 	return nil
+}
+
+// A job that follows events tells of them, without the rounds that look by
+// themselves.
+func TestAJobTellsOfEventsAtOnce(t *testing.T) {
+	h, x := newHouse(t), newReceiver(t)
+	h.pass(time.Since(noon)) // River has the real clock
+	x.came = make(chan received, 10)
+	h.subscribe(Draft{URL: x.url})
+	if err := h.jobs.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		transaction := uuid.New()
+		err := postgres.InTx(t.Context(), h.pool, func(tx pgx.Tx) error {
+			if err := publish(t.Context(), tx, transaction, "payment.posted"); err != nil {
+				return err
+			}
+			var batch pgx.Batch
+			outbox.QueueNews(&batch)
+			return tx.SendBatch(t.Context(), &batch).Close()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := <-x.came; m.Transaction != transaction {
+			t.Errorf("told of %s", m.Transaction)
+		}
+	}
+	if err := h.jobs.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

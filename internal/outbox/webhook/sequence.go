@@ -8,13 +8,16 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 )
 
 const (
-	// roundInterval is how often a process looks for new events: one small
+	// roundInterval is how often a process looks for new events that no job
+	// (outbox.News) follows, or whose job did not come to the end: one small
 	// query when there are none.
 	roundInterval = 300 * time.Millisecond
 	// upkeepInterval is how often what was lost on the way is looked for.
@@ -49,12 +52,28 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
+// sequencer works the jobs that follow events: what they say is told at once,
+// and not when this process, or another, looks next.
+type sequencer struct {
+	river.WorkerDefaults[outbox.News]
+	service *Service
+}
+
+// Work does one round. What it cannot come to the end of, because somebody who
+// writes events takes long or another process is at it, is left to the rounds
+// that Run does anyway: the cursor says what is still to be told.
+func (w *sequencer) Work(ctx context.Context, _ *river.Job[outbox.News]) error {
+	return w.service.round(ctx)
+}
+
 // round queues every event whose number was given out before the round began.
 // An event's number is taken inside its transaction, so a higher one may be
 // seen first. Therefore: read the last number given out, see who may have
 // taken one and not ended yet, and wait for those. Once they are gone, every
 // number up to the last is in the table or will never be.
 func (s *Service) round(ctx context.Context) error {
+	s.rounds.Lock()
+	defer s.rounds.Unlock()
 	last, err := s.lastPosition(ctx)
 	if err != nil || last == s.done {
 		return err

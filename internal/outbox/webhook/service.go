@@ -2,8 +2,10 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,19 +50,23 @@ func (c Config) check() error {
 type Service struct {
 	config Config
 	jobs   *outbox.Jobs
-	done   int64 // up to here everything is queued, as far as this process has seen
+
+	rounds sync.Mutex // one of this process at a time
+	done   int64      // up to here everything is queued, as far as this process has seen
 }
 
-// New makes a service. Its jobs know the worker of AddWorkers. Errors:
-// config_invalid.
-func New(c Config, jobs *outbox.Jobs) (*Service, error) {
+// New makes a service, which is the one that the workers work for. Its jobs are
+// made with them. Errors: config_invalid.
+func New(c Config, jobs *outbox.Jobs, w *Workers) (*Service, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if jobs == nil {
-		return nil, fault.New(fault.ConfigBad, "webhooks", "a job queue is required")
+	if jobs == nil || w == nil {
+		return nil, fault.New(fault.ConfigBad, "webhooks", "a job queue and its workers are required")
 	}
-	return &Service{config: c, jobs: jobs}, nil
+	s := &Service{config: c, jobs: jobs}
+	w.sequencer.service = s
+	return s, nil
 }
 
 // Queue is the queue of the jobs that send. They have one of their own, so that
@@ -80,16 +86,22 @@ func (deliverArgs) Kind() string { return "webhook_deliver" }
 // InsertOpts puts the job into its queue.
 func (deliverArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Queue} }
 
-// AddWorkers adds the worker of this package to those of the program, before
-// the job queue is made of them; the queue is told of Queue too.
-func AddWorkers(workers *river.Workers, c Config) error {
+// Workers work the jobs of a Service. The queue is made of them before there is
+// a Service; New gives them theirs.
+type Workers struct{ sequencer sequencer }
+
+// AddWorkers adds the workers of this package to those of the program, before
+// the job queue is made of them; the queue is told of Queue and of
+// outbox.NewsQueue too.
+func AddWorkers(workers *river.Workers, c Config) (*Workers, error) {
 	if err := c.check(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := river.AddWorkerSafely(workers, &deliverer{Config: c}); err != nil {
-		return fault.Wrap(err, fault.BadArgument, "", "add the worker of webhooks")
+	w := &Workers{}
+	if err := errors.Join(river.AddWorkerSafely(workers, &deliverer{Config: c}), river.AddWorkerSafely(workers, &w.sequencer)); err != nil {
+		return nil, fault.Wrap(err, fault.BadArgument, "", "add the workers of webhooks")
 	}
-	return nil
+	return w, nil
 }
 
 // kick sees to it that a job looks at each of these subscriptions after the

@@ -481,10 +481,13 @@ func TestUpkeep(t *testing.T) {
 }
 
 func TestNewNeedsItsRooms(t *testing.T) {
-	if _, err := New(Config{}, nil); !fault.Is(err, fault.ConfigBad) {
+	if _, err := New(Config{}, nil, nil); !fault.Is(err, fault.ConfigBad) {
 		t.Error(err)
 	}
-	if err := AddWorkers(nil, Config{}); !fault.Is(err, fault.ConfigBad) {
+	if _, err := New(newHouse(t).config, nil, nil); !fault.Is(err, fault.ConfigBad) {
+		t.Error(err)
+	}
+	if _, err := AddWorkers(nil, Config{}); !fault.Is(err, fault.ConfigBad) {
 		t.Error(err)
 	}
 }
