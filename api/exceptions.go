@@ -149,7 +149,7 @@ func counts(m map[string]int) map[string]int {
 func renderException(e reconcile.Case) Exception {
 	out := Exception{
 		ID: e.ID, Day: e.Day, Reason: string(e.Reason), AmountTiyn: int64(e.Amount), Identifier: e.Identifier,
-		BudgetCode: e.BudgetCode, Payer: maskedPayer(e.Payer), ExpectedBudgetCode: optional(e.ExpectedBudgetCode), OrderID: e.Order,
+		BudgetCode: e.BudgetCode, Payer: maskedPayer(e.Payer), ExpectedBudgetCode: optional(e.ExpectedBudgetCode), OrderID: e.Order, RefundID: e.Refund,
 		File: optional(e.File), Place: optional(e.Place), Gateway: optional(e.Gateway), Reference: optional(e.Reference),
 		State: ExceptionState(e.State), Owner: e.Owner, Target: optional(e.Target), ProposedBy: optional(e.ProposedBy), ApprovedBy: optional(e.ApprovedBy),
 		OpenedAt: e.OpenedAt, ChangedAt: e.ChangedAt,

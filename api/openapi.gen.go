@@ -730,6 +730,9 @@ type Exception struct {
 	Reason    string  `json:"reason"`
 	Reference *string `json:"reference,omitempty"`
 
+	// RefundID The refund that it is about or that the line names
+	RefundID *openapi_types.UUID `json:"refund_id,omitempty"`
+
 	// Resolution match: the line is the target's money, a payment identifier or `fact:<gateway>:<reference>`; what is over goes to the payer's advance. advance: it is the target's, a payer's BIN. refund: it is to be paid back. foreign: it is not ours. rebill: the payment never came, the order owes it again.
 	Resolution *Resolution    `json:"resolution,omitempty"`
 	State      ExceptionState `json:"state"`
@@ -1063,8 +1066,10 @@ type Reconciliation struct {
 	Exceptions []ReconciliationException `json:"exceptions"`
 
 	// Lines Lines booked on the day, bad ones included
-	Lines       int     `json:"lines"`
-	Matched     int     `json:"matched"`
+	Lines   int `json:"lines"`
+	Matched int `json:"matched"`
+
+	// MatchedTiyn Payments less refunds
 	MatchedTiyn int64   `json:"matched_tiyn"`
 	ProposedBy  *string `json:"proposed_by,omitempty"`
 

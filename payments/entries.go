@@ -126,11 +126,3 @@ func unsuspendEntry(r, original *record, transaction uuid.UUID) (ledger.Entry, k
 		{Account: ledger.Clearing(r.gateway), Amount: r.moves()}, {Account: ledger.Suspense(string(original.reason)), Amount: -r.moves()},
 	})
 }
-
-// refundPaidEntry ends what the order of a refund began: the gateway has paid
-// it back.
-func refundPaidEntry(r *record, refund *order.Refund) (ledger.Entry, kz.Day) {
-	return entryOf(r, ledger.RefundPaid, refund.Transaction, []ledger.Posting{
-		{Account: ledger.Refunds(r.gateway), Amount: refund.Amount}, {Account: ledger.Clearing(r.gateway), Amount: r.moves()},
-	})
-}

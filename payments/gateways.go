@@ -23,8 +23,8 @@ func portsOf(c Config) (map[string]gateway.Port, error) {
 		}
 		ports[p.Name()] = p
 	}
-	if ports[AdvanceGateway] != nil {
-		return nil, fault.New(fault.ConfigBad, "gateways", "the name %s stands for the payer's advance", AdvanceGateway)
+	if ports[order.AdvanceGateway] != nil {
+		return nil, fault.New(fault.ConfigBad, "gateways", "the name %s stands for the payer's advance", order.AdvanceGateway)
 	}
 	return ports, nil
 }

@@ -185,6 +185,10 @@ func (p *posting) refund(r *record, o *order.Order) {
 		p.suspend(r, o, fault.AmountDiffers)
 		return
 	}
+	if r.fact.Kind == gateway.Refunded && refund.Shown() && !p.toldOf(refund) {
+		r.state, r.reason = FactNoted, "" // the statement was faster, and its money is posted
+		return
+	}
 	if r.fact.Kind == gateway.Refunded {
 		err = refund.Execute(o, r.reference, p.now)
 	} else {
@@ -199,12 +203,25 @@ func (p *posting) refund(r *record, o *order.Order) {
 	p.move(o)
 	event := EventRefunded
 	if r.fact.Kind == gateway.Refunded {
-		p.enter(refundPaidEntry(r, refund))
+		p.enter(paidBackEntry(refund), kz.DayOf(r.fact.PaidAt))
 	} else {
 		event = EventRefundFailed
 		p.enter(refundDropEntry(refund, o, kz.Day{}, p.now), kz.DayOf(r.fact.PaidAt))
 	}
 	p.events = append(p.events, outbox.Event{Transaction: o.Transaction, Type: event, At: p.now, Data: refundOf(refund, "")})
+}
+
+// toldOf reports whether the gateway has told before that a refund was executed.
+func (p *posting) toldOf(refund *order.Refund) bool {
+	for _, f := range p.facts {
+		if f.gateway != refund.Gateway || f.fact.Kind != gateway.Refunded || f.state != FactNoted {
+			continue
+		}
+		if id, err := uuid.Parse(f.fact.Original); err == nil && id == refund.ID {
+			return true
+		}
+	}
+	return false
 }
 
 // suspend makes an exception of a fact. Its money, if it is any, is real: it

@@ -179,7 +179,7 @@ func TestAdvance(t *testing.T) {
 	if err := w.service.Cancel(t.Context(), fourth.ID); !fault.Is(err, fault.OrderState) {
 		t.Errorf("cancelled though it is paid: %v", err)
 	}
-	back := w.asked(payments.RefundRequest{Order: fourth.ID, Lines: map[order.Identifier]money.Tiyn{fourth.Lines[0].Identifier: 20_000_00}, Gateway: payments.AdvanceGateway, Payment: w.advanceUse(fourth.ID)})
+	back := w.asked(payments.RefundRequest{Order: fourth.ID, Lines: map[order.Identifier]money.Tiyn{fourth.Lines[0].Identifier: 20_000_00}, Gateway: order.AdvanceGateway, Payment: w.advanceUse(fourth.ID)})
 	w.approved(back.ID)
 	// Many at once use it; together they pay what is owed and no more.
 	var wg sync.WaitGroup

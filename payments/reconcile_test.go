@@ -23,9 +23,9 @@ import (
 
 // row is one line of a statement of the tests.
 type row struct {
-	reference, identifier, code string
-	amount                      money.Tiyn
-	pending                     bool
+	reference, identifier, code, endToEnd string
+	amount                                money.Tiyn
+	pending, returned                     bool
 }
 
 // treasuryFile writes a statement of a day; its balances are right.
@@ -43,10 +43,14 @@ func treasuryFile(id string, day kz.Day, rows ...row) []byte {
 		if amount < 0 {
 			indicator, amount = "DBIT", -amount
 		}
+		back := ""
+		if r.returned {
+			back = `<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>`
+		}
 		fmt.Fprintf(&entries, `<Ntry><Amt Ccy="KZT">%s</Amt><CdtDbtInd>%s</CdtDbtInd><Sts><Cd>%s</Cd></Sts><BookgDt><Dt>%s</Dt></BookgDt>`+
-			`<AcctSvcrRef>%s</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Strd><RfrdDocInf><Tp><CdOrPrtry><Prtry>KBK</Prtry></CdOrPrtry></Tp><Nb>%s</Nb></RfrdDocInf>`+
-			`<CdtrRefInf><Tp><CdOrPrtry><Prtry>UIN</Prtry></CdOrPrtry></Tp><Ref>%s</Ref></CdtrRefInf></Strd></RmtInf></TxDtls></NtryDtls></Ntry>`,
-			amount, indicator, status, day, r.reference, r.code, r.identifier)
+			`<AcctSvcrRef>%s</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>%s</EndToEndId></Refs><RmtInf><Strd><RfrdDocInf><Tp><CdOrPrtry><Prtry>KBK</Prtry></CdOrPrtry></Tp><Nb>%s</Nb></RfrdDocInf>`+
+			`<CdtrRefInf><Tp><CdOrPrtry><Prtry>UIN</Prtry></CdOrPrtry></Tp><Ref>%s</Ref></CdtrRefInf></Strd></RmtInf>%s</TxDtls></NtryDtls></Ntry>`,
+			amount, indicator, status, day, r.reference, r.endToEnd, r.code, r.identifier, back)
 	}
 	balance := func(kind string, amount money.Tiyn) string {
 		return fmt.Sprintf(`<Bal><Tp><CdOrPrtry><Cd>%s</Cd></CdOrPrtry></Tp><Amt Ccy="KZT">%s</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>%s</Dt></Dt></Bal>`, kind, amount, day)

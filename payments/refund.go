@@ -190,17 +190,13 @@ type payment struct {
 	Amount             money.Tiyn
 }
 
-// AdvanceGateway stands for a gateway where an order was paid by its payer's
-// advance: such a payment goes back to the advance, and no gateway is asked.
-const AdvanceGateway = "advance"
-
 func paymentsOf(ctx context.Context, q postgres.Querier, o *order.Order) ([]payment, error) {
 	rows, err := q.Query(ctx, `
 		SELECT gateway, reference, amount - reversed FROM gateway_fact
 		 WHERE order_id = $1 AND kind = 'captured' AND state = 'posted' AND reversed < amount
 		UNION ALL
 		SELECT $2, id::text, amount FROM payment_advance_use WHERE order_id = $1
-		ORDER BY 1, 2`, o.ID, AdvanceGateway)
+		ORDER BY 1, 2`, o.ID, order.AdvanceGateway)
 	if err != nil {
 		return nil, fmt.Errorf("read the order's payments: %w", postgres.Classify(err))
 	}
@@ -258,7 +254,7 @@ func (s *Service) ApproveRefund(ctx context.Context, tx pgx.Tx, d Decision) (*or
 	if err := publish(ctx, tx, o, EventRefundApproved, now, refundOf(r, d.By)); err != nil {
 		return nil, err
 	}
-	if r.Gateway == AdvanceGateway {
+	if r.Gateway == order.AdvanceGateway {
 		if err := r.Execute(o, r.ID.String(), now); err != nil {
 			return nil, err
 		}
@@ -338,7 +334,7 @@ func refundOrderEntry(r *order.Refund, o *order.Order, at time.Time) ledger.Entr
 		e.Postings = append(e.Postings, ledger.Posting{Account: ledger.Advance(o.Payer), Amount: r.Credit})
 	}
 	to := ledger.Refunds(r.Gateway)
-	if r.Gateway == AdvanceGateway {
+	if r.Gateway == order.AdvanceGateway {
 		to = ledger.Advance(o.Payer)
 	}
 	e.Postings = append(e.Postings, ledger.Posting{Account: to, Amount: -r.Amount})

@@ -74,7 +74,10 @@ func (t Treasury) Reconcile(ctx context.Context, day kz.Day) (result *reconcile.
 			return nil, err
 		}
 		result, err = reconcile.ResultOf(ctx, tx, day)
-		return toTell(outcome), err
+		if err != nil {
+			return nil, err
+		}
+		return t.follow(ctx, tx, outcome)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reconcile %s: %w", day, err)
@@ -96,7 +99,10 @@ func (t Treasury) ReconcileOpen(ctx context.Context) (results []*reconcile.Resul
 				return nil, err
 			}
 		}
-		return toTell(outcome), err
+		if err != nil {
+			return nil, err
+		}
+		return t.follow(ctx, tx, outcome)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reconcile the open days: %w", err)
@@ -131,7 +137,11 @@ func (t Treasury) CloseDay(ctx context.Context, day kz.Day, person string) (resu
 			return nil, err
 		}
 		result = r
-		return toTell(outcome), ledger.Close(ctx, tx, ledger.Closing{LastDay: day, ProposedBy: r.ProposedBy, ClosedBy: person, At: t.Now()})
+		tell, err := t.follow(ctx, tx, outcome)
+		if err != nil {
+			return nil, err
+		}
+		return tell, ledger.Close(ctx, tx, ledger.Closing{LastDay: day, ProposedBy: r.ProposedBy, ClosedBy: person, At: t.Now()})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("close the day %s: %w", day, err)
@@ -154,11 +164,17 @@ func (t Treasury) Case(ctx context.Context, id uuid.UUID) (*reconcile.Case, erro
 func (t Treasury) DecideCases(ctx context.Context, d reconcile.Decision, with func(pgx.Tx) error) error {
 	d.At = t.Now().UTC().Truncate(time.Microsecond)
 	return t.exclusively(ctx, func(tx pgx.Tx) ([]uuid.UUID, error) {
-		matched, err := reconcile.Decide(ctx, tx, t.reconciliation(), d)
-		if err == nil && with != nil {
+		followed, err := reconcile.Decide(ctx, tx, t.reconciliation(), d)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.payBack(ctx, tx, followed.PaidBack); err != nil {
+			return nil, err
+		}
+		if with != nil {
 			err = with(tx)
 		}
-		return matched, err
+		return followed.Matched, err
 	})
 }
 
@@ -183,11 +199,12 @@ func (t Treasury) exclusively(ctx context.Context, work func(tx pgx.Tx) (tell []
 	return nil
 }
 
-func toTell(o *reconcile.Outcome) []uuid.UUID {
-	if !o.Changed {
-		return nil
+// follow does what follows from a run, and returns what is to be told of.
+func (t Treasury) follow(ctx context.Context, tx pgx.Tx, o *reconcile.Outcome) (tell []uuid.UUID, err error) {
+	if o.Changed {
+		tell = append(tell, o.Run)
 	}
-	return []uuid.UUID{o.Run}
+	return tell, t.payBack(ctx, tx, o.PaidBack)
 }
 
 // Balances are the ledger's as of a moment: the trial balance.

@@ -175,7 +175,7 @@ const truncatable = `
 // reconcileReset takes away what a round has made, but for its entry in the
 // ledger.
 const reconcileReset = `
-	TRUNCATE payment_match, payment_match_withdrawn, reconcile_run, reconcile_case, reconcile_note, reconcile_total, reconcile_told;
+	TRUNCATE payment_match, payment_match_withdrawn, payment_refund_match, payment_refund_match_withdrawn, reconcile_run, reconcile_case, reconcile_note, reconcile_total, reconcile_told;
 	DROP TABLE IF EXISTS bare_match, bare_case, bare_total, bare_line`
 
 func (r *reconcileBench) ours(ctx context.Context) error {

@@ -9,6 +9,11 @@ const (
 	WrongOffice     Code = "wrong_revenue_office"
 	LateEntry       Code = "entry_of_closed_day"
 
+	RefundMissing    Code = "refund_missing"
+	RefundReturned   Code = "refund_returned"
+	RefundNotOrdered Code = "refund_not_ordered"
+	RefundFailed     Code = "refund_failed"
+
 	CaseUnknown        Code = "case_unknown"
 	CaseStateForbids   Code = "case_state_forbids"
 	CaseResolutionBad  Code = "case_resolution_invalid"
@@ -26,6 +31,10 @@ var reconcileEntries = []Entry{
 	{PaymentReturned, Refused, "Төлем қайтарылды.", "Платёж возвращён.", "The payment came back."},
 	{WrongOffice, Refused, "Мемлекеттік кірістер органы тапсырыстан өзгеше.", "Орган государственных доходов отличается от заказа.", "The revenue office differs from the order."},
 	{LateEntry, Refused, "Жол жабылған күнге тиесілі.", "Строка относится к закрытому дню.", "The line is booked on a day that is closed."},
+	{RefundMissing, RetryLater, "Шлюз орындалды деген қайтарым үзінді көшірмеде жоқ.", "Возврата, об исполнении которого сообщил шлюз, нет в выписке.", "The refund that the gateway told was executed is not on the statement."},
+	{RefundReturned, Refused, "Төлеушіге қайтарылған ақша кері келді.", "Возвращённые плательщику деньги пришли назад.", "The money that was paid back has come back."},
+	{RefundNotOrdered, Refused, "Бекітілмеген, қабылданбаған немесе орындалмаған қайтарым бойынша ақша есептен шығарылды.", "Списание по возврату, который не одобрен, отклонён или не исполнен.", "The line pays a refund that is not approved, was rejected or has failed."},
+	{RefundFailed, Refused, "Шлюз қайтарымды орындаудан бас тартты.", "Шлюз отказался исполнить возврат.", "The gateway refused to execute the refund."},
 
 	{CaseUnknown, NotFound, "Мұндай ерекше жағдай жоқ.", "Такого исключения нет.", "There is no such case."},
 	{CaseStateForbids, Conflict, "Ерекше жағдайдың күйі бұған жол бермейді.", "Состояние исключения этого не допускает.", "The state of the case forbids this."},

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,15 @@ var refundTransitions = map[RefundState][]RefundState{
 	RefundApproved: {RefundExecuted, RefundFailed},
 }
 
+// AdvanceGateway stands for a gateway where an order was paid by its payer's
+// advance: such a payment goes back to the advance, and no gateway is asked.
+const AdvanceGateway = "advance"
+
+// ShownPrefix begins the reference of an execution that the treasury's statement
+// showed before the gateway told of it: the statement line's identifier follows.
+// No gateway's reference has a colon.
+const ShownPrefix = "statement:"
+
 // Refund is money of one payment of an order that goes back to its payer.
 type Refund struct {
 	ID          uuid.UUID
@@ -58,12 +68,17 @@ type Refund struct {
 	DecidedAt   time.Time
 	Note        string // of who decided
 	EndedAt     time.Time
-	Reference   string     // the gateway's, of the execution
+	Reference   string     // the gateway's, of the execution; or ShownPrefix and the statement's line
 	Failure     fault.Code // why it failed
 }
 
 // Open says whether its money is spoken for.
 func (r *Refund) Open() bool { return r.State == RefundAsked || r.State == RefundApproved }
+
+// Shown says whether the statement showed its execution first.
+func (r *Refund) Shown() bool {
+	return r.State == RefundExecuted && strings.HasPrefix(r.Reference, ShownPrefix)
+}
 
 // move checks the machine.
 func (r *Refund) move(to RefundState) error {

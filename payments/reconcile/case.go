@@ -30,7 +30,7 @@ type Resolution string
 
 // The resolutions.
 const (
-	ToMatch   Resolution = "match"   // the line is the named identifier's money; what is over goes to the payer's advance
+	ToMatch   Resolution = "match"   // the line is the named identifier's money, and what is over goes to the payer's advance; or a debit is the named refund
 	ToAdvance Resolution = "advance" // the money is the named payer's own, kind 9070
 	ToRefund  Resolution = "refund"  // the money is to be paid back
 	AsForeign Resolution = "foreign" // it is not ours, or nothing is to be done about it here
@@ -50,6 +50,7 @@ type Case struct {
 	ExpectedAmount     money.Tiyn `json:"expected_amount_tiyn,omitempty"`
 	ExpectedBudgetCode string     `json:"expected_budget_code,omitempty"`
 	Order              *uuid.UUID `json:"order_id,omitempty"`
+	Refund             *uuid.UUID `json:"refund_id,omitempty"` // that it is about, or that the line names
 	// Where it is in the statements, or which fact of which gateway it is.
 	File      string `json:"file,omitempty"`
 	Place     string `json:"place,omitempty"`
@@ -79,7 +80,7 @@ type Note struct {
 // caseColumns are what a Case scans; caseJoins where they come from.
 const (
 	caseColumns = `c.id, c.day, c.reason, c.amount, coalesce(nullif(s.identifier, ''), c.identifier), coalesce(s.budget_code, ''), coalesce(s.payer, ''),
-		c.expected_amount, c.expected_budget_code, c.order_id, coalesce(f.name, ''), coalesce(s.place, b.place, ''), c.gateway,
+		c.expected_amount, c.expected_budget_code, c.order_id, c.refund_id, coalesce(f.name, ''), coalesce(s.place, b.place, ''), c.gateway,
 		coalesce(s.reference, c.reference), c.state, c.owner, c.resolution, c.target, c.proposed_by, c.approved_by, c.opened_at, c.changed_at`
 	caseJoins = `
 		  LEFT JOIN statement_line s ON s.id = c.line_id
@@ -89,7 +90,7 @@ const (
 
 func (c *Case) fields() []any {
 	return []any{&c.ID, &c.Day, &c.Reason, &c.Amount, &c.Identifier, &c.BudgetCode, &c.Payer,
-		&c.ExpectedAmount, &c.ExpectedBudgetCode, &c.Order, &c.File, &c.Place, &c.Gateway,
+		&c.ExpectedAmount, &c.ExpectedBudgetCode, &c.Order, &c.Refund, &c.File, &c.Place, &c.Gateway,
 		&c.Reference, &c.State, &c.Owner, &c.Resolution, &c.Target, &c.ProposedBy, &c.ApprovedBy, &c.OpenedAt, &c.ChangedAt}
 }
 

@@ -35,14 +35,14 @@ type Result struct {
 	State          DayState       `json:"state"`
 	ProposedBy     string         `json:"proposed_by,omitempty"`
 	ClosedBy       string         `json:"closed_by,omitempty"`
-	Lines          int            `json:"lines"`   // booked on the day, bad ones included
-	Matched        int            `json:"matched"` // lines, each once
-	MatchedAmount  money.Tiyn     `json:"matched_amount_tiyn"`
-	Rules          map[Rule]int   `json:"rules"`           // matches by their rule
-	ExceptionCount int            `json:"exception_count"` // cases that need a person
-	Resolved       int            `json:"resolved"`        // cases that persons resolved
-	Reasons        map[string]int `json:"reasons"`         // the exceptions by their reason
-	Exceptions     []Case         `json:"exceptions"`      // the first thousand
+	Lines          int            `json:"lines"`               // booked on the day, bad ones included
+	Matched        int            `json:"matched"`             // lines, each once
+	MatchedAmount  money.Tiyn     `json:"matched_amount_tiyn"` // payments less refunds
+	Rules          map[Rule]int   `json:"rules"`               // matches by their rule
+	ExceptionCount int            `json:"exception_count"`     // cases that need a person
+	Resolved       int            `json:"resolved"`            // cases that persons resolved
+	Reasons        map[string]int `json:"reasons"`             // the exceptions by their reason
+	Exceptions     []Case         `json:"exceptions"`          // the first thousand
 	Totals         []Total        `json:"totals"`
 }
 
@@ -104,7 +104,7 @@ func (r *Result) count(ctx context.Context, q postgres.Querier) error {
 		return fmt.Errorf("count the lines of %s: %w", r.Day, postgres.Classify(err))
 	}
 	r.Rules, r.Reasons = map[Rule]int{}, map[string]int{}
-	rows, err := q.Query(ctx, `SELECT rule, count(*), count(*) FILTER (WHERE line_part = 0), sum(amount)::bigint FROM payment_match WHERE booking_day = $1 GROUP BY rule`, r.Day)
+	rows, err := q.Query(ctx, `SELECT rule, count(*), count(*) FILTER (WHERE line_part = 0), sum(amount)::bigint FROM statement_match WHERE booking_day = $1 GROUP BY rule`, r.Day)
 	if err == nil {
 		var rule Rule
 		var parts, lines int

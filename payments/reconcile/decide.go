@@ -55,18 +55,20 @@ type subject string
 
 // The kinds of subjects: what stands before the first colon in the table.
 const (
-	ofLine subject = "line"
-	ofDue  subject = "due"
-	ofFact subject = "fact"
-	ofBad  subject = "bad"
+	ofLine   subject = "line"
+	ofDue    subject = "due"
+	ofFact   subject = "fact"
+	ofRefund subject = "refund"
+	ofBad    subject = "bad"
 )
 
 // allowed says which resolutions a case of each kind may have.
 var allowed = map[subject][]Resolution{
-	ofLine: {ToMatch, ToAdvance, ToRefund, AsForeign},
-	ofDue:  {ToRebill, AsForeign},
-	ofFact: {ToAdvance, ToRefund, AsForeign},
-	ofBad:  {AsForeign},
+	ofLine:   {ToMatch, ToAdvance, ToRefund, AsForeign},
+	ofDue:    {ToRebill, AsForeign},
+	ofFact:   {ToAdvance, ToRefund, AsForeign},
+	ofBad:    {AsForeign},
+	ofRefund: {AsForeign},
 }
 
 // caseRow is a case as the table has it.
@@ -91,10 +93,15 @@ func (c *caseRow) kind() subject {
 	return subject(kind)
 }
 
+// Decided is what followed from a decision.
+type Decided struct {
+	Matched  []uuid.UUID // the cases by which orders have new matches: events are to be told (Announce)
+	PaidBack []PaidBack  // refunds under way that the debits show by now: they are executed
+}
+
 // Decide does what a person decides, in the caller's transaction; what moves
-// money posts to the ledger there. It reports whether orders have new matches,
-// so that events are to be told (Announce) under the ids of the cases.
-func Decide(ctx context.Context, tx pgx.Tx, config Config, d Decision) (matched []uuid.UUID, err error) {
+// money posts to the ledger there.
+func Decide(ctx context.Context, tx pgx.Tx, config Config, d Decision) (*Decided, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
@@ -105,17 +112,14 @@ func Decide(ctx context.Context, tx pgx.Tx, config Config, d Decision) (matched 
 	if err != nil {
 		return nil, err
 	}
+	followed := new(Decided)
 	for i := range cases {
 		c := &cases[i]
-		did, err := d.decide(ctx, tx, config, c)
-		if err != nil {
+		if err := d.decide(ctx, tx, config, c, followed); err != nil {
 			return nil, fmt.Errorf("%s the case %s: %w", d.Act, c.ID, err)
 		}
-		if did {
-			matched = append(matched, c.ID)
-		}
 	}
-	return matched, d.note(ctx, tx)
+	return followed, d.note(ctx, tx)
 }
 
 func (d *Decision) check() error {
@@ -165,16 +169,16 @@ var from = map[Act][]CaseState{
 	Reject:  {CaseProposed},
 }
 
-func (d *Decision) decide(ctx context.Context, tx pgx.Tx, config Config, c *caseRow) (matched bool, err error) {
+func (d *Decision) decide(ctx context.Context, tx pgx.Tx, config Config, c *caseRow, followed *Decided) (err error) {
 	if !slices.Contains(from[d.Act], c.State) {
-		return false, fault.New(fault.CaseStateForbids, "/cases", "a case that is %s takes no %s", c.State, d.Act)
+		return fault.New(fault.CaseStateForbids, "/cases", "a case that is %s takes no %s", c.State, d.Act)
 	}
 	switch d.Act {
 	case Assign:
 		_, err = tx.Exec(ctx, `UPDATE reconcile_case SET owner = $2, changed_at = $3 WHERE id = $1`, c.ID, d.Owner, d.At)
 	case Suggest:
 		if err := suits(c, d.Resolution, d.Target); err != nil {
-			return false, err
+			return err
 		}
 		_, err = tx.Exec(ctx, `UPDATE reconcile_case SET state = 'proposed', resolution = $2, target = $3, proposed_by = $4, changed_at = $5 WHERE id = $1`,
 			c.ID, string(d.Resolution), d.Target, d.Person, d.At)
@@ -182,17 +186,14 @@ func (d *Decision) decide(ctx context.Context, tx pgx.Tx, config Config, c *case
 		_, err = tx.Exec(ctx, `UPDATE reconcile_case SET state = 'open', resolution = '', target = '', proposed_by = '', changed_at = $2 WHERE id = $1`, c.ID, d.At)
 	case Approve:
 		if c.ProposedBy == d.Person {
-			return false, fault.New(fault.TwoPersons, "/cases", "the resolution was proposed by the same person")
+			return fault.New(fault.TwoPersons, "/cases", "the resolution was proposed by the same person")
 		}
-		if matched, err = resolve(ctx, tx, config, c, d.At); err != nil {
-			return false, err
+		if err := resolve(ctx, tx, config, c, d.At, followed); err != nil {
+			return err
 		}
 		_, err = tx.Exec(ctx, `UPDATE reconcile_case SET state = 'resolved', approved_by = $2, changed_at = $3 WHERE id = $1`, c.ID, d.Person, d.At)
 	}
-	if err != nil {
-		return false, postgres.Classify(err)
-	}
-	return matched, nil
+	return postgres.Classify(err)
 }
 
 // suits refuses a resolution that the case cannot have or that does not name
@@ -203,8 +204,8 @@ func suits(c *caseRow, r Resolution, target string) error {
 	}
 	switch r {
 	case ToMatch:
-		if c.Amount <= 0 || target == "" {
-			return fault.New(fault.CaseTargetBad, "/target", "a credit is matched with a payment identifier or a gateway's fact")
+		if _, refund := strings.CutPrefix(target, refundTarget); c.Amount == 0 || target == "" || refund != (c.Amount < 0) {
+			return fault.New(fault.CaseTargetBad, "/target", "a credit is matched with a payment identifier or a gateway's fact, a debit with a refund")
 		}
 	case ToAdvance:
 		if _, err := kz.ParseBIN(target, kz.FormatOnly); err != nil {

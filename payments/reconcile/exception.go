@@ -12,7 +12,7 @@ func (r *run) except(ctx context.Context) (err error) {
 	if r.overdue, err = r.lastShown(ctx); err != nil {
 		return err
 	}
-	for _, s := range []string{wrongTable, wrongLines, otherLines, lateLines, badLines, wrongFacts, missingDues, `ANALYZE wrong`} {
+	for _, s := range []string{wrongTable, wrongLines, wrongOthers, lateLines, badLines, wrongFacts, missingDues, missingRefunds, failedRefunds, `ANALYZE wrong`} {
 		if err := r.exec(ctx, s); err != nil {
 			return err
 		}
@@ -47,13 +47,14 @@ var reasons = map[string]fault.Code{
 	"not_booked": fault.NotBooked, "returned": fault.PaymentReturned, "debit": fault.DebitEntry, "duplicate": fault.DuplicatePayment,
 	"amount": fault.AmountDiffers, "code": fault.WrongBudgetCode, "office": fault.WrongOffice, "not_posted": fault.NotPosted,
 	"ambiguous": fault.AmbiguousMatch, "nameless": fault.MissingIdentifier, "unknown": fault.UnknownIdentifier,
-	"late": fault.LateEntry, "missing": fault.PaymentMissing,
+	"late": fault.LateEntry, "missing": fault.PaymentMissing, "refund_returned": fault.RefundReturned, "refund_not_ordered": fault.RefundNotOrdered,
+	"refund_missing": fault.RefundMissing, "refund_failed": fault.RefundFailed,
 }
 
 const (
 	wrongTable = `
 	CREATE TEMPORARY TABLE wrong (subject text, day date, reason text, amount bigint, line_id uuid, order_id uuid, position smallint,
-		gateway text, reference text, file_id uuid, file_position int, identifier text, expected_amount bigint, expected_budget_code text) ON COMMIT DROP`
+		gateway text, reference text, file_id uuid, file_position int, identifier text, expected_amount bigint, expected_budget_code text, refund_id uuid) ON COMMIT DROP`
 
 	// wrongLines are the credits that nothing was found for. The due that one
 	// names, by the identifier or else the declaration, is what it is compared
@@ -85,15 +86,30 @@ const (
 		 ORDER BY l.budget_code = s.budget_code DESC, l.amount = s.amount DESC, l.identifier
 		 LIMIT 1) d ON true`
 
-	otherLines = `
+	// wrongOthers are the lines that are neither a payment nor a refund. The
+	// refund that one names, or whose order's line, is what it is compared with.
+	wrongOthers = `
 	INSERT INTO wrong
-	SELECT 'line:' || s.id, s.booking_day,
-	       CASE WHEN NOT s.booked THEN {not_booked} WHEN s.reversal OR s.returned THEN {returned} ELSE {debit} END,
-	       s.amount, s.id, l.order_id, l.position, '', '', NULL, NULL, coalesce(l.identifier, ''), coalesce(l.amount, 0), coalesce(l.budget_code, '')
-	  FROM pair x JOIN statement_line s ON s.id = x.line_id
+	SELECT 'line:' || s.line_id, s.booking_day,
+	       CASE WHEN NOT s.booked THEN {not_booked}
+	            WHEN s.back AND NOT s.debit THEN CASE WHEN r.id IS NULL THEN {returned} ELSE {refund_returned} END
+	            WHEN EXISTS (SELECT FROM duplicate x WHERE x.line_id = s.line_id) THEN {duplicate}
+	            WHEN EXISTS (SELECT FROM ambiguous x WHERE x.line_id = s.line_id) THEN {ambiguous}
+	            WHEN r.state NOT IN ('approved', 'executed') THEN {refund_not_ordered}
+	            WHEN s.debit AND r.id IS NOT NULL AND NOT EXISTS (SELECT FROM rest_refund d WHERE d.order_id = r.id) THEN {duplicate}
+	            WHEN s.debit AND s.amount IN (SELECT d.amount FROM rest_refund d WHERE d.order_id = r.id) THEN {code}
+	            WHEN s.debit AND r.id IS NOT NULL THEN {amount}
+	            WHEN s.back THEN {returned}
+	            ELSE {debit} END,
+	       s.moved, s.line_id, coalesce(r.order_id, l.order_id), l.position, '', '', NULL, NULL, coalesce(l.identifier, ''),
+	       coalesce(r.amount, l.amount, 0), coalesce(l.budget_code, ''), r.id
+	  FROM other_line s
 	  LEFT JOIN payment_identifier i ON i.identifier = s.identifier
 	  LEFT JOIN payment_line l ON l.identifier = i.identifier AND l.recorded_at = i.recorded_at
-	 WHERE NOT x.credit`
+	  LEFT JOIN named_refund n ON n.line_id = s.line_id
+	  LEFT JOIN payment_refund r ON r.id = coalesce(n.refund_id,
+	       (SELECT min(d.order_id::text)::uuid FROM rest_refund d WHERE s.debit AND d.identifier = nullif(s.identifier, '')))
+	 WHERE NOT EXISTS (SELECT FROM found_refund f WHERE f.line_id = s.line_id)`
 
 	// lateLines came after their day was closed: when it was, each of its lines
 	// had a match or a case. An import that the closing did not see may have
@@ -135,24 +151,43 @@ const (
 	 WHERE x.paid_day <= {overdue}
 	   AND NOT EXISTS (SELECT FROM wrong w WHERE w.line_id IS NOT NULL AND w.order_id = d.order_id AND w.position = d.position)`
 
+	// missingRefunds were executed, as the gateway told, so long ago that a
+	// statement should show them.
+	missingRefunds = `
+	INSERT INTO wrong
+	SELECT 'refund:' || d.order_id || ':' || d.position, greatest(x.ended_day, {next}), {refund_missing}, d.amount, NULL, r.order_id, d.position,
+	       d.gateway, r.reference, NULL, NULL, d.identifier, d.amount, d.budget_code, r.id
+	  FROM rest_refund d JOIN payment_refund r ON r.id = d.order_id
+	 CROSS JOIN LATERAL (SELECT (r.ended_at AT TIME ZONE 'Asia/Almaty')::date AS ended_day) x
+	 WHERE r.state = 'executed' AND r.ended_at >= {horizon} AND x.ended_day <= {overdue}
+	   AND NOT EXISTS (SELECT FROM wrong w WHERE w.line_id IS NOT NULL AND w.refund_id = r.id)`
+
+	// failedRefunds were refused by the gateway: the payer waits for the money.
+	failedRefunds = `
+	INSERT INTO wrong
+	SELECT 'refund:' || r.id || ':failed', greatest((r.ended_at AT TIME ZONE 'Asia/Almaty')::date, {next}), {refund_failed}, r.amount, NULL, r.order_id, NULL,
+	       r.gateway, '', NULL, NULL, '', r.amount, '', r.id
+	  FROM payment_refund r WHERE r.state = 'failed' AND r.ended_at >= {horizon}`
+
 	// openCases opens what has no case yet or whose case was cleared, and tells
 	// an open one what has changed; what was proposed for another reason is
 	// proposed no longer. A resolved case stays as the persons left it.
 	openCases = `
 	INSERT INTO reconcile_case AS c (id, subject, day, reason, amount, line_id, order_id, position, gateway, reference, file_id, file_position,
-		identifier, expected_amount, expected_budget_code, state, opened_at, changed_at, run_id)
+		identifier, expected_amount, expected_budget_code, refund_id, state, opened_at, changed_at, run_id)
 	SELECT gen_random_uuid(), subject, day, reason, amount, line_id, order_id, position, gateway, reference, file_id, file_position,
-	       identifier, expected_amount, expected_budget_code, 'open', $2, $2, $1
+	       identifier, expected_amount, expected_budget_code, refund_id, 'open', $2, $2, $1
 	  FROM wrong ORDER BY day, subject
 	ON CONFLICT (subject) DO UPDATE
 	   SET reason = excluded.reason, amount = excluded.amount, order_id = excluded.order_id, position = excluded.position,
 	       identifier = excluded.identifier, expected_amount = excluded.expected_amount, expected_budget_code = excluded.expected_budget_code,
+	       refund_id = excluded.refund_id,
 	       state = 'open', resolution = '', target = '', proposed_by = '', changed_at = $2, run_id = $1
 	 WHERE c.state <> 'resolved'
 	   AND (c.state = 'cleared' OR (c.reason, c.amount, c.identifier, c.expected_amount) <> (excluded.reason, excluded.amount, excluded.identifier, excluded.expected_amount))`
 
 	// clearCases ends the cases whose reason is gone. Those of closed days, late
-	// lines and bad ones are the persons' alone; a due from beyond the horizon
+	// lines, bad ones and failed refunds are the persons' alone; a due from beyond the horizon
 	// is not looked for, so that its case ends only with its match.
 	clearCases = `
 	UPDATE reconcile_case c
@@ -166,6 +201,9 @@ const (
 	                  WHERE o.order_id = c.order_id AND o.recorded_at < {horizon} AND p.paid[c.position + 1] >
 	                        (SELECT coalesce(sum(m.amount), 0) FROM payment_match m WHERE m.order_id = c.order_id AND m.position = c.position)
 	                        + (SELECT coalesce(sum(u.lines[c.position + 1]), 0) FROM payment_advance_use u WHERE u.order_id = c.order_id))
+	            WHEN 'refund' THEN c.position IS NOT NULL AND NOT EXISTS (
+	                 SELECT FROM rest_refund d JOIN payment_refund r ON r.id = d.order_id
+	                  WHERE d.order_id = c.refund_id AND d.position = c.position AND r.ended_at < {horizon})
 	            WHEN 'fact' THEN true
 	            ELSE false END`
 )

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"strconv"
+	"strings"
 )
 
 // Rule names the level at which a match was found; it is stored with it.
@@ -18,6 +19,11 @@ const (
 	ByPayer      Rule = "amount_payer"     // payer and amount, within the order's time
 	ByPayerSum   Rule = "payer_sum"        // all that is open of a payer under a КБК, in one line or in several for one due
 	Accepted     Rule = "accepted"         // two persons have decided so
+
+	// Of debits, which are refunds of ours.
+	ByRefund        Rule = "refund"            // the line names the refund, by our identifier of it or the gateway's
+	ByRefundLine    Rule = "refund_identifier" // the line has the identifier that the refunded money was paid under
+	ByRefundPayment Rule = "refund_payment"    // the line names the payment that goes back, or its order
 )
 
 // pair looks at all lines and all dues at once. A due is what was paid on a
@@ -151,19 +157,36 @@ const (
 	  FROM rest_due d JOIN gateway_fact f ON f.order_id = d.order_id AND f.state = 'posted' AND f.recorded_at >= {horizon}`
 )
 
+// side is one of the two ways in which money goes: what is paid to the treasury
+// is credits and dues, what it pays back debits and refunds. Its tables have the
+// columns of rest_line, rest_due and found; its levels are tried in their order.
+type side struct {
+	lines, dues, found string
+	levels             []level
+}
+
+var credits = side{"rest_line", "rest_due", "found", levels}
+
+// sql puts the names of the side's tables where a statement has them in braces.
+func (s side) sql(statement string) string {
+	return strings.NewReplacer("{lines}", s.lines, "{dues}", s.dues, "{found}", s.found).Replace(statement)
+}
+
 // level is one way in which a line may name what it pays. Lines and dues meet
 // where their keys are equal; a key with a NULL in it meets nothing.
 type level struct {
 	rule Rule
-	// line and due are the keys, from columns of rest_line l and rest_due d.
+	// line and due are the keys, from columns of the side's lines l and dues d.
 	line, due string
 	// where says what else both must fulfil.
 	where string
-	// joinDue adds what a due's key is looked up in.
-	joinDue string
+	// joinLine and joinDue add what a key is looked up in.
+	joinLine, joinDue string
+	// first: of several lines that are all of one due, the first is it and the
+	// others are duplicates.
 	// one: a line and a due of the same amount that have only each other.
 	// several: one line for all dues of the key, or all its lines for one due.
-	one, several bool
+	first, one, several bool
 }
 
 const (
@@ -195,14 +218,17 @@ var levels = []level{
 	{rule: ByPayerSum, line: linePayer, due: duePayer, where: compatible + inTime + anonymous, several: true},
 }
 
-// levels tries the levels one after the other on what is left.
-func (r *run) levels(ctx context.Context) error {
-	for _, l := range levels {
-		if err := r.exec(ctx, l.candidates()); err != nil {
+// levels tries the levels of payments on what the first join left.
+func (r *run) levels(ctx context.Context) error { return r.try(ctx, credits) }
+
+// try tries the levels of a side one after the other on what is left.
+func (r *run) try(ctx context.Context, s side) error {
+	for _, l := range s.levels {
+		if err := r.exec(ctx, s.sql(l.candidates())); err != nil {
 			return err
 		}
 		for _, pass := range l.passes() {
-			if err := r.exec(ctx, pass, takenLines, takenDues, takenCandidates); err != nil {
+			if err := r.exec(ctx, s.sql(pass), s.sql(takenLines), s.sql(takenDues), s.sql(takenCandidates)); err != nil {
 				return err
 			}
 		}
@@ -217,15 +243,18 @@ func (l level) candidates() string {
 	INSERT INTO candidate
 	SELECT DISTINCT l.line_id, d.order_id, d.position, l.amount, d.amount
 	  FROM (SELECT l.*, count(*) OVER (PARTITION BY l.key) AS sharing
-	          FROM (SELECT l.*, ` + l.line + ` AS key FROM rest_line l) l WHERE l.key IS NOT NULL) l
+	          FROM (SELECT l.*, ` + l.line + ` AS key FROM {lines} l` + l.joinLine + `) l WHERE l.key IS NOT NULL) l
 	  JOIN (SELECT d.*, count(*) OVER (PARTITION BY d.key) AS sharing
-	          FROM (SELECT d.*, ` + l.due + ` AS key FROM rest_due d` + l.joinDue + `) d WHERE d.key IS NOT NULL) d
+	          FROM (SELECT d.*, ` + l.due + ` AS key FROM {dues} d` + l.joinDue + `) d WHERE d.key IS NOT NULL) d
 	    ON d.key = l.key AND l.sharing * d.sharing <= ` + strconv.Itoa(groupMax) + `
 	 WHERE ` + l.where
 }
 
 // passes are what the level does with its candidates, in turn.
 func (l level) passes() (all []string) {
+	if l.first {
+		all = append(all, secondLines)
+	}
 	if l.one {
 		all = append(all, ambiguousLines, match(l.rule, `
 			SELECT c.*, count(*) OVER (PARTITION BY line_id) = 1 AND count(*) OVER (PARTITION BY order_id, position) = 1 AS alone
@@ -248,13 +277,13 @@ func (l level) passes() (all []string) {
 // each takes the smaller of both amounts.
 func match(rule Rule, candidates string) string {
 	return `
-	INSERT INTO found
+	INSERT INTO {found}
 	SELECT d.order_id, d.position, d.parts + row_number() OVER (PARTITION BY d.order_id, d.position ORDER BY ` + lineOrder + `) - 1,
 	       row_number() OVER (PARTITION BY s.line_id ORDER BY d.order_id, d.position) - 1, s.booking_day, s.line_id, least(c.line_amount, c.amount),
 	       d.due_amount, s.amount, '` + string(rule) + `', d.gateway, s.budget_code, d.revenue_office
 	  FROM (` + candidates + `) c
-	  JOIN rest_line s ON s.line_id = c.line_id
-	  JOIN rest_due d ON d.order_id = c.order_id AND d.position = c.position
+	  JOIN {lines} s ON s.line_id = c.line_id
+	  JOIN {dues} d ON d.order_id = c.order_id AND d.position = c.position
 	 WHERE c.alone`
 }
 
@@ -264,9 +293,25 @@ const (
 	SELECT line_id FROM (SELECT line_id, count(*) OVER (PARTITION BY line_id) AS dues, count(*) OVER (PARTITION BY order_id, position) AS lines
 	                       FROM candidate WHERE line_amount = amount) c
 	 WHERE dues > 1 OR lines > 1`
-	takenLines      = `DELETE FROM rest_line l USING found f WHERE f.line_id = l.line_id`
-	takenDues       = `DELETE FROM rest_due d USING found f WHERE f.order_id = d.order_id AND f.position = d.position`
+	takenLines      = `DELETE FROM {lines} l USING {found} f WHERE f.line_id = l.line_id`
+	takenDues       = `DELETE FROM {dues} d USING {found} f WHERE f.order_id = d.order_id AND f.position = d.position`
 	takenCandidates = `
-	DELETE FROM candidate c USING found f WHERE f.line_id = c.line_id;
-	DELETE FROM candidate c USING found f WHERE f.order_id = c.order_id AND f.position = c.position`
+	DELETE FROM candidate c USING {found} f WHERE f.line_id = c.line_id;
+	DELETE FROM candidate c USING {found} f WHERE f.order_id = c.order_id AND f.position = c.position`
+
+	// secondLines are those behind the first that is all of one due, or all of
+	// what is open under one owner.
+	secondLines = `
+	INSERT INTO duplicate
+	SELECT line_id
+	  FROM (SELECT c.line_id, row_number() OVER (PARTITION BY c.order_id, c.position ORDER BY ` + lineOrder + `) AS n
+	          FROM (SELECT line_id, min(order_id::text)::uuid AS order_id, min(position) AS position FROM candidate
+	                 WHERE line_amount = amount GROUP BY line_id HAVING count(*) = 1
+	                UNION ALL
+	                SELECT line_id, order_id, NULL FROM candidate
+	                 GROUP BY line_id, order_id, line_amount HAVING count(*) > 1 AND sum(amount) = line_amount) c
+	          JOIN {lines} s ON s.line_id = c.line_id) x
+	 WHERE n > 1;
+	DELETE FROM {lines} l USING duplicate x WHERE x.line_id = l.line_id;
+	DELETE FROM candidate c USING duplicate x WHERE x.line_id = c.line_id`
 )

@@ -24,29 +24,37 @@ import (
 const PayBack = "to_be_paid_back"
 
 // factTarget is what stands before "<gateway>:<reference>" in the target of a
-// line that is the money of a gateway's fact, not of an order.
-const factTarget = "fact:"
+// line that is the money of a gateway's fact, not of an order; refundTarget
+// before the identifier of the refund that a debit is.
+const (
+	factTarget   = "fact:"
+	refundTarget = "refund:"
+)
 
 // resolve does what was proposed. Money is posted under the key of the case: a
 // case is resolved once.
-func resolve(ctx context.Context, tx pgx.Tx, config Config, c *caseRow, at time.Time) (matched bool, err error) {
+func resolve(ctx context.Context, tx pgx.Tx, config Config, c *caseRow, at time.Time, followed *Decided) error {
 	w := &resolving{Config: config, tx: tx, c: c, at: at, transaction: c.ID}
 	switch c.Resolution {
 	case ToMatch:
 		if reference, isFact := strings.CutPrefix(c.Target, factTarget); isFact {
-			return false, w.matchFact(ctx, reference)
+			return w.matchFact(ctx, reference)
 		}
-		return true, w.match(ctx)
+		if id, isRefund := strings.CutPrefix(c.Target, refundTarget); isRefund {
+			return w.matchRefund(ctx, id, followed)
+		}
+		followed.Matched = append(followed.Matched, c.ID)
+		return w.match(ctx)
 	case ToAdvance:
-		return false, w.release(ctx, ledger.Advance(kz.BIN(c.Target)))
+		return w.release(ctx, ledger.Advance(kz.BIN(c.Target)))
 	case ToRefund:
-		return false, w.release(ctx, ledger.Suspense(PayBack))
+		return w.release(ctx, ledger.Suspense(PayBack))
 	case ToRebill:
-		return false, w.rebill(ctx)
+		return w.rebill(ctx)
 	case AsForeign:
-		return false, nil // nothing moves
+		return nil // nothing moves
 	}
-	return false, fault.New(fault.CaseResolutionBad, "/resolution", "the resolution %q is not known", c.Resolution)
+	return fault.New(fault.CaseResolutionBad, "/resolution", "the resolution %q is not known", c.Resolution)
 }
 
 // resolving is one resolution under way.
@@ -104,6 +112,9 @@ func (w *resolving) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if line < 0 {
+		return fault.New(fault.CaseResolutionBad, "/resolution", "a debit is no payment")
+	}
 	amount := min(line, d.Paid-d.Matched)
 	from, err := w.sources(ctx, d.Order, d.Position, amount, d.Gateway)
 	if err != nil {
@@ -159,8 +170,8 @@ func (w *resolving) line(ctx context.Context) (amount money.Tiyn, day kz.Day, er
 	if err != nil {
 		return 0, day, fmt.Errorf("read the line of a case: %w", postgres.Classify(err))
 	}
-	if !booked || amount <= 0 {
-		return 0, day, fault.New(fault.CaseResolutionBad, "/resolution", "only a booked credit is matched")
+	if !booked {
+		return 0, day, fault.New(fault.CaseResolutionBad, "/resolution", "what is not booked is not matched")
 	}
 	return amount, day, nil
 }

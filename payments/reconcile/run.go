@@ -64,6 +64,7 @@ type Outcome struct {
 	Withdrawn int        // matches taken back
 	Settled   money.Tiyn // net, from clearing to the treasury
 	Changed   bool       // orders have new matches or lost some: events are to be told (Announce)
+	PaidBack  []PaidBack // refunds under way that the statements show: they are executed
 }
 
 // run is one run under way.
@@ -97,6 +98,7 @@ func Run(ctx context.Context, tx pgx.Tx, c Config, now time.Time) (*Outcome, err
 		{"match the rest", r.levels},
 		{"find the gateways of the matches", r.attribute},
 		{"store the matches", r.store},
+		{"find the refunds", r.refunds},
 		{"settle the matches", r.settle},
 		{"find the exceptions", r.except},
 		{"add up the days", r.total},
@@ -169,7 +171,7 @@ func (r *run) begin(ctx context.Context) error {
 	}
 	r.horizon = first.AddDays(-horizonDays).Start()
 	r.outcome = Outcome{Run: r.id, FirstDay: first}
-	return r.exec(ctx, looseMatches, fixedDues, fixedLines)
+	return r.exec(ctx, looseMatches, looseRefunds, fixedDues, fixedLines)
 }
 
 // looseMatches are those of earlier runs that this one finds again or takes
@@ -205,5 +207,9 @@ const fixedLines = `
 	SELECT m.line_id FROM payment_match m
 	 WHERE m.booking_day > {closed}
 	   AND NOT EXISTS (SELECT FROM loose l WHERE l.line_id = m.line_id AND l.line_part = m.line_part)
+	UNION
+	SELECT m.line_id FROM payment_refund_match m
+	 WHERE m.booking_day > {closed}
+	   AND NOT EXISTS (SELECT FROM loose_refund l WHERE l.line_id = m.line_id AND l.line_part = m.line_part)
 	UNION
 	SELECT c.line_id FROM reconcile_case c WHERE c.state = 'resolved' AND c.line_id IS NOT NULL AND c.day > {closed}`

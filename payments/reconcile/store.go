@@ -55,12 +55,13 @@ type settled struct {
 }
 
 // settle posts the difference between what was found and what stood before, an
-// entry for each day: the treasury has the money that the gateways told of. It
-// writes the run's row.
+// entry for each day: the treasury has the money that the gateways told of, and
+// has paid back what they told that was. It writes the run's row.
 func (r *run) settle(ctx context.Context) error {
 	rows, err := r.tx.Query(ctx, `
 		SELECT booking_day, gateway, sum(amount)::bigint
-		  FROM (SELECT booking_day, gateway, amount FROM found_all UNION ALL SELECT booking_day, gateway, -amount FROM loose) m
+		  FROM (SELECT booking_day, gateway, amount FROM found_all UNION ALL SELECT booking_day, gateway, -amount FROM loose
+		        UNION ALL SELECT booking_day, gateway, -amount FROM found_refund UNION ALL SELECT booking_day, gateway, amount FROM loose_refund) m
 		 GROUP BY 1, 2 HAVING sum(amount) <> 0 ORDER BY 1, 2`)
 	if err != nil {
 		return err

@@ -20,16 +20,20 @@ func (r *run) total(ctx context.Context) error {
 		  FROM (SELECT booking_day, line_code AS code, revenue_office AS office, count(*) AS lines, sum(amount) AS amount
 		          FROM found_all GROUP BY 1, 2, 3
 		        UNION ALL
+		        SELECT booking_day, line_code, revenue_office, count(*), -sum(amount) FROM found_refund GROUP BY 1, 2, 3
+		        UNION ALL
 		        SELECT m.booking_day, s.budget_code, coalesce(l.revenue_office, ''), 1, m.amount
-		          FROM fixed_line f JOIN payment_match m ON m.line_id = f.line_id JOIN statement_line s ON s.id = m.line_id
+		          FROM fixed_line f JOIN statement_match m ON m.line_id = f.line_id JOIN statement_line s ON s.id = m.line_id
 		          LEFT JOIN payment_line l ON l.order_id = m.order_id AND l.position = m.position
 		        UNION ALL
-		        SELECT s.booking_day, s.budget_code, '', 1, s.amount - coalesce((SELECT sum(m.amount) FROM payment_match m WHERE m.line_id = s.id), 0)
+		        SELECT s.booking_day, s.budget_code, '', 1, s.amount - coalesce((SELECT sum(m.amount) FROM statement_match m WHERE m.line_id = s.id), 0)
 		          FROM fixed_line f JOIN statement_line s ON s.id = f.line_id AND s.booked
 		        UNION ALL
 		        SELECT booking_day, budget_code, '', count(*), sum(amount) FROM rest_line GROUP BY 1, 2
 		        UNION ALL
-		        SELECT booking_day, line_code, '', count(*), sum(line_amount) FROM pair WHERE booked AND NOT credit GROUP BY 1, 2) t
+		        SELECT booking_day, budget_code, '', count(*), sum(moved) FROM other_line o
+		         WHERE booked AND NOT EXISTS (SELECT FROM found_refund f WHERE f.line_id = o.line_id)
+		         GROUP BY 1, 2) t
 		 WHERE amount <> 0
 		 GROUP BY 1, 2, 3`)
 }

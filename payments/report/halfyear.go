@@ -40,7 +40,7 @@ var halfYear = Report{
 			 WHERE e.day BETWEEN $1 AND $2 AND p.account LIKE 'tolerance:%'
 			UNION ALL
 			SELECT m.booking_day, coalesce(l.revenue_office, ''), coalesce(l.budget_code, ''), 0, 0, 0, 0, m.amount, 0, 0
-			  FROM payment_match m LEFT JOIN payment_line l ON l.order_id = m.order_id AND l.position = m.position
+			  FROM statement_match m LEFT JOIN payment_line l ON l.order_id = m.order_id AND l.position = m.position
 			 WHERE m.booking_day BETWEEN $1 AND $2
 			UNION ALL
 			SELECT c.day, coalesce(l.revenue_office, ''), coalesce(l.budget_code, nullif(s.budget_code, ''), c.expected_budget_code), 0, 0, 0, 0, 0, 1, c.amount

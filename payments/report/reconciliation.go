@@ -1,7 +1,7 @@
 package report
 
 // reconciliation is the daily reconciliation: what the statements show, and how
-// much of it is matched with what was paid. A row's office is that of the
+// much of it is matched with what was paid and, negative, paid back. A row's office is that of the
 // orders' lines; money that is matched with none, or with a payer's advance,
 // has none.
 var reconciliation = Report{
@@ -25,7 +25,7 @@ var reconciliation = Report{
 		WITH part AS (
 			SELECT s.booking_day AS day, s.budget_code, coalesce(l.revenue_office, '') AS office, count(*) AS matched_parts, sum(m.amount) AS matched,
 			       0::bigint AS unmatched_lines, 0::numeric AS unmatched, 0::bigint AS cases
-			  FROM payment_match m
+			  FROM statement_match m
 			  JOIN statement_line s ON s.id = m.line_id AND s.booked AND s.booking_day BETWEEN $1 AND $2
 			  LEFT JOIN payment_line l ON l.order_id = m.order_id AND l.position = m.position
 			 WHERE m.booking_day BETWEEN $1 AND $2
@@ -33,7 +33,7 @@ var reconciliation = Report{
 			UNION ALL
 			SELECT s.booking_day, s.budget_code, '', 0, 0, count(*), sum(s.amount - coalesce(a.amount, 0)), 0
 			  FROM statement_line s
-			  LEFT JOIN (SELECT line_id, sum(amount) AS amount FROM payment_match WHERE booking_day BETWEEN $1 AND $2 GROUP BY line_id) a ON a.line_id = s.id
+			  LEFT JOIN (SELECT line_id, sum(amount) AS amount FROM statement_match WHERE booking_day BETWEEN $1 AND $2 GROUP BY line_id) a ON a.line_id = s.id
 			 WHERE s.booked AND s.booking_day BETWEEN $1 AND $2 AND s.amount <> coalesce(a.amount, 0)
 			 GROUP BY 1, 2
 			UNION ALL
