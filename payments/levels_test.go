@@ -388,7 +388,7 @@ func TestCases(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	balances, err := ledger.Balances(t.Context(), r.pool)
+	balances, err := ledger.BalancesAt(t.Context(), r.pool, ledger.Moment{})
 	if err != nil {
 		t.Fatal(err)
 	}

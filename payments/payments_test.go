@@ -149,7 +149,7 @@ func checkBooks(t *testing.T, w *world, o *order.Order) {
 	if v.Entries != 2 { // the payment and the settlement of the day
 		t.Errorf("%d entries", v.Entries)
 	}
-	balances, err := ledger.Balances(t.Context(), w.pool)
+	balances, err := ledger.BalancesAt(t.Context(), w.pool, ledger.Moment{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -250,7 +250,7 @@ func (w *world) tellPlainly(rt *rapid.T, f gateway.Fact) {
 
 // checkConservation compares the ledger with the orders and the matches.
 func (w *world) checkConservation(rt *rapid.T) {
-	balances, err := ledger.Balances(w.ctx(), w.pool)
+	balances, err := ledger.BalancesAt(w.ctx(), w.pool, ledger.Moment{})
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -1,7 +1,11 @@
 package fault
 
-// Codes of the ledger's periods and holds.
+// Codes of the ledger.
 const (
+	LedgerUnbalanced   Code = "ledger_unbalanced"
+	LedgerConflict     Code = "ledger_key_conflict"
+	LedgerEntryBad     Code = "ledger_entry_invalid"
+	LedgerInconsistent Code = "ledger_inconsistent"
 	LedgerPeriodClosed Code = "ledger_period_closed"
 	LedgerPeriodOpen   Code = "ledger_period_open"
 	LedgerFundsShort   Code = "ledger_funds_short"
@@ -10,6 +14,10 @@ const (
 )
 
 var ledgerEntries = []Entry{
+	{LedgerUnbalanced, Fatal, "Жазбаның дебеті мен кредиті тең емес.", "Дебет и кредит записи не равны.", "The entry does not balance."},
+	{LedgerConflict, Conflict, "Осы кілтпен басқа жазба бар.", "С этим ключом есть другая запись.", "Another entry has this key."},
+	{LedgerEntryBad, Fatal, "Бухгалтерлік жазба қате.", "Неверная бухгалтерская запись.", "The ledger entry is invalid."},
+	{LedgerInconsistent, Fatal, "Бас кітап бүлінген.", "Главная книга нарушена.", "The ledger is inconsistent."},
 	{LedgerPeriodClosed, Conflict, "Бұл кезең жабылған.", "Этот период закрыт.", "The period is closed."},
 	{LedgerPeriodOpen, Conflict, "Бұл күн әлі аяқталған жоқ.", "Этот день ещё не закончился.", "The day has not ended yet."},
 	{LedgerFundsShort, Conflict, "Шотта қаражат жеткіліксіз.", "На счёте недостаточно средств.", "The account has too little money."},

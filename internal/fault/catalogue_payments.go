@@ -45,11 +45,6 @@ const (
 	RefundPaymentUnclear Code = "refund_payment_unclear"
 	PayerNotAllowed      Code = "payer_not_allowed"
 
-	LedgerUnbalanced   Code = "ledger_unbalanced"
-	LedgerConflict     Code = "ledger_key_conflict"
-	LedgerEntryBad     Code = "ledger_entry_invalid"
-	LedgerInconsistent Code = "ledger_inconsistent"
-
 	CallbackUnauthentic Code = "callback_unauthentic"
 	CallbackMalformed   Code = "callback_malformed"
 	CallbackConflict    Code = "callback_conflict"
@@ -124,11 +119,6 @@ var paymentsEntries = []Entry{
 	{RefundPaymentUnclear, Refused, "Қай төлем қайтарылатыны белгісіз: төлемді көрсетіңіз.", "Неясно, какой платёж возвращается: укажите платёж.", "It is not clear which payment goes back: name the payment."},
 	{PayerNotAllowed, Refused, "Бұл төлеуші бұл тапсырысты төлей алмайды.", "Этот плательщик не может оплатить этот заказ.", "This payer may not pay this order."},
 	{RefundExceeds, Refused, "Қайтарылатын сома төленгеннен көп.", "Сумма возврата больше уплаченной.", "The refund is more than what was paid and is left."},
-
-	{LedgerUnbalanced, Fatal, "Жазбаның дебеті мен кредиті тең емес.", "Дебет и кредит записи не равны.", "The entry does not balance."},
-	{LedgerConflict, Conflict, "Осы кілтпен басқа жазба бар.", "С этим ключом есть другая запись.", "Another entry has this key."},
-	{LedgerEntryBad, Fatal, "Бухгалтерлік жазба қате.", "Неверная бухгалтерская запись.", "The ledger entry is invalid."},
-	{LedgerInconsistent, Fatal, "Бас кітап бүлінген.", "Главная книга нарушена.", "The ledger is inconsistent."},
 
 	{CallbackUnauthentic, Unauthenticated, "Төлем шлюзі хабарының қолтаңбасы жарамсыз.", "Подпись сообщения платёжного шлюза недействительна.", "The payment gateway's message is not authentic."},
 	{CallbackMalformed, BadInput, "Төлем шлюзінің хабары қате құрылған.", "Сообщение платёжного шлюза построено неверно.", "The payment gateway's message is malformed."},

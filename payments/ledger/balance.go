@@ -58,11 +58,6 @@ const sumsNow = `
 	SELECT account, sum(greatest(amount, 0))::bigint AS debits, sum(least(amount, 0))::bigint AS credits
 	  FROM ledger_posting GROUP BY account`
 
-// Balances returns the trial balance of now: BalancesAt the zero Moment.
-func Balances(ctx context.Context, q postgres.Querier) ([]Balance, error) {
-	return BalancesAt(ctx, q, Moment{})
-}
-
 // BalancesAt returns the balance of every account that had a posting by then,
 // sorted by name: the trial balance.
 func BalancesAt(ctx context.Context, q postgres.Querier, m Moment) ([]Balance, error) {

@@ -67,7 +67,7 @@ func TestPostOnce(t *testing.T) {
 	if _, err := post(t, pool, entry("pay:1", 1001)); !fault.Is(err, fault.LedgerConflict) {
 		t.Errorf("another entry under the key: %v", err)
 	}
-	balances, err := ledger.Balances(t.Context(), pool)
+	balances, err := ledger.BalancesAt(t.Context(), pool, ledger.Moment{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestTrialBalanceStaysZero(t *testing.T) {
 				model[to] -= amount
 			}
 		}
-		balances, err := ledger.Balances(t.Context(), pool)
+		balances, err := ledger.BalancesAt(t.Context(), pool, ledger.Moment{})
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -128,7 +128,7 @@ func total(t testing.TB, pool *pgxpool.Pool, r report.Request, column string) mo
 // balance adds up the accounts of a sort, or one account.
 func balance(t testing.TB, pool *pgxpool.Pool, prefix string) (sum money.Tiyn) {
 	t.Helper()
-	all, err := ledger.Balances(t.Context(), pool)
+	all, err := ledger.BalancesAt(t.Context(), pool, ledger.Moment{})
 	if err != nil {
 		t.Fatal(err)
 	}
