@@ -277,7 +277,8 @@ func (w *world) get(o *order.Order) *order.Order {
 	return &all[0]
 }
 
-// verified checks the whole book and returns it.
+// verified checks the whole book, and that whatever was told stands somewhere
+// and nothing stands that was not told.
 func (w *world) verified() *ledger.Verification {
 	w.t.Helper()
 	v, err := w.service.VerifyLedger(w.ctx())

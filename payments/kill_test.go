@@ -99,7 +99,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			if n := w.count("gateway_fact WHERE reference = $1", f.Reference); n != 0 && (step.mode == reading || cut && step.table != "") {
 				t.Errorf("%s: %d facts of a process that was killed before its commit", name, n)
 			}
-			w.conserved()
+			w.verified()
 			for range 2 {
 				if outcome, err := w.service.Take(t.Context(), keyed(f)); err != nil || outcome.State != payments.FactPosted || outcome.OrderState != order.Paid {
 					t.Errorf("%s: told again: %+v, %v", name, outcome, err)
@@ -115,7 +115,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			}
 		}
 	}
-	w.conserved()
+	w.verified()
 }
 
 // killAt starts a process that takes a fact, and kills it when it waits for the

@@ -211,17 +211,3 @@ func (t Treasury) follow(ctx context.Context, tx pgx.Tx, o *reconcile.Outcome) (
 func (t Treasury) Balances(ctx context.Context, m ledger.Moment) ([]ledger.Balance, error) {
 	return ledger.BalancesAt(ctx, t.Pool, m)
 }
-
-// VerifyLedger checks the whole book as it stands at one moment. What it finds
-// is in the Verification, and the error is fault.LedgerInconsistent.
-func (t Treasury) VerifyLedger(ctx context.Context) (v *ledger.Verification, err error) {
-	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, t.Pool, moment, func(tx pgx.Tx) error {
-		v, err = ledger.Verify(ctx, tx)
-		return err
-	})
-	if err != nil {
-		return v, fmt.Errorf("verify the ledger: %w", postgres.Classify(err))
-	}
-	return v, nil
-}

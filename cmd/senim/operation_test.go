@@ -126,8 +126,8 @@ func fillDatabase(t *testing.T, pool *pgxpool.Pool) {
 
 func postEntry(ctx context.Context, tx pgx.Tx, transaction uuid.UUID) error {
 	_, err := ledger.Post(ctx, tx, ledger.Entry{
-		Key: "payment:test:" + transaction.String(), Kind: ledger.Payment, Day: kz.DayOf(noon), Transaction: transaction, At: noon,
-		Postings: []ledger.Posting{{Account: "clearing:test", Amount: 150}, {Account: "payer:test", Amount: -150}},
+		Key: "fee:test:" + transaction.String(), Kind: ledger.Fee, Day: kz.DayOf(noon), Transaction: transaction, At: noon,
+		Postings: []ledger.Posting{{Account: ledger.Fees("test"), Amount: 150}, {Account: ledger.Clearing("test"), Amount: -150}},
 	})
 	return err
 }

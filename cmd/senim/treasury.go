@@ -375,8 +375,11 @@ func (p *program) ledgerVerify() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that nothing in the ledger was lost, added or changed",
-		Long: `Reads the whole book as it stands at one moment and checks that every entry
-balances and is as it was posted, and that nothing is missing or too much.
+		Long: `Reads the whole database as it stands at one moment and checks that every entry
+balances and is as it was posted, that nothing is missing or too much, and that
+accounts, orders and refunds are what the gateways' facts, the statements and
+the persons' decisions make them. Each violated law is a line: the place, the
+reason, what stands there and what should.
 
 Exit 0 the book is whole; 1 it is not, or could not be read; 64 wrong usage.`,
 		Args: cobra.NoArgs,
@@ -417,7 +420,11 @@ Exit 0 the book is whole; 1 it is not, or could not be read; 64 wrong usage.`,
 func (p *program) showLedger(v *ledger.Verification) {
 	fmt.Fprintf(p.stdout, sayLedgerTotal.in(p.language)+"\n", v.Entries, v.Postings, v.Debits.Display(), v.Credits.Display())
 	for _, f := range v.Findings {
-		fmt.Fprintf(p.stdout, "  %s\t%s\n", f.Key, f.Reason)
+		fmt.Fprintf(p.stdout, "  %s\t%s", f.Key, f.Reason)
+		if f.Compared != nil {
+			fmt.Fprintf(p.stdout, "\t%s\t%s", f.Has.Display(), f.Should.Display())
+		}
+		fmt.Fprintln(p.stdout)
 	}
 	if len(v.Findings) == 0 {
 		fmt.Fprintln(p.stdout, sayLedgerWhole.in(p.language))

@@ -13,9 +13,9 @@ import (
 	"github.com/senim-kz/senim/payments/money"
 )
 
-// findingsMax bounds what Verify lists; a broken book needs a person, not a
-// complete list.
-const findingsMax = 100
+// FindingsMax bounds what a Verification lists; a broken book needs a person,
+// not a complete list.
+const FindingsMax = 100
 
 // Verification is what Verify found.
 type Verification struct {
@@ -28,8 +28,29 @@ type Verification struct {
 
 // Finding is one thing that is wrong with the book.
 type Finding struct {
-	Key    string `json:"key"`
+	Key    string `json:"key"` // the place: an entry's natural key, an account
 	Reason string `json:"reason"`
+
+	*Compared // nil where no two amounts are compared
+}
+
+// Compared says what stands at a place and what should.
+type Compared struct {
+	Has    money.Tiyn `json:"has_tiyn"`
+	Should money.Tiyn `json:"should_tiyn"`
+}
+
+// Add adds findings, as far as there is room.
+func (v *Verification) Add(found []Finding) {
+	v.Findings = append(v.Findings, found[:min(len(found), FindingsMax-len(v.Findings))]...)
+}
+
+// Refusal is fault.LedgerInconsistent if something was found.
+func (v *Verification) Refusal() error {
+	if len(v.Findings) == 0 {
+		return nil
+	}
+	return fault.New(fault.LedgerInconsistent, v.Findings[0].Key, "%s, and %d more findings", v.Findings[0].Reason, len(v.Findings)-1)
 }
 
 // The reasons of a finding.
@@ -66,15 +87,9 @@ func Verify(ctx context.Context, tx pgx.Tx) (*Verification, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.Findings = append(v.Findings, found...)
+		v.Add(found)
 	}
-	if len(v.Findings) > findingsMax {
-		v.Findings = v.Findings[:findingsMax]
-	}
-	if len(v.Findings) > 0 {
-		return &v, fault.New(fault.LedgerInconsistent, v.Findings[0].Key, "%s, and %d more findings", v.Findings[0].Reason, len(v.Findings)-1)
-	}
-	return &v, nil
+	return &v, v.Refusal()
 }
 
 // checkEntries asks for what sums and counts can show.
@@ -96,7 +111,7 @@ func checkEntries(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
 			  FULL JOIN ledger_key k ON k.entry_id = e.id AND k.recorded_at = e.recorded_at
 			  FULL JOIN sums s ON s.entry_id = coalesce(e.id, k.entry_id) AND s.recorded_at = coalesce(e.recorded_at, k.recorded_at))
 		SELECT key, reason FROM book WHERE reason IS NOT NULL ORDER BY key LIMIT $7`,
-		EntryMissing, PostingOrphaned, EntryUnknown, PostingsDiffer, Unbalanced, DebitsDiffer, findingsMax)
+		EntryMissing, PostingOrphaned, EntryUnknown, PostingsDiffer, Unbalanced, DebitsDiffer, FindingsMax)
 	if err != nil {
 		return nil, fmt.Errorf("check the ledger: %w", postgres.Classify(err))
 	}
@@ -104,7 +119,9 @@ func checkEntries(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
 }
 
 func collectFindings(rows pgx.Rows) ([]Finding, error) {
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Finding])
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f Finding, err error) {
+		return f, row.Scan(&f.Key, &f.Reason)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("check the ledger: %w", postgres.Classify(err))
 	}
@@ -131,7 +148,7 @@ func checkAccounts(ctx context.Context, tx pgx.Tx) ([]Finding, error) {
 		SELECT last_day || ' ' || account, $2
 		  FROM ledger_period_balance b FULL JOIN summed s USING (last_day, account)
 		 WHERE b.debits IS DISTINCT FROM s.debits OR b.credits IS DISTINCT FROM s.credits
-		 ORDER BY 1 LIMIT $4`, AccountUnknown, PeriodDiffers, sorts, findingsMax)
+		 ORDER BY 1 LIMIT $4`, AccountUnknown, PeriodDiffers, sorts, FindingsMax)
 	if err != nil {
 		return nil, fmt.Errorf("check the accounts: %w", postgres.Classify(err))
 	}
@@ -185,7 +202,7 @@ type stored struct {
 
 func (s stored) appendFinding(found []Finding) []Finding {
 	content := s.content()
-	if s.id == uuid.Nil || len(found) >= findingsMax || string(s.digest) == string(content[:]) {
+	if s.id == uuid.Nil || len(found) >= FindingsMax || string(s.digest) == string(content[:]) {
 		return found
 	}
 	return append(found, Finding{Key: s.Key, Reason: ContentDiffers})
