@@ -51,15 +51,10 @@ var reasons = map[string]fault.Code{
 	"refund_missing": fault.RefundMissing, "refund_failed": fault.RefundFailed,
 }
 
-const (
-	wrongTable = `
-	CREATE TEMPORARY TABLE wrong (subject text, day date, reason text, amount bigint, line_id uuid, order_id uuid, position smallint,
-		gateway text, reference text, file_id uuid, file_position int, identifier text, expected_amount bigint, expected_budget_code text, refund_id uuid) ON COMMIT DROP`
-
-	// wrongLines are the credits that nothing was found for. The due that one
-	// names, by the identifier or else the declaration, is what it is compared
-	// with.
-	wrongLines = `
+// wrongLines are the credits that nothing was found for. The due that one
+// names, by the identifier or else the declaration, is what it is compared
+// with.
+var wrongLines = `
 	INSERT INTO wrong
 	SELECT 'line:' || s.line_id, s.booking_day,
 	       CASE WHEN EXISTS (SELECT FROM duplicate x WHERE x.line_id = s.line_id) THEN {duplicate}
@@ -68,14 +63,14 @@ const (
 	            WHEN d.order_id IS NULL THEN {unknown}
 	            WHEN s.amount NOT IN (d.amount, d.paid) THEN {amount}
 	            WHEN s.budget_code NOT IN ('', d.budget_code) THEN {code}
-	            WHEN s.revenue_office NOT IN ('', d.revenue_office) THEN {office}
+	            WHEN NOT (` + sameOffice("s", "d") + `) THEN {office}
 	            WHEN d.paid = 0 OR s.amount > d.paid THEN {not_posted}
 	            WHEN EXISTS (SELECT FROM ambiguous x WHERE x.line_id = s.line_id) THEN {ambiguous}
 	            ELSE {duplicate} END,
 	       s.amount, s.line_id, d.order_id, d.position, '', '', NULL, NULL, coalesce(d.identifier, ''), coalesce(d.amount, 0), coalesce(d.budget_code, '')
 	  FROM rest_line s
 	  LEFT JOIN LATERAL (
-		SELECT l.order_id, l.position, l.identifier, l.amount, l.budget_code, l.revenue_office, coalesce(p.paid[l.position + 1], 0) AS paid
+		SELECT l.order_id, l.position, l.identifier, l.amount, l.budget_code, l.revenue_office, l.beneficiary_bin AS office_bin, coalesce(p.paid[l.position + 1], 0) AS paid
 		  FROM (SELECT i.identifier, i.recorded_at FROM payment_identifier i WHERE i.identifier = s.identifier
 		        UNION ALL
 		        SELECT l.identifier, l.recorded_at
@@ -85,6 +80,11 @@ const (
 		  JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at
 		 ORDER BY l.budget_code = s.budget_code DESC, l.amount = s.amount DESC, l.identifier
 		 LIMIT 1) d ON true`
+
+const (
+	wrongTable = `
+	CREATE TEMPORARY TABLE wrong (subject text, day date, reason text, amount bigint, line_id uuid, order_id uuid, position smallint,
+		gateway text, reference text, file_id uuid, file_position int, identifier text, expected_amount bigint, expected_budget_code text, refund_id uuid) ON COMMIT DROP`
 
 	// wrongOthers are the lines that are neither a payment nor a refund. The
 	// refund that one names, or whose order's line, is what it is compared with.

@@ -36,6 +36,25 @@ func (r *run) pair(ctx context.Context) error {
 		foundTable, restLines, restDues, olderDues, dueKeys, `ANALYZE rest_line`, `ANALYZE rest_due`, `ANALYZE due_key`)
 }
 
+var pairs = `
+	CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
+	SELECT s.line_id, s.booking_day, s.amount AS line_amount, s.budget_code AS line_code, s.booked, s.credit,
+	       d.order_id, d.position, d.due_amount, d.revenue_office, d.gateway,
+	       s.amount = d.due_amount AND s.budget_code IN ('', d.budget_code) AND ` + sameOffice("s", "d") + ` AS whole
+	  FROM (SELECT s.id AS line_id, s.booking_day, s.amount, s.budget_code, s.revenue_office, s.office_bin, s.booked, ` + isCredit + ` AS credit,
+	               CASE WHEN ` + isCredit + ` THEN s.identifier END AS identifier
+	          FROM statement_line s
+	         WHERE s.booking_day > {closed}
+	           AND NOT EXISTS (SELECT FROM fixed_line f WHERE f.line_id = s.id)) s
+	  FULL JOIN
+	       (SELECT l.order_id, l.position::smallint AS position, l.identifier, l.budget_code, l.revenue_office, l.beneficiary_bin AS office_bin, p.gateway,
+	               p.paid[l.position + 1] AS due_amount
+	          FROM payment_line l
+	          JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at
+	         WHERE l.recorded_at >= {horizon} AND p.recorded_at >= {horizon} AND p.paid[l.position + 1] > 0
+	           AND NOT EXISTS (SELECT FROM fixed_due f WHERE f.order_id = l.order_id AND f.position = l.position)) d
+	    ON d.identifier = s.identifier`
+
 const (
 	// isCredit is what can be a payment.
 	isCredit = `s.booked AND s.amount > 0 AND NOT s.reversal AND NOT s.returned`
@@ -43,25 +62,6 @@ const (
 	// lineOrder puts lines of one day in an order that does not depend on their
 	// import; two that are equal in all of it differ in nothing.
 	lineOrder = `s.booking_day, s.value_day, s.reference, s.end_to_end, s.payer, s.purpose_code, s.purpose, s.place, s.line_id`
-
-	pairs = `
-	CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
-	SELECT s.line_id, s.booking_day, s.amount AS line_amount, s.budget_code AS line_code, s.booked, s.credit,
-	       d.order_id, d.position, d.due_amount, d.revenue_office, d.gateway,
-	       s.amount = d.due_amount AND s.budget_code IN ('', d.budget_code) AND s.revenue_office IN ('', d.revenue_office) AS whole
-	  FROM (SELECT s.id AS line_id, s.booking_day, s.amount, s.budget_code, s.revenue_office, s.booked, ` + isCredit + ` AS credit,
-	               CASE WHEN ` + isCredit + ` THEN s.identifier END AS identifier
-	          FROM statement_line s
-	         WHERE s.booking_day > {closed}
-	           AND NOT EXISTS (SELECT FROM fixed_line f WHERE f.line_id = s.id)) s
-	  FULL JOIN
-	       (SELECT l.order_id, l.position::smallint AS position, l.identifier, l.budget_code, l.revenue_office, p.gateway,
-	               p.paid[l.position + 1] AS due_amount
-	          FROM payment_line l
-	          JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at
-	         WHERE l.recorded_at >= {horizon} AND p.recorded_at >= {horizon} AND p.paid[l.position + 1] > 0
-	           AND NOT EXISTS (SELECT FROM fixed_due f WHERE f.order_id = l.order_id AND f.position = l.position)) d
-	    ON d.identifier = s.identifier`
 
 	// Two lines that are both all of a due: the one that was booked first is it,
 	// the others are duplicates.
@@ -94,7 +94,7 @@ const (
 	// of ours is never matched to another.
 	restLines = `
 	CREATE TEMPORARY TABLE rest_line ON COMMIT DROP AS
-	SELECT s.id AS line_id, s.booking_day, s.value_day, s.amount, s.identifier, s.budget_code, s.purpose_code, s.revenue_office, s.payer,
+	SELECT s.id AS line_id, s.booking_day, s.value_day, s.amount, s.identifier, s.budget_code, s.purpose_code, s.revenue_office, s.office_bin, s.payer,
 	       s.end_to_end, s.declaration, s.reference, s.purpose, s.place,
 	       i.order_id AS named, n.order_id IS NOT NULL AS numbered
 	  FROM (SELECT line_id FROM pair WHERE credit AND whole IS NOT TRUE) x
@@ -105,7 +105,7 @@ const (
 	// dueColumns are what a level needs to know of a due. Its money is expected
 	// from from_day to to_day.
 	dueColumns = `l.order_id, l.position::smallint AS position, l.identifier, l.budget_code, l.purpose_code, l.revenue_office,
-	p.payer_bin AS payer, p.declaration, p.gateway, p.paid[l.position + 1] AS due_amount, ` + window
+	l.beneficiary_bin AS office_bin, p.payer_bin AS payer, p.declaration, p.gateway, p.paid[l.position + 1] AS due_amount, ` + window
 
 	window = `(p.recorded_at AT TIME ZONE 'Asia/Almaty')::date - 1 AS from_day, (p.expires_at AT TIME ZONE 'Asia/Almaty')::date + {window} AS to_day`
 
@@ -125,7 +125,7 @@ const (
 	  JOIN payment_order p ON p.id = l.order_id AND p.recorded_at = l.recorded_at AND p.recorded_at >= {horizon}
 	 WHERE p.paid[l.position + 1] > x.taken
 	UNION ALL
-	SELECT p.id, -1, '', '', '', '', p.payer_bin, p.declaration, p.gateway, p.credited, ` + window + `,
+	SELECT p.id, -1, '', '', '', '', '', p.payer_bin, p.declaration, p.gateway, p.credited, ` + window + `,
 	       p.credited - coalesce(f.amount, 0), coalesce(f.parts, 0)
 	  FROM payment_order p LEFT JOIN fixed_due f ON f.order_id = p.id AND f.position = -1
 	 WHERE p.recorded_at >= {horizon} AND p.credited > 0 AND p.credited > coalesce(f.amount, 0)`
@@ -190,15 +190,27 @@ type level struct {
 }
 
 const (
-	// compatible: what a line does not say contradicts nothing.
-	compatible = `(l.budget_code = d.budget_code OR l.budget_code = '' OR d.budget_code = '') AND (l.revenue_office IN ('', d.revenue_office) OR d.revenue_office = '')`
-	inTime     = ` AND l.booking_day BETWEEN d.from_day AND d.to_day`
-	anonymous  = ` AND l.identifier = '' AND NOT l.numbered`
+	inTime    = ` AND l.booking_day BETWEEN d.from_day AND d.to_day`
+	anonymous = ` AND l.identifier = '' AND NOT l.numbered`
 
 	// A bank gives a non-resident twelve zeros: they name nobody.
 	linePayer = `nullif(nullif(l.payer, ''), '000000000000')`
 	duePayer  = `nullif(nullif(d.payer, ''), '000000000000')`
 )
+
+// compatible: what a line does not say contradicts nothing.
+var compatible = `(l.budget_code = d.budget_code OR l.budget_code = '' OR d.budget_code = '') AND ` + sameOffice("l", "d")
+
+// sameOffice compares the body that a line credits with a due's, by the code and
+// by the BIN. A code of four digits names the office that another with two more
+// names too: the revenue service writes six, declarations four.
+func sameOffice(line, due string) string {
+	return strings.NewReplacer("{l}", line, "{d}", due).Replace(
+		`({l}.revenue_office IN ('', {d}.revenue_office) OR {d}.revenue_office = ''
+	   OR {l}.revenue_office ~ '^([0-9]{4}|[0-9]{6})$' AND {d}.revenue_office ~ '^([0-9]{4}|[0-9]{6})$'
+	      AND length({l}.revenue_office) <> length({d}.revenue_office) AND left({l}.revenue_office, 4) = left({d}.revenue_office, 4))
+	  AND ({l}.office_bin IN ('', {d}.office_bin) OR {d}.office_bin = '')`)
+}
 
 // levels in the order of their strength.
 var levels = []level{

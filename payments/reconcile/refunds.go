@@ -78,7 +78,7 @@ const (
 	otherLines = `
 	CREATE TEMPORARY TABLE other_line ON COMMIT DROP AS
 	SELECT s.id AS line_id, s.booking_day, s.value_day, s.amount AS moved, abs(s.amount) AS amount, s.identifier, s.budget_code, s.purpose_code,
-	       s.revenue_office, s.payer, s.end_to_end, s.reference, s.purpose, s.place, s.booked, s.reversal OR s.returned AS back, s.booked AND s.amount < 0 AND NOT s.reversal AS debit
+	       s.revenue_office, s.office_bin, s.payer, s.end_to_end, s.reference, s.purpose, s.place, s.booked, s.reversal OR s.returned AS back, s.booked AND s.amount < 0 AND NOT s.reversal AS debit
 	  FROM pair x JOIN statement_line s ON s.id = x.line_id
 	 WHERE NOT x.credit`
 
@@ -136,7 +136,7 @@ const (
 	restRefunds = `
 	CREATE TEMPORARY TABLE rest_refund ON COMMIT DROP AS
 	SELECT r.id AS order_id, n.position, coalesce(l.identifier, '') AS identifier, coalesce(l.budget_code, '') AS budget_code,
-	       coalesce(l.revenue_office, '') AS revenue_office, r.gateway, n.amount AS due_amount, n.amount - coalesce(f.amount, 0) AS amount,
+	       coalesce(l.revenue_office, '') AS revenue_office, '' AS office_bin, r.gateway, n.amount AS due_amount, n.amount - coalesce(f.amount, 0) AS amount,
 	       coalesce(f.parts, 0) AS parts
 	  FROM payment_refund r
 	 CROSS JOIN LATERAL (SELECT (u.number - 1)::smallint AS position, u.amount FROM unnest(r.lines) WITH ORDINALITY u (amount, number)

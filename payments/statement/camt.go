@@ -262,6 +262,11 @@ func (c *camt) account(s *Statement) error {
 			return c.accountID(&s.Account)
 		case tagCcy:
 			return c.into(&s.Currency)
+		case tagOwnr:
+			var owner Party
+			err := c.party(&owner)
+			s.Owner = owner.ID(idScheme)
+			return err
 		}
 		return c.x.Skip()
 	})

@@ -62,6 +62,7 @@ const (
 	tagNtryRef
 	tagOrgId
 	tagOthr
+	tagOwnr
 	tagPgNb
 	tagPrtry
 	tagPrtryAcct
@@ -159,6 +160,7 @@ var camtNames = [...]string{
 	tagNtryRef:      "NtryRef",
 	tagOrgId:        "OrgId",
 	tagOthr:         "Othr",
+	tagOwnr:         "Ownr",
 	tagPgNb:         "PgNb",
 	tagPrtry:        "Prtry",
 	tagPrtryAcct:    "PrtryAcct",

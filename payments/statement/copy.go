@@ -14,9 +14,9 @@ import (
 // them.
 const inputColumns = `id uuid, key bytea, position int, place text, reference text, booked bool, reversal bool, booking_day date, value_day date,
 	amount bigint, identifier text, budget_code text, purpose_code text, payer text, end_to_end text, declaration text, purpose text,
-	returned bool, return_reason text, code text, detail text`
+	returned bool, return_reason text, revenue_office text, office_bin text, code text, detail text`
 
-const inputColumnCount = 21
+const inputColumnCount = 23
 
 // copyReader writes lines in the binary format of COPY (PostgreSQL 15, COPY,
 // "Binary Format"), straight into the buffer that is sent: the driver's own way
@@ -92,6 +92,8 @@ func (c *copyReader) row(r *row) {
 	c.text(l.Purpose)
 	c.bool(l.Returned)
 	c.text(l.ReturnReason)
+	c.text(l.Office)
+	c.text(l.OfficeBIN)
 	c.text(string(r.code))
 	c.text(r.detail)
 }

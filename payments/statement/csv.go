@@ -40,7 +40,7 @@ type Mapping struct {
 
 // columns that a mapping may name; those that it must.
 var (
-	csvColumns  = []string{"account", "reference", "booking_day", "value_day", "amount", "debit", "credit", "currency", "identifier", "budget_code", "purpose_code", "payer", "payer_name", "payer_account", "end_to_end", "purpose"}
+	csvColumns  = []string{"account", "reference", "booking_day", "value_day", "amount", "debit", "credit", "currency", "identifier", "budget_code", "purpose_code", "revenue_office", "beneficiary", "payer", "payer_name", "payer_account", "end_to_end", "purpose"}
 	csvRequired = []string{"booking_day"}
 )
 
@@ -226,7 +226,10 @@ func (t *table) row(row []string, offset int64) error {
 		}},
 	}
 	d := &e.Details[0]
-	for _, r := range []Reference{{identifierType, cell("identifier")}, {budgetCodeType, cell("budget_code")}} {
+	if id := cell("beneficiary"); id != "" {
+		d.Creditor.IDs = []Reference{{idScheme, id}}
+	}
+	for _, r := range []Reference{{identifierType, cell("identifier")}, {budgetCodeType, cell("budget_code")}, {officeType, cell("revenue_office")}} {
 		if r.Value != "" {
 			d.References = append(d.References, r)
 		}

@@ -11,8 +11,10 @@
 // No Kazakh profile of camt.053 is public, nor KISC's description of its
 // messages. Where the local codes stand is our own mapping: the payment
 // identifier in RmtInf/Strd/CdtrRefInf/Ref of type UIN, КБК in
-// RmtInf/Strd/RfrdDocInf/Nb of type KBK, КНП in Purp/Prtry, the payer's BIN in an
-// identification of scheme BIN; in messages /BCLASS/, /KNP/ and /IDN/. An
+// RmtInf/Strd/RfrdDocInf/Nb of type KBK, the revenue office (УГД) there of type
+// UGD, КНП in Purp/Prtry, the BIN of the payer and of the body that is credited
+// in an identification of scheme BIN; in messages /UIN/, /BCLASS/, /UGD/, /KNP/
+// and /IDN/. An
 // identifier or a declaration's number in the free text is found too, also where
 // the bank broke it at the end of a line. RtrInf, or the bank's code, marks a
 // payment that comes back.

@@ -180,9 +180,9 @@ func (i *importer) lines(ctx context.Context, p *parsing) error {
 			          FROM statement_input WHERE code = '') AS numbered
 			ON CONFLICT DO NOTHING RETURNING line_id)
 		INSERT INTO statement_line (id, recorded_at, file_id, position, place, reference, booked, reversal, booking_day, value_day,
-			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose, returned, return_reason)
+			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose, returned, return_reason, revenue_office, office_bin)
 		SELECT id, $1, $2, position, place, reference, booked, reversal, booking_day, value_day,
-			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose, returned, return_reason
+			amount, identifier, budget_code, purpose_code, payer, end_to_end, declaration, purpose, returned, return_reason, revenue_office, office_bin
 		  FROM statement_input JOIN fresh ON line_id = id`, i.result.ImportedAt, i.result.ID)
 	if err != nil {
 		return fmt.Errorf("store statement lines: %w", postgres.Classify(err))

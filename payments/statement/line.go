@@ -35,6 +35,8 @@ type Line struct {
 	Identifier  string     // as the bank gives it, or found in the free text; "" if there is none
 	BudgetCode  string     // КБК
 	PurposeCode string     // КНП
+	Office      string     // УГД, the code of the revenue office that is credited; "" if the line says none
+	OfficeBIN   string     // BIN of the body that is credited; "" if the line says none
 	Payer       string     // BIN or IIN of the debtor, as the bank gives it
 	EndToEnd    string
 	Declaration string // number of a goods declaration in the free text, post/day/number
@@ -55,7 +57,7 @@ const textRunesMax = 255
 // checkTexts refuses what the database cannot keep.
 func (l *Line) checkTexts() error {
 	for _, text := range []struct{ at, value string }{
-		{"AcctSvcrRef", l.Reference}, {"UIN", l.Identifier}, {"KBK", l.BudgetCode}, {"Purp", l.PurposeCode},
+		{"AcctSvcrRef", l.Reference}, {"UIN", l.Identifier}, {"KBK", l.BudgetCode}, {"Purp", l.PurposeCode}, {"UGD", l.Office},
 		{"Dbtr", l.Payer}, {"EndToEndId", l.EndToEnd}, {"RtrInf", l.ReturnReason}, {"RmtInf", l.Purpose},
 	} {
 		if strings.IndexByte(text.value, 0) >= 0 {
@@ -133,7 +135,7 @@ func appendLines(lines []Line, s *Statement, e *Entry) ([]Line, error) {
 			l.Reference = firstOf(e.Servicer, e.Reference)
 		}
 		if len(e.Details) > 0 {
-			if err := e.Details[i].fill(&l, len(e.Details)); err != nil {
+			if err := e.Details[i].fill(&l, len(e.Details), s.Owner); err != nil {
 				return lines[:from], err
 			}
 		}
@@ -161,8 +163,8 @@ func firstOf(texts ...string) string {
 }
 
 // fill takes from a transaction what its line needs. of is how many the entry
-// sums up.
-func (d *Detail) fill(l *Line, of int) (err error) {
+// sums up, owner the BIN of the account's owner, if the file gives it.
+func (d *Detail) fill(l *Line, of int, owner string) (err error) {
 	l.Reference = firstOf(d.Servicer, l.Reference)
 	switch {
 	case d.Amount != nil && (of > 1 || d.Amount.Currency == money.Currency):
@@ -178,13 +180,21 @@ func (d *Detail) fill(l *Line, of int) (err error) {
 	if l.BudgetCode, err = onlyOne(d.References, budgetCodeType); err != nil {
 		return err
 	}
+	if l.Office, err = onlyOne(d.References, officeType); err != nil {
+		return err
+	}
 	l.PurposeCode, l.EndToEnd = d.PurposeCode, d.EndToEnd
 	if l.EndToEnd == "NOTPROVIDED" {
 		l.EndToEnd = ""
 	}
 	l.Returned = l.Returned || d.Returned || isReturn(d.Code)
 	l.ReturnReason = d.ReturnReason
-	l.Payer = firstOf(d.Debtor.ID(idScheme), d.Debtor.ID("IIN"))
+	l.Payer = d.Debtor.number()
+	if l.Amount > 0 {
+		l.OfficeBIN = d.Creditor.office(owner)
+	} else if paid := d.Creditor.number(); paid != "" && !l.Reversal {
+		l.Payer = paid // of a debit, who is paid; a reversal keeps the parties of what it takes back
+	}
 	l.Purpose = strings.TrimSpace(strings.Join(d.Text, " "))
 	found := search(l.Purpose)
 	if len(d.Text) > 1 {
@@ -196,6 +206,20 @@ func (d *Detail) fill(l *Line, of int) (err error) {
 		l.Identifier = found.identifier.value
 	}
 	return nil
+}
+
+// number is the BIN or IIN of a party.
+func (p *Party) number() string { return firstOf(p.ID(idScheme), p.ID("IIN")) }
+
+// office is the BIN of a party that is credited. The account's owner, the
+// treasury itself, stands for every body that it keeps money of, and so names
+// none.
+func (p *Party) office(owner string) string {
+	id := p.ID(idScheme)
+	if _, err := kz.ParseBIN(id, kz.FormatOnly); err != nil || id == owner {
+		return ""
+	}
+	return id
 }
 
 // returned reports whether the bank's code of the entry says that a payment

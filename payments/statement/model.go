@@ -43,6 +43,7 @@ type Statement struct {
 	Page      string // of the statement
 	LastPage  bool   // true unless the file says that more pages follow
 	Account   string // IBAN, or the bank's own number
+	Owner     string // BIN of the account's owner, "" if the file gives none
 	Currency  string // of the account, as the file gives it
 	Created   string // as the file gives it
 	Balances  []Balance

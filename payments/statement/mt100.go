@@ -219,6 +219,7 @@ func (w words) fill(d *Detail, payer *Party) {
 	}
 	d.refer(budgetCodeType, w.line("BCLASS"))
 	d.refer(identifierType, w.line("UIN"))
+	d.refer(officeType, w.line("UGD"))
 	if v := w.line("NUM"); v != "" {
 		d.Instruction = v
 	}
