@@ -15,6 +15,7 @@ import (
 	"github.com/senim-kz/senim/internal/backup"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 )
 
 // keptFiles stand in for what senim up keeps as files.
@@ -34,7 +35,7 @@ func startInstallation(t *testing.T) (dir string, cluster *postgres.Cluster) {
 	if testing.Short() {
 		t.Skip("PostgreSQL's programs do the work, and are not raced")
 	}
-	dir = filepath.Join(openFolder(t), "senim-data")
+	dir = filepath.Join(postgrestest.Folder(t), "senim-data")
 	for name, text := range keptFiles {
 		check(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
@@ -109,7 +110,7 @@ func manifestOf(t *testing.T, path string) *backup.Manifest {
 
 func TestBackupAndRestore(t *testing.T) {
 	dir, cluster := startInstallation(t)
-	room := openFolder(t)
+	room := postgrestest.Folder(t)
 	o := newOperator()
 
 	// While senim runs.
@@ -203,7 +204,7 @@ func saved(t *testing.T, data []byte) (path string) {
 
 func TestRestoreRefuses(t *testing.T) {
 	makeBackups(t)
-	data, room, o := backups.whole, openFolder(t), newOperator()
+	data, room, o := backups.whole, postgrestest.Folder(t), newOperator()
 	dump := bytes.Index(data, []byte("PGDMP"))
 	changed := func(at int) []byte {
 		other := bytes.Clone(data)
@@ -254,7 +255,7 @@ func TestRestoreRefuses(t *testing.T) {
 // A restore that fails after it has begun to fill the folder leaves nothing.
 func TestRestoreThatFailsLeavesNothing(t *testing.T) {
 	makeBackups(t)
-	room, o, file := openFolder(t), newOperator(), saved(t, backups.whole)
+	room, o, file := postgrestest.Folder(t), newOperator(), saved(t, backups.whole)
 	// PostgreSQL may not enter a folder that is closed to others.
 	if os.Geteuid() == 0 {
 		check(t, os.Chmod(room, 0o700))
@@ -283,7 +284,7 @@ func TestRestoreThatFailsLeavesNothing(t *testing.T) {
 // said to be broken. The folder is there already, and empty.
 func TestRestoreOfABrokenLedger(t *testing.T) {
 	makeBackups(t)
-	room, o := openFolder(t), newOperator()
+	room, o := postgrestest.Folder(t), newOperator()
 	check(t, os.Mkdir(filepath.Join(room, "new"), 0o700))
 	err := o.run(t, o.restoreCommand(), "--data", filepath.Join(room, "new"), "--json", saved(t, backups.broken))
 	if !fault.Is(err, fault.LedgerInconsistent) || exitOf(err) != exitFailed {
@@ -298,7 +299,7 @@ func TestRestoreOfABrokenLedger(t *testing.T) {
 }
 
 func TestBackupRefuses(t *testing.T) {
-	dir, room := openFolder(t), openFolder(t)
+	dir, room := postgrestest.Folder(t), postgrestest.Folder(t)
 	check(t, os.Mkdir(filepath.Join(dir, privateName), 0o700))
 	lock := holdLock(t, dir)
 	taken, unfinished := filepath.Join(room, "taken.tar"), filepath.Join(room, "unfinished.tar")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/senim-kz/senim/hsm"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 )
 
 // TestBench runs the command's rows as small as they go: that both sides do
@@ -23,15 +24,11 @@ func TestBench(t *testing.T) {
 	if _, err := hsm.SoftHSMLibrary(); err != nil {
 		t.Skipf("no SoftHSM: %v", err)
 	}
-	// The user that PostgreSQL runs as cannot pass the parent of t.TempDir.
-	dir, err := os.MkdirTemp("", "senim-bench-test-")
-	check(t, err)
-	check(t, os.Chmod(dir, 0o755))
-	defer os.RemoveAll(dir)
+	dir := postgrestest.Folder(t)
 	t.Setenv("TMPDIR", dir)
 	var out bytes.Buffer
 	p := &program{stdout: &out, stderr: io.Discard, environ: os.Environ(), language: fault.English, now: time.Now}
-	err = p.bench(t.Context(), benchRows, benchConfig{Rounds: 1, Warmup: 1, PerRound: 2, Small: true}, true)
+	err := p.bench(t.Context(), benchRows, benchConfig{Rounds: 1, Warmup: 1, PerRound: 2, Small: true}, true)
 	if fault.Is(err, fault.PostgresMissing) {
 		t.Skip(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 )
 
 // TestScripts runs the program as people do, by testdata/script.
@@ -28,16 +29,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			// PostgreSQL's user must be able to enter it; the script's own
-			// folder is closed.
-			temporary, err := os.MkdirTemp("", "senim-script-")
-			if err != nil {
-				return err
-			}
-			e.Defer(func() { check(t, os.RemoveAll(temporary)) })
-			e.Setenv("TMPDIR", temporary)
+			e.Setenv("TMPDIR", postgrestest.Folder(e.T().(testing.TB)))
 			e.Setenv("SHARED", shared)
-			return os.Chmod(temporary, 0o755)
+			return nil
 		},
 		Condition: func(condition string) (bool, error) {
 			_, err := os.Stat(filepath.Join("../..", realSignature))

@@ -21,6 +21,7 @@ import (
 	"github.com/senim-kz/senim/hsm"
 	"github.com/senim-kz/senim/internal/config"
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/internal/sandbox"
 )
 
@@ -77,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	if _, err := hsm.SoftHSMLibrary(); err != nil {
 		t.Skipf("needs SoftHSM2: %v", err)
 	}
-	around, err := startSurroundings(t.Context(), surroundingsConfig{Dir: openFolder(t), Unsafe: true, Bits: 2048, Now: time.Now})
+	around, err := startSurroundings(t.Context(), surroundingsConfig{Dir: postgrestest.Folder(t), Unsafe: true, Bits: 2048, Now: time.Now})
 	if fault.Is(err, fault.PostgresMissing) {
 		t.Skipf("needs PostgreSQL: %v", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -107,7 +106,7 @@ func (w *world) twoTokens(t *testing.T) {
 	}
 
 	first := running.tokens.all[0]
-	home, away := hsmtest.SoftHSMFolder(t, w.around.private(tokenName), first.Info()), filepath.Join(t.TempDir(), "away")
+	home, away := hsmtest.SoftHSMFolder(t, w.around.private(tokenName), first.Info()), w.around.path("away")
 	check(t, os.Rename(home, away))
 	for range 5 {
 		check(t, sign())

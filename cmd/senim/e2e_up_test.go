@@ -33,6 +33,7 @@ import (
 	"github.com/senim-kz/senim/hsm"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/internal/sandbox"
 	"github.com/senim-kz/senim/internal/sandbox/sample"
 	"github.com/senim-kz/senim/pki/cert"
@@ -357,7 +358,7 @@ func needsPrograms(t *testing.T) {
 func TestUp(t *testing.T) {
 	needsPrograms(t)
 	t.Parallel()
-	dir := filepath.Join(openFolder(t), "data")
+	dir := filepath.Join(postgrestest.Folder(t), "data")
 	// A careful administrator's umask: PostgreSQL's user must pass all the same.
 	i := up(t, t, dir, func(c *exec.Cmd) {
 		c.Path, c.Args = "/bin/sh", append([]string{"sh", "-c", `umask 077; exec senim "$@"`}, c.Args...)
@@ -410,7 +411,7 @@ func TestUp(t *testing.T) {
 func TestUpAsAnybody(t *testing.T) {
 	needsPrograms(t)
 	t.Parallel()
-	room := openFolder(t)
+	room := postgrestest.Folder(t)
 	as := func(*exec.Cmd) {}
 	if os.Geteuid() == 0 {
 		nobody, err := user.Lookup("nobody")

@@ -63,17 +63,6 @@ func printed[T any](t *testing.T, o *operator) (v T) {
 	return v
 }
 
-// openFolder is a folder that the user PostgreSQL runs as can enter;
-// t.TempDir's parent is closed to it.
-func openFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "senim-operation-")
-	check(t, err)
-	check(t, os.Chmod(dir, 0o755))
-	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
-	return dir
-}
-
 // running makes a folder look like that of a running senim with a database.
 func running(t *testing.T, dsn string) string {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"github.com/senim-kz/senim/hsm"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 )
 
 // identity is what makes an installation the one it is.
@@ -44,7 +45,7 @@ func TestUpContinuesWithWhatWasRestored(t *testing.T) {
 	if _, err := hsm.SoftHSMLibrary(); err != nil {
 		t.Skipf("needs SoftHSM2: %v", err)
 	}
-	room := openFolder(t)
+	room := postgrestest.Folder(t)
 	config := surroundingsConfig{Dir: filepath.Join(room, "original"), Unsafe: true, Bits: 2048, Now: time.Now}
 	start := func() *surroundings {
 		t.Helper()

@@ -184,7 +184,9 @@ func (c *Cluster) launch(ctx context.Context) error {
 	}
 	if c.config.Unsafe {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "autovacuum=off",
-			"deadlock_timeout=50ms") // tests bring deadlocks about on purpose
+			"wal_level=minimal", "max_wal_senders=0", "max_wal_size=128MB", "min_wal_size=32MB",
+			"dynamic_shared_memory_type=mmap", // in the folder, and not left in /dev/shm by a server that was killed
+			"deadlock_timeout=50ms")           // tests bring deadlocks about on purpose
 	}
 	args := []string{"-D", c.dataDir()}
 	for _, setting := range settings {
