@@ -1789,7 +1789,10 @@ type GetReportParams struct {
 	From *string `form:"from,omitempty" json:"from,omitempty"`
 
 	// To Last day, at most 366 with the first
-	To     *string                `form:"to,omitempty" json:"to,omitempty"`
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// AsOf Of `outstanding` and `ageing`: the day at whose end the report stands. It follows from the ledger and the orders' history; report_history_missing where these do not tell it. Other reports are of the days of their period.
+	AsOf   *string                `form:"as_of,omitempty" json:"as_of,omitempty"`
 	Format *GetReportParamsFormat `form:"format,omitempty" json:"format,omitempty"`
 
 	// Lang Of the titles and, in XLSX and PDF, of words; that of Accept-Language if absent
@@ -2155,7 +2158,7 @@ type ServerInterface interface {
 	// ListReports The reports there are, with their columns
 	// (GET /v1/reports)
 	ListReports(c *gin.Context, params ListReportsParams)
-	// GetReport One report of a period, as of now
+	// GetReport One report of a period, as of now or, of what is outstanding, as of an earlier day's end
 	// (GET /v1/reports/{name})
 	GetReport(c *gin.Context, name string, params GetReportParams)
 	// CreateSession Session of a person, for a signed challenge
@@ -3770,6 +3773,14 @@ func (siw *ServerInterfaceWrapper) GetReport(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", c.Request.URL.Query(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter as_of: %w", err), http.StatusBadRequest)
 		return
 	}
 
@@ -7533,7 +7544,7 @@ type StrictServerInterface interface {
 	// ListReports The reports there are, with their columns
 	// (GET /v1/reports)
 	ListReports(ctx context.Context, request ListReportsRequestObject) (ListReportsResponseObject, error)
-	// GetReport One report of a period, as of now
+	// GetReport One report of a period, as of now or, of what is outstanding, as of an earlier day's end
 	// (GET /v1/reports/{name})
 	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
 	// CreateSession Session of a person, for a signed challenge

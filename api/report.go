@@ -39,6 +39,9 @@ func (h handlers) GetReport(ctx context.Context, r GetReportRequestObject) (GetR
 	if asked.To, err = reportDay(r.Params.To, "/query/to"); err != nil {
 		return nil, err
 	}
+	if asked.AsOf, err = reportDay(r.Params.AsOf, "/query/as_of"); err != nil {
+		return nil, err
+	}
 	made, err := h.rooms.Dossier.Report(ctx, c.caller, asked)
 	if err != nil {
 		return nil, err

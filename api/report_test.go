@@ -35,10 +35,11 @@ func TestReports(t *testing.T) {
 	}
 	auditor := h.client(clientOf(access.Auditor), access.Auditor)
 	for _, row := range []struct{ query, mediaType, reached string }{
-		{"", "application/json", "{received   json en}"},
-		{"?from=2026-11-01&to=2026-11-20&format=csv&lang=kk", "text/csv", "{received 2026-11-01 2026-11-20 csv kk}"},
-		{"?format=xlsx&lang=ru", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "{received   xlsx ru}"},
-		{"?format=pdf", "application/pdf", "{received   pdf en}"},
+		{"", "application/json", "{received    json en}"},
+		{"?from=2026-11-01&to=2026-11-20&format=csv&lang=kk", "text/csv", "{received 2026-11-01 2026-11-20  csv kk}"},
+		{"?format=xlsx&lang=ru", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "{received    xlsx ru}"},
+		{"?format=pdf", "application/pdf", "{received    pdf en}"},
+		{"?as_of=2026-11-19", "application/json", "{received   2026-11-19 json en}"},
 	} {
 		r := good(t, "getReport", auditor)
 		r.path += row.query
@@ -55,7 +56,7 @@ func TestReports(t *testing.T) {
 		query string
 		want  fault.Code
 	}{
-		{"?from=2026-02-30", fault.ParameterInvalid}, {"?to=tomorrow", fault.ParameterInvalid},
+		{"?from=2026-02-30", fault.ParameterInvalid}, {"?to=tomorrow", fault.ParameterInvalid}, {"?as_of=now", fault.ParameterInvalid},
 		{"?format=html", fault.ParameterInvalid}, {"?lang=de", fault.ParameterInvalid}, {"?day=2026-11-20", fault.ParameterInvalid},
 	} {
 		r := good(t, "getReport", auditor)

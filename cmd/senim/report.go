@@ -24,9 +24,9 @@ var (
 
 // reportFlags are what `senim report` is told beside the name.
 type reportFlags struct {
-	where                      place
-	from, to, format, language string
-	out                        outputFile
+	where                            place
+	from, to, asOf, format, language string
+	out                              outputFile
 }
 
 func (p *program) reportCommand() *cobra.Command {
@@ -36,7 +36,9 @@ func (p *program) reportCommand() *cobra.Command {
 		Short: "Report what was owed, paid and agreed with the treasury",
 		Long: `Writes a report of the days from --from to --to (Asia/Almaty, both included, at
 most a year). What is not given is the report's own: yesterday, this half-year to
-today or, for what is outstanding, a year to today.
+today or, for what is outstanding, a year to today. What is outstanding, and its
+ageing, may be asked for as of the end of an earlier day (--as-of): it follows from
+the ledger and the orders' history, and is refused where these do not tell it.
 
 ` + reportNames() + `
 JSON has amounts in whole tiyn; CSV, XLSX and PDF in tenge. XLSX and PDF go to a
@@ -56,6 +58,7 @@ Exit 0 the report is written, whatever it says; 1 it is not; 64 wrong usage.`,
 	flags := c.Flags()
 	flags.StringVar(&f.from, "from", "", "first day, 2006-01-02")
 	flags.StringVar(&f.to, "to", "", "last day, 2006-01-02")
+	flags.StringVar(&f.asOf, "as-of", "", "day at whose end outstanding and ageing stand, 2006-01-02 (now if not given)")
 	flags.StringVar(&f.format, "format", string(report.JSON), "json, csv, xlsx or pdf")
 	flags.StringVar(&f.language, "lang", "", "kk, ru or en: of titles (the locale's if empty)")
 	flags.StringVar(&f.out.path, "out", "", "file to write (standard output if not given)")
@@ -89,16 +92,21 @@ func (p *program) reportRequest(f *reportFlags, name string, toFile bool) (*repo
 			return nil, fault.New(fault.BadArgument, "--lang", "%.20q is not kk, ru or en", f.language)
 		}
 	}
-	var ends [2]kz.Day
-	for i, flag := range []struct{ name, value string }{{"--from", f.from}, {"--to", f.to}} {
+	var named [3]kz.Day
+	for i, flag := range []struct{ name, value string }{{"--from", f.from}, {"--to", f.to}, {"--as-of", f.asOf}} {
 		if flag.value == "" {
 			continue
 		}
-		if ends[i], err = kz.ParseDay(flag.value); err != nil {
+		if named[i], err = kz.ParseDay(flag.value); err != nil {
 			return nil, fmt.Errorf("%s: %w", flag.name, err)
 		}
 	}
-	if request.Period, err = r.Period(ends[0], ends[1], p.now()); err != nil {
+	now := p.now()
+	if request.At, err = r.Moment(named[2], now); err != nil {
+		return nil, err
+	}
+	request.Past = request.At.Before(now)
+	if request.Period, err = r.Period(named[0], named[1], request.At); err != nil {
 		return nil, err
 	}
 	if toFile {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 
@@ -68,6 +69,10 @@ func TestReport(t *testing.T) {
 			}
 		}
 	}
+	check(t, o.run(t, o.reportCommand(), "ageing", "--data", data, "--as-of", "2026-01-31"))
+	if at := printed[struct{ At time.Time }](t, o).At; !at.Equal(time.Date(2026, 1, 31, 18, 59, 59, 0, time.UTC)) {
+		t.Errorf("as of a day, the report stands at %s", at)
+	}
 	if all := audited(t, pool); all[2] != "report reconciliation_2026-11-20_2026-11-20.json done" {
 		t.Errorf("%q", all)
 	}
@@ -85,6 +90,8 @@ func TestReportRefuses(t *testing.T) {
 		"no date":             {[]string{"fees", "--from", "2026-02-30"}, fault.BadArgument},
 		"an end too early":    {[]string{"fees", "--from", "2026-02-02", "--to", "2026-02-01"}, fault.ReportPeriodInvalid},
 		"more than a year":    {[]string{"fees", "--from", "2024-01-01", "--to", "2026-01-01"}, fault.ReportPeriodInvalid},
+		"a day to come":       {[]string{"outstanding", "--as-of", "2100-01-01"}, fault.ReportPeriodInvalid},
+		"another moment":      {[]string{"fees", "--as-of", "2026-01-01"}, fault.ReportPeriodInvalid},
 		"a folder":            {[]string{"fees", "--out", t.TempDir()}, fault.BadArgument},
 		"no file":             {[]string{"fees", "--out", ""}, fault.BadArgument},
 	} {

@@ -23,6 +23,7 @@ const reportBytesMax = 32 << 20
 type ReportRequest struct {
 	Name     string
 	From, To kz.Day
+	AsOf     kz.Day // zero: as of now
 	Format   string
 	Language fault.Language
 }
@@ -34,8 +35,9 @@ type Report struct {
 	Body      []byte
 }
 
-// Report makes a report as of now. Errors: report_unknown,
-// report_period_invalid, report_format_unknown, report_too_large.
+// Report makes a report as of now or, of what is outstanding, as of an earlier
+// day's end. Errors: report_unknown, report_period_invalid,
+// report_format_unknown, report_history_missing, report_too_large.
 func (s *Service) Report(ctx context.Context, caller access.Caller, r ReportRequest) (*Report, error) {
 	kind, err := report.Find(r.Name)
 	if err != nil {
@@ -45,7 +47,12 @@ func (s *Service) Report(ctx context.Context, caller access.Caller, r ReportRequ
 	if request.Format, err = report.ParseFormat(r.Format); err != nil {
 		return nil, err
 	}
-	if request.Period, err = kind.Period(r.From, r.To, s.now()); err != nil {
+	now := s.now()
+	if request.At, err = kind.Moment(r.AsOf, now); err != nil {
+		return nil, err
+	}
+	request.Past = request.At.Before(now)
+	if request.Period, err = kind.Period(r.From, r.To, request.At); err != nil {
 		return nil, err
 	}
 	body := bounded{max: reportBytesMax}

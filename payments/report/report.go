@@ -69,6 +69,9 @@ type Report struct {
 	// NULL but for a date. args are its parameters.
 	query string
 	args  func(Request) []any
+	// past is the query as of an earlier moment, with the same parameters; empty:
+	// the report is of what happened on its days, and knows no other moment.
+	past string
 	// period is the default one.
 	period func(today kz.Day) Period
 }
@@ -105,6 +108,23 @@ func (r *Report) Period(from, to kz.Day, now time.Time) (Period, error) {
 		}
 	}
 	return p, p.check()
+}
+
+// Moment is when a report stands that is wanted as of a day: at the day's end,
+// or now, if it is today or no day is named. A report of what happened on its
+// days knows no other moment than now.
+func (r *Report) Moment(asOf kz.Day, now time.Time) (time.Time, error) {
+	switch {
+	case asOf.IsZero():
+		return now, nil
+	case r.past == "":
+		return now, fault.New(fault.ReportPeriodInvalid, "/as_of", "the report %s is of the days of its period", r.Name)
+	case asOf.After(kz.DayOf(now)):
+		return now, fault.New(fault.ReportPeriodInvalid, "/as_of", "%s has not come", asOf)
+	case asOf == kz.DayOf(now):
+		return now, nil
+	}
+	return asOf.End().Add(-time.Microsecond), nil // the database's last instant of the day
 }
 
 // Period is the days that a report is about, both included.

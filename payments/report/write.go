@@ -20,8 +20,10 @@ type Request struct {
 	Format   Format         // empty is JSON
 	Language fault.Language // of titles, and of words in XLSX and PDF
 	// At is the moment of the report: ages are counted to its day, and it stands
-	// in the report.
-	At time.Time
+	// in the report. Past says that it is earlier than now, so that what is owed
+	// follows from the history; Report.Moment gives it.
+	At   time.Time
+	Past bool
 	// Calendar counts business days; nil knows no decreed ones.
 	Calendar *kz.Calendar
 	// Progress, if there is one, is told the number of rows now and then.
@@ -86,8 +88,14 @@ func Write(ctx context.Context, q postgres.Querier, w io.Writer, r Request) (*To
 }
 
 func (r *Request) write(ctx context.Context, q postgres.Querier, to sheet) (*Totals, error) {
-	columns := r.Report.Columns
-	rows, err := q.Query(ctx, r.Report.query, r.Report.args(*r)...)
+	columns, query := r.Report.Columns, r.Report.query
+	if r.Past {
+		if err := checkHistory(ctx, q, r); err != nil {
+			return nil, err
+		}
+		query = r.Report.past
+	}
+	rows, err := q.Query(ctx, query, r.Report.args(*r)...)
 	if err != nil {
 		return nil, postgres.Classify(err)
 	}
