@@ -40,7 +40,7 @@ func retiredKeys(ctx context.Context, pool *pgxpool.Pool, current string) ([]jos
 	}
 	keys, err := pgx.CollectRows(rows, pgx.RowTo[jose.JSONWebKey])
 	if err != nil {
-		return nil, fmt.Errorf("read receipt keys: %w", err)
+		return nil, fmt.Errorf("read receipt keys: %w", postgres.Classify(err))
 	}
 	return keys, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
+	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/order"
 )
 
@@ -61,7 +62,7 @@ func (s *Service) find(ctx context.Context, caller access.Caller, id uuid.UUID) 
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, missing
 	case err != nil:
-		return nil, fmt.Errorf("find transaction: %w", err)
+		return nil, fmt.Errorf("find transaction: %w", postgres.Classify(err))
 	}
 	t.DeclarantBIN = kz.BIN(bin)
 	if !reads(caller, t.DeclarantBIN) {
@@ -73,11 +74,11 @@ func (s *Service) find(ctx context.Context, caller access.Caller, id uuid.UUID) 
 func (s *Service) readDocuments(ctx context.Context, t *Transaction) error {
 	rows, err := s.pool.Query(ctx, `select body from dossier_document where transaction_id = $1 order by id`, t.ID)
 	if err != nil {
-		return err
+		return fmt.Errorf("read documents: %w", postgres.Classify(err))
 	}
 	documents, err := pgx.CollectRows(rows, pgx.RowTo[Document])
 	if err != nil {
-		return fmt.Errorf("read documents: %w", err)
+		return fmt.Errorf("read documents: %w", postgres.Classify(err))
 	}
 	t.Documents = append(t.Documents, documents...)
 	return nil

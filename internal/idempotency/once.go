@@ -157,7 +157,7 @@ func (k *Keys) release(ctx context.Context, c *Claim) error {
 	defer cancel()
 	_, err := k.pool.Exec(ctx, `delete from idempotency where caller = $1 and key = $2 and lease = $3 and answer is null`,
 		c.caller, c.key, c.lease)
-	return err
+	return postgres.Classify(err)
 }
 
 // Once runs work under the key and returns its answer, or the kept answer of
@@ -187,7 +187,7 @@ func Once[T any](ctx context.Context, k *Keys, caller string, key Key, operation
 func (k *Keys) Prune(ctx context.Context) error {
 	_, err := k.pool.Exec(ctx, `delete from idempotency where recorded_at < $1`, k.now().Add(-keyRetention))
 	if err != nil {
-		return fmt.Errorf("prune idempotency keys: %w", err)
+		return fmt.Errorf("prune idempotency keys: %w", postgres.Classify(err))
 	}
 	return nil
 }

@@ -86,6 +86,10 @@ func NewJobs(pool *pgxpool.Pool, workers *river.Workers, config JobsConfig) (*Jo
 	for name, atOnce := range config.Queues {
 		queues[name] = river.QueueConfig{MaxWorkers: atOnce}
 	}
+	if news, worked := queues[NewsQueue]; worked {
+		news.FetchCooldown = newsCooldown
+		queues[NewsQueue] = news
+	}
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Queues:               queues,
 		Workers:              workers,

@@ -1,12 +1,18 @@
 package outbox
 
 import (
+	"time"
+
 	"github.com/jackc/pgx/v5"
 )
 
 // NewsQueue is the queue of the jobs that say that there are new events. It has
 // one of its own: what tells of events waits for no other job.
 const NewsQueue = "events"
+
+// newsCooldown is how soon after one such job the next is begun: the first is
+// worked at once, and a hundred transactions a second make three a second.
+const newsCooldown = 300 * time.Millisecond
 
 // News is the job that follows events: whoever tells others of them works it.
 // It carries nothing, because the events are found by their position.
