@@ -9,10 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/senim-kz/senim/internal/evidence"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/idempotency"
+	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
@@ -420,5 +422,69 @@ func TestAPostingInsertsTheJobThatTellsOfIt(t *testing.T) {
 	w.told(first, payments.FactPosted, "")
 	if n := w.count(waiting); n != 0 {
 		t.Errorf("%d jobs of a fact that was told before", n)
+	}
+}
+
+// What was left unsettled is settled by the daily look: a reversal whose
+// payment was told at the same moment, so that neither saw the other, and a
+// fact that an earlier version had received and not judged.
+func TestResume(t *testing.T) {
+	w := newWorld(t)
+	o, left := w.presented(), w.presented()
+	payment := captured(w, o, "AT-ONCE")
+	back := reversed(w, payment, "AT-ONCE-BACK")
+	w.told(back, payments.FactException, fault.OriginalUnknown)
+	if err := w.service.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.exceptions(fault.OriginalUnknown); got != 1 {
+		t.Errorf("%d reversals wait for a payment that nobody told of", got)
+	}
+	w.past(`DELETE FROM gateway_original`) // what the payment's transaction does not see yet
+	w.told(payment, payments.FactPosted, "")
+	w.past(`INSERT INTO gateway_original SELECT gateway, original, reference, recorded_at FROM gateway_fact WHERE original <> ''`)
+
+	f := captured(w, left, "LEFT")
+	message := []byte("a message of then")
+	if err := postgres.InTx(t.Context(), w.pool, func(tx pgx.Tx) error {
+		digest, err := evidence.Put(t.Context(), tx, "gateway.fact", message)
+		if err != nil {
+			return err
+		}
+		at := w.clock.Now()
+		if _, err := tx.Exec(t.Context(), `INSERT INTO gateway_reference VALUES ('plain', $1, $2)`, f.Reference, at); err != nil {
+			return err
+		}
+		_, err = tx.Exec(t.Context(), `
+			INSERT INTO gateway_fact (gateway, reference, recorded_at, order_id, payer_bin, amount, bank_bic, paid_at, message, state)
+			VALUES ('plain', $1, $2, $3, $4, $5, $6, $7, $8, 'received')`,
+			f.Reference, at, f.Order, string(f.Payer), int64(f.Amount), f.BankBIC, f.PaidAt, digest[:])
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again changes nothing
+		if err := w.service.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.get(o); got.State != order.Presented || got.Received() != 0 {
+			t.Errorf("taken back, the order is %s with %s", got.State, got.Received())
+		}
+		if got := w.get(left); got.State != order.Paid {
+			t.Errorf("what was left made the order %s", got.State)
+		}
+		if n := w.count("ledger_entry"); n != 3 {
+			t.Errorf("%d entries", n)
+		}
+		w.verified()
+	}
+}
+
+// past changes the database past its guards.
+func (w *world) past(sql string) {
+	w.t.Helper()
+	_, err := w.pool.Exec(w.ctx(), `GRANT DELETE, UPDATE ON ALL TABLES IN SCHEMA public TO CURRENT_USER; SET session_replication_role = replica; `+sql+`; SET session_replication_role = origin`)
+	if err != nil {
+		w.t.Fatal(err)
 	}
 }
