@@ -92,7 +92,7 @@ var notes = map[gateway.FactKind]struct {
 }{
 	gateway.Pending:    {order.Start, EventPending},
 	gateway.Authorised: {order.Authorise, EventAuthorised},
-	gateway.Failed:     {order.Fail, EventFailed},
+	gateway.Failed:     {order.Fail, EventFailed}, // as far as other attempts allow: fail
 }
 
 // note moves an order by a fact without money. One that comes too late to
@@ -105,7 +105,14 @@ func (p *posting) note(r *record, o *order.Order) {
 	r.state, r.reason = FactNoted, ""
 	n := notes[r.fact.Kind]
 	overtaken := len(p.referring[r.factKey]) > 0 || r.fact.Kind == gateway.Authorised && r.fact.PaidAt.After(o.ExpiresAt)
-	if overtaken || o.Apply(n.act) != nil {
+	if overtaken {
+		return
+	}
+	if n.act == order.Fail {
+		if p.fail(r, o) != nil {
+			return
+		}
+	} else if o.Apply(n.act) != nil {
 		return
 	}
 	p.move(o)

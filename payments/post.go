@@ -17,6 +17,7 @@ import (
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
+	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
 	"github.com/senim-kz/senim/payments/money"
 	"github.com/senim-kz/senim/payments/order"
@@ -59,7 +60,7 @@ func (s *Service) post(ctx context.Context, batch []*ticket) error {
 		p := &posting{
 			now: s.config.Now().UTC().Truncate(time.Microsecond), tolerance: s.config.Tolerance, calendar: s.config.Calendar, batch: batch,
 			orders: make(map[uuid.UUID]*order.Order), refunds: make(map[uuid.UUID]*order.Refund),
-			facts: make(map[factKey]*record), referring: make(map[factKey][]*record),
+			facts: make(map[factKey]*record), referring: make(map[factKey][]*record), attempts: make(map[uuid.UUID][]attemptFact),
 		}
 		err := ledger.Refusal(postgres.InPipeline(ctx, s.config.Pool, p.read, p.write))
 		if err == nil {
@@ -91,7 +92,8 @@ type posting struct {
 	refunds   map[uuid.UUID]*order.Refund
 	facts     map[factKey]*record
 	referring map[factKey][]*record // facts by what they refer to
-	closed    kz.Day                // up to which the book is
+	attempts  map[uuid.UUID][]attemptFact
+	closed    kz.Day // up to which the book is
 
 	// What follows, to be written.
 	fresh, changed []*record
@@ -119,12 +121,15 @@ type answer struct {
 // come first: whoever waits for one of them finds in the next statements what
 // the one before has committed.
 func (p *posting) read(batch *pgx.Batch) error {
-	var orders, refunds []uuid.UUID
+	var orders, refunds, tried []uuid.UUID
 	var keys []factKey
 	var requests []*idempotency.Request
 	for _, t := range p.batch {
 		f := &t.told.Fact
 		orders = append(orders, f.Order)
+		if f.Kind == gateway.Failed {
+			tried = append(tried, f.Order)
+		}
 		keys = append(keys, factKey{t.told.Gateway, f.Reference})
 		if f.Original != "" {
 			keys = append(keys, factKey{t.told.Gateway, f.Original})
@@ -140,6 +145,7 @@ func (p *posting) read(batch *pgx.Batch) error {
 	order.QueueLock(batch, orders, p.orders)
 	order.QueueLockRefunds(batch, refunds, p.refunds)
 	queueFacts(batch, keys, p)
+	queueAttempts(batch, tried, p)
 	idempotency.QueueRead(batch, requests)
 	batch.Queue(`SELECT max(last_day) FROM ledger_period`).QueryRow(func(row pgx.Row) error { return row.Scan(&p.closed) })
 	return nil

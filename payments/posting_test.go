@@ -200,6 +200,50 @@ func TestOutOfOrder(t *testing.T) {
 			t.Errorf("the order is %s", got.OrderState)
 		}
 	})
+	t.Run("failed beside others", func(t *testing.T) {
+		o := w.presented()
+		of := func(kind gateway.FactKind, reference, original string) gateway.Fact {
+			f := hold(o, reference)
+			f.Kind, f.Original = kind, original
+			return f
+		}
+		for _, step := range []struct {
+			fact gateway.Fact
+			want order.State
+		}{
+			{of(gateway.Pending, "TRY-1", ""), order.Pending},
+			{of(gateway.Pending, "TRY-2", ""), order.Pending},
+			{of(gateway.Failed, "TRY-1-END", ""), order.Pending}, // the other goes on
+			{of(gateway.Authorised, "HOLD-A", ""), order.Authorised},
+			{of(gateway.Authorised, "HOLD-B", ""), order.Authorised},
+			{of(gateway.Failed, "TRY-3-END", ""), order.Authorised}, // it held nothing
+			{of(gateway.Failed, "HOLD-A-END", "HOLD-A"), order.Authorised},
+			{of(gateway.Pending, "TRY-4", ""), order.Authorised},
+			{of(gateway.Failed, "HOLD-B-END", "HOLD-B"), order.Pending}, // the last hold; one who has begun is left
+			{of(gateway.Failed, "TRY-4-END", ""), order.Presented},
+		} {
+			for range 2 { // told again it changes nothing
+				if got := w.told(step.fact, payments.FactNoted, ""); got.OrderState != step.want {
+					t.Errorf("after %s the order is %s, want %s", step.fact.Reference, got.OrderState, step.want)
+				}
+			}
+		}
+		// All at once, a hold among them that nobody ends.
+		o = w.presented()
+		var wg sync.WaitGroup
+		for i, f := range []gateway.Fact{of(gateway.Authorised, "AT-ONCE", ""), of(gateway.Failed, "AT-ONCE-1", ""), of(gateway.Failed, "AT-ONCE-2", "")} {
+			f.Order = o.ID
+			wg.Go(func() {
+				if _, err := w.tell(f); err != nil {
+					t.Error(i, err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := w.get(o); got.State != order.Authorised {
+			t.Errorf("with money held the order is %s", got.State)
+		}
+	})
 	t.Run("in order", func(t *testing.T) {
 		o := w.presented()
 		began := hold(o, "BEGAN-3")
