@@ -228,19 +228,24 @@ func (r *reconcileBench) check(ctx context.Context) error {
 	return nil
 }
 
-// residentMiB is the memory of this process; 0 where the system does not tell.
+// residentMiB is the memory of this process, without the files mapped into it, its
+// own program above all; 0 where the system does not tell.
 func residentMiB() int {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0
 	}
 	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
+	if len(fields) < 3 {
 		return 0
 	}
-	pages, err := strconv.Atoi(fields[1])
+	resident, err := strconv.Atoi(fields[1])
 	if err != nil {
 		return 0
 	}
-	return pages * os.Getpagesize() >> 20
+	mapped, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return 0
+	}
+	return (resident - mapped) * os.Getpagesize() >> 20
 }
