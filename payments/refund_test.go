@@ -190,6 +190,10 @@ func TestRefund(t *testing.T) {
 	if _, err := w.ask(payments.RefundRequest{Order: o.ID, Lines: map[order.Identifier]money.Tiyn{line.Identifier: 1}}); !fault.Is(err, fault.OrderState) {
 		t.Errorf("of a refunded order: %v", err)
 	}
+	named, err := order.Identifiers(t.Context(), w.pool, []uuid.UUID{o.ID, o.ID, uuid.New()})
+	if want := []order.Identifier{o.Lines[0].Identifier, o.Lines[1].Identifier, o.Lines[2].Identifier}; err != nil || len(named) != 1 || !slices.Equal(named[o.ID], want) {
+		t.Errorf("the lines are called %v, %v", named, err)
+	}
 	if n := w.count("ledger_entry WHERE kind = 'refund_paid'"); n != 2 {
 		t.Errorf("%d refunds are paid in the ledger", n)
 	}

@@ -116,11 +116,11 @@ func (s *Service) refundOnce(ctx context.Context, caller access.Caller, key idem
 			if err != nil {
 				return err
 			}
-			o, err := s.payments.Order(ctx, tx, r.Order)
+			all, err := showRefunds(ctx, tx, []order.Refund{*r})
 			if err != nil {
 				return err
 			}
-			shown = refundOf(r, o)
+			shown = &all[0]
 			return s.audit(ctx, tx, caller, c, r.ID.String(), action, shown)
 		})
 		if err != nil {
@@ -140,7 +140,11 @@ func (s *Service) Refund(ctx context.Context, caller access.Caller, id uuid.UUID
 	if caller.Role == access.Trader && (caller.BIN == "" || caller.BIN != r.Payer) {
 		return nil, fault.New(fault.RefundNotFound, "/id", "no refund %s for this caller", id)
 	}
-	return s.showRefund(ctx, r)
+	all, err := showRefunds(ctx, s.pool, []order.Refund{*r})
+	if err != nil {
+		return nil, err
+	}
+	return &all[0], nil
 }
 
 // Refunds returns a page of refunds, the latest first, and the cursor of the
@@ -154,34 +158,37 @@ func (s *Service) Refunds(ctx context.Context, caller access.Caller, f OrderFilt
 	if err != nil {
 		return nil, "", err
 	}
-	page = []Refund{}
-	for i := range refunds {
-		shown, err := s.showRefund(ctx, &refunds[i])
-		if err != nil {
-			return nil, "", err
-		}
-		page = append(page, *shown)
-	}
-	return page, next, nil
+	page, err = showRefunds(ctx, s.pool, refunds)
+	return page, next, err
 }
 
-func (s *Service) showRefund(ctx context.Context, r *order.Refund) (*Refund, error) {
-	o, err := s.payments.Order(ctx, s.pool, r.Order)
+// showRefunds shows refunds with the identifiers of their lines, which one
+// statement reads for all of them.
+func showRefunds(ctx context.Context, q postgres.Querier, refunds []order.Refund) ([]Refund, error) {
+	orders := make([]uuid.UUID, len(refunds))
+	for i := range refunds {
+		orders[i] = refunds[i].Order
+	}
+	identifiers, err := order.Identifiers(ctx, q, orders)
 	if err != nil {
 		return nil, err
 	}
-	return refundOf(r, o), nil
+	shown := make([]Refund, len(refunds))
+	for i := range refunds {
+		shown[i] = refundOf(&refunds[i], identifiers[refunds[i].Order])
+	}
+	return shown, nil
 }
 
-func refundOf(r *order.Refund, o *order.Order) *Refund {
-	shown := &Refund{
+func refundOf(r *order.Refund, identifiers []order.Identifier) Refund {
+	shown := Refund{
 		ID: r.ID, State: string(r.State), CreatedAt: r.CreatedAt, Order: r.Order, Transaction: r.Transaction, PayerBIN: r.Payer,
 		Amount: r.Amount, Lines: []RefundLine{}, Credit: r.Credit, Gateway: r.Gateway, Payment: r.Payment, Reason: r.Reason, Due: r.Due,
 		AskedBy: r.AskedBy, DecidedBy: r.DecidedBy, Note: r.Note, Reference: r.Reference, Failure: string(r.Failure),
 	}
 	for i, amount := range r.Lines {
 		if amount > 0 {
-			shown.Lines = append(shown.Lines, RefundLine{Identifier: string(o.Lines[i].Identifier), Amount: amount})
+			shown.Lines = append(shown.Lines, RefundLine{Identifier: string(identifiers[i]), Amount: amount})
 		}
 	}
 	if !r.DecidedAt.IsZero() {

@@ -72,18 +72,20 @@ func (c *Calendar) IsBusiness(d Day) bool {
 	if works, decreed := c.decreed[d]; decreed {
 		return works
 	}
-	return !d.weekend() && !d.holiday() && !d.givenFor()
+	holiday, _ := d.holiday()
+	return !d.weekend() && !holiday && !d.givenFor()
 }
 
 func (d Day) weekend() bool { return d.Weekday() == time.Saturday || d.Weekday() == time.Sunday }
 
-func (d Day) holiday() bool {
+// holiday reports whether the day is one of holidays, and whether that moves.
+func (d Day) holiday() (is, moves bool) {
 	for _, h := range holidays {
 		if d.month == h.month && d.day == h.day {
-			return true
+			return true, h.moves
 		}
 	}
-	return false
+	return false, false
 }
 
 // givenFor reports whether the day is off in place of a holiday that fell on a
@@ -93,25 +95,15 @@ func (d Day) givenFor() bool {
 	const runMax = 10 // days between a holiday and the day given for it: three holidays and two weekends at most
 	owed := 0
 	for day := d.AddDays(-runMax); day.Before(d); day = day.AddDays(1) {
+		holiday, moves := day.holiday()
 		switch {
-		case day.weekend():
-			if day.moves() {
-				owed++
-			}
-		case !day.holiday() && owed > 0:
+		case day.weekend() && moves:
+			owed++
+		case !day.weekend() && !holiday && owed > 0:
 			owed--
 		}
 	}
 	return owed > 0
-}
-
-func (d Day) moves() bool {
-	for _, h := range holidays {
-		if d.month == h.month && d.day == h.day {
-			return h.moves
-		}
-	}
-	return false
 }
 
 // Business is d, or the first business day after it.

@@ -37,19 +37,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseISO20022(t *testing.T) {
-	for in, want := range map[string]Tiyn{"1.00000": 100, "1.5": 150, "7": 700} {
-		if got, err := ParseISO20022(in); err != nil || got != want {
-			t.Errorf("ParseISO20022(%q) = %d, %v", in, got, err)
-		}
-	}
-	for _, in := range []string{"1.00001", "1.001", "1.000000", "-1", ""} {
-		if _, err := ParseISO20022(in); !fault.Is(err, fault.AmountInvalid) {
-			t.Errorf("ParseISO20022(%q): %v", in, err)
-		}
-	}
-}
-
 func TestWriting(t *testing.T) {
 	tests := []struct {
 		amount         Tiyn
@@ -189,15 +176,6 @@ func TestRateRefusals(t *testing.T) {
 	}
 	if _, err := Percent(1, rate, "to_taste"); !fault.Is(err, fault.BadArgument) {
 		t.Errorf("an unknown rule: %v", err)
-	}
-}
-
-func TestSum(t *testing.T) {
-	if got, err := Sum(1, 2, -4); err != nil || got != -1 {
-		t.Errorf("Sum = %d, %v", got, err)
-	}
-	if _, err := Sum(math.MaxInt64, 1); !fault.Is(err, fault.AmountOverflow) {
-		t.Errorf("Sum beyond 64 bits: %v", err)
 	}
 }
 

@@ -53,44 +53,17 @@ func (a Tiyn) Neg() (Tiyn, error) {
 	return -a, nil
 }
 
-// Sum adds all amounts, or fails with fault.AmountOverflow.
-func Sum(amounts ...Tiyn) (Tiyn, error) {
-	var total Tiyn
-	for _, a := range amounts {
-		var err error
-		if total, err = total.Add(a); err != nil {
-			return 0, err
-		}
-	}
-	return total, nil
-}
-
 // Parse reads an amount in tenge: "1234", "1234.5", "1234.50", with an
 // optional "-". Grouping, exponents, a comma, a leading "+" and a bare point
 // are refused, and so is anything finer than a tiyn.
-func Parse(s string) (Tiyn, error) { return parse(s, 2) }
-
-// ParseISO20022 reads an amount of an ISO 20022 message: as Parse, but with no
-// sign, and with up to five digits after the point as the schema's
-// ActiveCurrencyAndAmount allows. Those after the second must be zeros.
-func ParseISO20022(s string) (Tiyn, error) {
-	if strings.HasPrefix(s, "-") {
-		return 0, fault.New(fault.AmountInvalid, "", "a message carries its sign in its own element")
-	}
-	return parse(s, 5)
-}
-
-func parse(s string, fractionMax int) (Tiyn, error) {
+func Parse(s string) (Tiyn, error) {
 	if len(s) > textMax {
 		return 0, fault.New(fault.AmountInvalid, "", "more than %d characters", textMax)
 	}
 	digits, negative := strings.CutPrefix(s, "-")
 	whole, fraction, point := strings.Cut(digits, ".")
-	if whole == "" || (point && fraction == "") || len(fraction) > fractionMax {
+	if whole == "" || (point && fraction == "") || len(fraction) > 2 {
 		return 0, fault.New(fault.AmountInvalid, "", "not an amount like 1234.50")
-	}
-	if fraction = strings.TrimRight(fraction, "0"); len(fraction) > 2 {
-		return 0, fault.New(fault.AmountInvalid, "", "finer than a tiyn")
 	}
 	text := whole + (fraction + "00")[:2]
 	for _, r := range text {

@@ -112,6 +112,29 @@ func ListRefunds(ctx context.Context, q postgres.Querier, f Filter) (page []Refu
 	return page, next, nil
 }
 
+// Identifiers returns those of the lines of some orders, by their position.
+func Identifiers(ctx context.Context, q postgres.Querier, orders []uuid.UUID) (map[uuid.UUID][]Identifier, error) {
+	rows, err := q.Query(ctx, `
+		SELECT l.order_id, array_agg(l.identifier ORDER BY l.position)
+		  FROM payment_order_once o JOIN payment_line l ON l.order_id = o.order_id AND l.recorded_at = o.recorded_at
+		 WHERE o.order_id = ANY ($1)
+		 GROUP BY l.order_id`, orders)
+	if err != nil {
+		return nil, fmt.Errorf("read the identifiers of orders: %w", postgres.Classify(err))
+	}
+	found := make(map[uuid.UUID][]Identifier, len(orders))
+	var id uuid.UUID
+	var lines []Identifier
+	_, err = pgx.ForEachRow(rows, []any{&id, &lines}, func() error {
+		found[id], lines = lines, nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the identifiers of orders: %w", postgres.Classify(err))
+	}
+	return found, nil
+}
+
 // conditions collects what a list is chosen by, with its arguments.
 type conditions struct {
 	text string

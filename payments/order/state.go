@@ -49,11 +49,6 @@ const (
 	Return Act = "return" // everything was paid back
 )
 
-// Acts lists every act.
-func Acts() []Act {
-	return []Act{Present, Start, Authorise, Capture, Fail, Expire, Cancel, Part, Pay, Overpay, Empty, Repay, Return}
-}
-
 // transitions is the whole machine: what is not here is refused.
 //
 //   - A draft may be paid: a payment may be told before the answer to the

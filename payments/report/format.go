@@ -42,7 +42,7 @@ func ParseFormat(name string) (Format, error) {
 		return JSON, nil
 	}
 	if _, known := formats[Format(name)]; !known {
-		return "", fault.New(fault.ReportFormatUnknown, "/format", "%.20q is no format of reports", name)
+		return "", fault.New(fault.ReportFormatUnknown, "/format", "%.20q is none of %s", name, Formats())
 	}
 	return Format(name), nil
 }

@@ -26,7 +26,7 @@
 // lines that are the same within one file are as many as stand there. Opening
 // balance, entries, totals and closing balance of each statement must agree
 // unless an entry could not be read, and its pages must continue one another.
-// Gaps tells where a statement does not continue that of another file. Entries
+// An import tells where a statement does not continue that of another file. Entries
 // of other accounts are bad lines; a file without a statement of ours is refused.
 //
 // Of a file its digest is kept and its lines, not its bytes: who has the file can

@@ -27,12 +27,8 @@ type Gap struct {
 	Detail    string     `json:"detail"` // what does not continue what
 }
 
-// Gaps lists the gaps of an account, by day, the first hundred.
-func Gaps(ctx context.Context, q postgres.Querier, account string) ([]Gap, error) {
-	return gapsOf(ctx, q, account, nil)
-}
-
-// gapsOf lists the gaps before the statements of one file, or of all.
+// gapsOf lists the gaps before the statements of one file, or of all, by day, the
+// first hundred.
 //
 // A statement continues another of its own day or of the last day before that
 // has any. Its opening balance is the other's closing balance; its number,

@@ -179,7 +179,7 @@ type statedPart struct {
 
 // follows refuses a file in which a statement stands twice, or the pages of a
 // statement are missing, out of order or do not continue one another. Whether
-// a statement continues that of another file is not its matter: see Gaps.
+// a statement continues that of another file is not its matter: see gapsOf.
 func (p *parsing) follows(s *part) error {
 	for _, text := range []string{s.id, s.number, s.page, s.message} {
 		if strings.IndexByte(text, 0) >= 0 {

@@ -116,9 +116,6 @@ func (s *Scanner) Offset() int64 { return s.token }
 // Name of the last Start or End, without its prefix.
 func (s *Scanner) Name() []byte { return s.buffer[s.name.local:s.name.end] }
 
-// Tag of the name of the last Start.
-func (s *Scanner) Tag() Tag { return s.tag }
-
 // Text of the last Text. A text with CDATA sections or comments in it comes
 // in several tokens. White space alone, as between elements, is no token.
 func (s *Scanner) Text() []byte { return s.text }

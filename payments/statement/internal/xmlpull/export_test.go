@@ -1,0 +1,4 @@
+package xmlpull
+
+// Tag gives tests that of the name of the last Start.
+func (s *Scanner) Tag() Tag { return s.tag }
