@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -48,19 +46,10 @@ type ToldCharge struct {
 
 func (h handlers) TellCharges(ctx context.Context, r TellChargesRequestObject) (TellChargesResponseObject, error) {
 	ctx, c := enter(ctx)
-	var body TellCharges
-	decoder := json.NewDecoder(bytes.NewReader(c.body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil {
-		return nil, fault.Wrap(err, fault.BodyInvalid, "", "does not match the description")
+	charges, err := readCharges(c.body)
+	if err != nil {
+		return nil, err
 	}
-	charges := each(body.Charges, func(t ToldCharge) told.Charge {
-		return told.Charge{
-			Transaction: t.TransactionID, Reference: t.Reference, Body: charge.RevenueOffice(t.Body), Kind: charge.Kind(t.Kind),
-			BudgetCode: charge.BudgetCode(t.BudgetCode), PurposeCode: charge.PurposeCode(t.PurposeCode), Amount: money.Tiyn(t.AmountTiyn),
-			Act: t.Act, Note: t.Note,
-		}
-	})
 	told, err := h.rooms.Dossier.TellCharges(ctx, c.caller, c.key(r.Params.IdempotencyKey), charges)
 	if err != nil {
 		return nil, err
@@ -73,6 +62,70 @@ func (h handlers) TellCharges(ctx context.Context, r TellChargesRequestObject) (
 			}
 		}),
 	}, nil
+}
+
+// chargeBytes is the least that a charge with all its members has in JSON.
+const chargeBytes = 160
+
+// readCharges reads the body of tellCharges. A member that is not there is
+// empty: that is its charge's own refusal.
+func readCharges(body []byte) (charges []told.Charge, err error) {
+	r := newJSONReader(body)
+	charges = make([]told.Charge, 0, min(told.AtOnceMax, len(body)/chargeBytes))
+	err = r.object(func(name string) error {
+		if name != "charges" {
+			return fault.New(fault.BodyInvalid, "", "there is no such member")
+		}
+		return r.list(func() error {
+			if len(charges) == told.AtOnceMax {
+				return fault.New(fault.InputTooBig, "/charges", "more than %d charges", told.AtOnceMax)
+			}
+			charges = append(charges, told.Charge{})
+			return readCharge(r, &charges[len(charges)-1])
+		})
+	})
+	if err == nil {
+		err = r.end()
+	}
+	return charges, err
+}
+
+func readCharge(r *jsonReader, c *told.Charge) error {
+	return r.object(func(name string) error {
+		if name == "amount_tiyn" {
+			amount, err := r.integer()
+			c.Amount = money.Tiyn(amount)
+			return err
+		}
+		text, err := r.string()
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "transaction_id":
+			c.Transaction, err = uuid.Parse(text)
+			if err != nil || len(text) != uuidText {
+				return fault.New(fault.BodyInvalid, "", "a transaction's id is a UUID")
+			}
+		case "reference":
+			c.Reference = text
+		case "body":
+			c.Body = charge.RevenueOffice(text)
+		case "kind":
+			c.Kind = charge.Kind(text)
+		case "budget_code":
+			c.BudgetCode = charge.BudgetCode(text)
+		case "purpose_code":
+			c.PurposeCode = charge.PurposeCode(text)
+		case "act":
+			c.Act = text
+		case "note":
+			c.Note = text
+		default:
+			return fault.New(fault.BodyInvalid, "", "there is no such member")
+		}
+		return nil
+	})
 }
 
 func (h handlers) AssessCharges(ctx context.Context, r AssessChargesRequestObject) (AssessChargesResponseObject, error) {

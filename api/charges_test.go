@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/dossier"
@@ -67,6 +68,17 @@ func TestTellCharges(t *testing.T) {
 	for name, body := range map[string]string{
 		"an unknown field": strings.Replace(r.body, `"act"`, `"law"`, 1),
 		"half a tiyn":      strings.Replace(r.body, `:100,`, `:100.5,`, 1),
+		"a text as amount": strings.Replace(r.body, `:100,`, `:"100",`, 1),
+		"a text left null": strings.Replace(r.body, `"act":"a"`, `"act":null`, 1),
+		"another case":     strings.Replace(r.body, `"act"`, `"Act"`, 1),
+		"a member twice":   strings.Replace(r.body, `"act":"a"`, `"act":"a","act":"b"`, 1),
+		"no UUID":          strings.Replace(r.body, `"transaction_id":"`, `"transaction_id":"x`, 1),
+		"a UUID in braces": strings.Replace(r.body, `019aa5c0-0000-7000-8000-000000000001`, `{019aa5c0-0000-7000-8000-000000000001}`, 1),
+		"two values":       r.body + "{}",
+		"a list":           `[]`,
+		"no list":          `{"charges":{}}`,
+		"something else":   `{"charges":[],"x":1}`,
+		"a broken text":    strings.Replace(r.body, `"act":"a"`, `"act":"\ud800"`, 1),
 	} {
 		r := good(t, "tellCharges", ministry)
 		r.body = body
@@ -74,6 +86,62 @@ func TestTellCharges(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
+}
+
+// What is written is what is read.
+func TestReadCharges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[a-z"\\\\ қ😀\n]{0,9}`)
+		body := TellCharges{Charges: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) ToldCharge {
+			return ToldCharge{
+				TransactionID: uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")), Reference: text.Draw(t, "reference"), Body: text.Draw(t, "body"),
+				Kind: text.Draw(t, "kind"), BudgetCode: text.Draw(t, "budget"), PurposeCode: text.Draw(t, "purpose"),
+				AmountTiyn: rapid.Int64().Draw(t, "amount"), Act: text.Draw(t, "act"), Note: text.Draw(t, "note"),
+			}
+		}), 0, 5).Draw(t, "charges")}
+		raw, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		charges, err := readCharges(raw)
+		if err != nil || len(charges) != len(body.Charges) {
+			t.Fatalf("%d charges, %v: %s", len(charges), err, raw)
+		}
+		for i, c := range charges {
+			read := ToldCharge{
+				TransactionID: c.Transaction, Reference: c.Reference, Body: string(c.Body), Kind: string(c.Kind), BudgetCode: string(c.BudgetCode),
+				PurposeCode: string(c.PurposeCode), AmountTiyn: int64(c.Amount), Act: c.Act, Note: c.Note,
+			}
+			if read != body.Charges[i] {
+				t.Errorf("%+v was read of %s", read, raw)
+			}
+		}
+	})
+	many := `{"charges":[` + strings.Repeat(`{},`, told.AtOnceMax) + `{}]}`
+	if _, err := readCharges([]byte(many)); !fault.Is(err, fault.InputTooBig) {
+		t.Errorf("too many: %v", err)
+	}
+}
+
+// Whatever is taken, encoding/json reads alike.
+func FuzzReadCharges(f *testing.F) {
+	f.Add([]byte(`{"charges":[{"transaction_id":"019aa5c0-0000-7000-8000-000000000001","reference":"R","amount_tiyn":100,"act":"\u0430"}]}`))
+	f.Add([]byte(`{"charges":[{},{"note":"a\"b"}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		charges, err := readCharges(body)
+		if err != nil {
+			return
+		}
+		var other TellCharges
+		if err := json.Unmarshal(body, &other); err != nil || len(other.Charges) != len(charges) {
+			t.Fatalf("%d charges; encoding/json: %d, %v", len(charges), len(other.Charges), err)
+		}
+		for i, c := range charges {
+			if o := other.Charges[i]; o.Act != c.Act || o.Note != c.Note || o.Reference != c.Reference || o.AmountTiyn != int64(c.Amount) || o.TransactionID != c.Transaction {
+				t.Errorf("%+v; encoding/json: %+v", c, o)
+			}
+		}
+	})
 }
 
 func TestAssessCharges(t *testing.T) {

@@ -216,13 +216,13 @@ func checkSchema(ctx context.Context, input *openapi3filter.RequestValidationInp
 			}
 		}
 	}
+	if c.operation.decodes {
+		return nil
+	}
 	if c.operation.body.Content[jsonType] != nil {
 		if err := checkJSON(c.body); err != nil {
 			return err
 		}
-	}
-	if c.operation.decodes {
-		return nil
 	}
 	if err := openapi3filter.ValidateRequestBody(ctx, input, c.operation.body); err != nil {
 		return bodyFault(err)

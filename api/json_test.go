@@ -19,6 +19,12 @@ func TestCheckJSON(t *testing.T) {
 		`{"a":["b"],"b":"c","c":{}}`:                true,
 		`{"қ":"😀","q":"\ud83d\ude00"}`:              true,
 
+		` [ 0 , -0.5e+7 , 1E-2 , true , false , null ] `: true,
+		`"\"\\\/\b\f\n\r\t\u0451"`:                       true,
+
+		`01`: false, `-`: false, `1.`: false, `.5`: false, `+1`: false, `1e`: false, `1e+`: false, `0x1`: false, `NaN`: false, `truer`: false,
+		`[1,]`: false, `[,1]`: false, `[1 2]`: false, `{"a":1,}`: false, `{"a"}`: false, `{1:2}`: false, `{"a":}`: false, `[1}`: false,
+		`"`: false, `"a`: false, `"\`: false, `"\x"`: false, `"\u12"`: false, "\"\n\"": false, "\"\x00\"": false, "1\x00": false, `"\ufffd"`: false,
 		``: false, `{`: false, `{}{}`: false, `{} x`: false, `nul`: false,
 		`{"a":1,"a":1}`:                   false,
 		`{"a":{},"a":[]}`:                 false,
@@ -34,6 +40,11 @@ func TestCheckJSON(t *testing.T) {
 	}
 	if err := checkJSON([]byte(strings.Repeat("[", 16<<10))); err == nil {
 		t.Error("lists without end were taken")
+	}
+	for depth, good := range map[int]bool{jsonDepthMax: true, jsonDepthMax + 1: false} {
+		if err := checkJSON([]byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))); (err == nil) != good {
+			t.Errorf("%d lists in one another: %v", depth, err)
+		}
 	}
 }
 
@@ -57,7 +68,8 @@ func TestCheckJSONOfManyMembers(t *testing.T) {
 }
 
 // characters reads valid JSON as encoding/json does, token by token, and reports
-// whether each object has its members once, and no text what is no character.
+// whether each object has its members once, no text what is no character, and
+// nothing is too deep.
 func characters(d *json.Decoder) bool {
 	var open []map[string]bool // nil for a list
 	name := false              // of an object the next text is a name
@@ -68,6 +80,9 @@ func characters(d *json.Decoder) bool {
 		}
 		text, isText := token.(string)
 		if strings.ContainsRune(text, utf8.RuneError) {
+			return false
+		}
+		if len(open) > jsonDepthMax {
 			return false
 		}
 		switch last := len(open) - 1; {

@@ -20,8 +20,8 @@ var description []byte
 const sizeExtension = "x-senim-max-bytes"
 
 // decodedExtension marks a JSON body that its handler decodes, and judges, by
-// itself: one of thousands of parts, each with an outcome of its own. That it
-// is I-JSON is checked before, as of every body.
+// itself: one of thousands of parts, each with an outcome of its own. It reads
+// it with jsonReader, which takes nothing but I-JSON.
 const decodedExtension = "x-senim-decoded-by-handler"
 
 // formType is the one media type whose body is validated besides JSON.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
@@ -69,18 +68,13 @@ func (s *Service) ReadDeclaration(raw []byte, c kz.Control) (*charge.Declaration
 	return d, nil
 }
 
-// TellCharges stores what a state body says that transactions owe, in the
-// caller's transaction; known are the transactions that there are. Each charge
-// has its own outcome.
-func (s *Service) TellCharges(ctx context.Context, tx pgx.Tx, teller string, known map[uuid.UUID]bool, charges []told.Charge) ([]told.Outcome, error) {
-	outcomes, err := told.Store(ctx, tx, told.Batch{
-		Teller: teller, At: s.config.Now(), Charges: charges, Known: known,
+// Telling is a batch of charges that a state body tells, to be stored in the
+// caller's transaction.
+func (s *Service) Telling(teller string, charges []told.Charge) *told.Batch {
+	return &told.Batch{
+		Teller: teller, At: s.config.Now(), Charges: charges,
 		Payable: func(body charge.RevenueOffice) bool { _, ok := s.config.Book[body]; return ok },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store the charges told: %w", err)
 	}
-	return outcomes, nil
 }
 
 // ChargesTold returns what state bodies told of a transaction.

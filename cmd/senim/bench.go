@@ -66,8 +66,12 @@ var benchRows = []benchRow{
 		0.50, payAlone,
 	},
 	{
-		"charges", "charges told a thousand at once over HTTP, durable, against a bare transaction of UNNEST that writes the same rows",
-		0.6, tellAgainstUnnest,
+		"charges", "charges told over HTTP, a thousand a request, 4 callers, durable, against bare statements of UNNEST that write the same rows",
+		0.6, tellAgainstUnnest(chargesMax),
+	},
+	{
+		"charges-100", "the same, a hundred a request",
+		0.6, tellAgainstUnnest(100),
 	},
 	{
 		"camt-parse", "entries of a camt.053 read by payments/statement, against encoding/xml into a structure of the same fields",

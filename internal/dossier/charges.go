@@ -2,6 +2,8 @@ package dossier
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/senim-kz/senim/internal/access"
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/idempotency"
+	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/payments/charge"
 	"github.com/senim-kz/senim/payments/charge/assess"
@@ -32,6 +35,14 @@ type ChargeRefusal struct {
 	At    string     `json:"at"` // where in the charge
 }
 
+// tellOperation is what an Idempotency-Key of charges is bound to, and what the
+// audit says.
+const tellOperation = "tell charges"
+
+// tellAttemptsMax is how often charges are told anew because somebody else told
+// some of them, or answered the same request, at the same moment.
+const tellAttemptsMax = 5
+
 // TellCharges stores what a state body says that transactions owe, up to
 // told.AtOnceMax charges at once. Each has its own outcome: one that is refused
 // spoils no other. Errors: idempotency codes, input_too_big,
@@ -43,68 +54,99 @@ func (s *Service) TellCharges(ctx context.Context, caller access.Caller, key ide
 	case len(charges) > told.AtOnceMax:
 		return nil, fault.New(fault.InputTooBig, "/charges", "%d charges at once; at most %d", len(charges), told.AtOnceMax)
 	}
-	answer, err := idempotency.Once(ctx, s.keys, caller.ID, key, "tell charges", func(ctx context.Context, c *idempotency.Claim) (*ToldCharges, error) {
-		var answer *ToldCharges
-		err := postgres.InTx(ctx, s.pool, func(tx pgx.Tx) error {
-			known, err := existing(ctx, tx, charges)
-			if err != nil {
-				return err
-			}
-			outcomes, err := s.payments.TellCharges(ctx, tx, caller.ID, known, charges)
-			if err != nil {
-				return err
-			}
-			answer = answerOf(outcomes)
-			return s.audit(ctx, tx, caller, c, fmt.Sprintf("%d charges", len(charges)), "tell charges", answer)
-		})
-		return answer, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("tell charges: %w", err)
+	if err := key.Check(); err != nil {
+		return nil, err
 	}
-	return answer, nil
+	t := &telling{
+		caller: caller, now: s.now(), charges: s.payments.Telling(caller.ID, charges),
+		request: &idempotency.Request{Caller: caller.ID, Key: key, Operation: tellOperation},
+	}
+	for attempt := 1; ; attempt++ {
+		err := postgres.InPipeline(ctx, s.pool, t.read, t.write)
+		if err == nil {
+			return t.answer, nil
+		}
+		t.repeated = t.repeated || told.Taken(err)
+		if attempt == tellAttemptsMax || !told.Taken(err) && !idempotency.Taken(err) && !postgres.Undone(err) {
+			return nil, fmt.Errorf("tell charges: %w", err)
+		}
+	}
 }
 
-func answerOf(outcomes []told.Outcome) *ToldCharges {
-	answer := &ToldCharges{Known: []int{}, Refused: []ChargeRefusal{}}
+// telling is a request to tell charges, done in one transaction.
+type telling struct {
+	caller   access.Caller
+	now      time.Time
+	request  *idempotency.Request
+	charges  *told.Batch
+	repeated bool // some of them were told before
+	answer   *ToldCharges
+}
+
+// read claims the key of the request and asks for what decides on the charges.
+func (t *telling) read(batch *pgx.Batch) error {
+	postgres.QueueByKeys(batch)
+	idempotency.QueueClaim(batch, t.request)
+	t.charges.Known = make(map[uuid.UUID]bool)
+	queueExisting(batch, t.charges.Transactions(), t.charges.Known)
+	t.charges.QueueRead(batch, t.repeated)
+	return nil
+}
+
+// write stores the charges, the audit and the answer, or takes the answer that
+// was kept.
+func (t *telling) write(batch *pgx.Batch) error {
+	t.answer = new(ToldCharges)
+	if t.request.Err != nil {
+		return t.request.Err
+	} else if t.request.Answer != nil {
+		if err := json.Unmarshal(t.request.Answer, t.answer); err != nil {
+			return fmt.Errorf("read kept answer: %w", err)
+		}
+		return nil
+	}
+	t.answer.take(t.charges.QueueStore(batch))
+	return errors.Join(
+		outbox.QueueAudits(batch, []outbox.AuditRecord{{
+			Actor: t.caller.ID, Action: tellOperation, Object: fmt.Sprintf("%d charges", len(t.charges.Charges)), Outcome: "done", At: t.now,
+		}}),
+		idempotency.QueueAnswers(batch, []*idempotency.Request{t.request}, []any{t.answer}, t.now),
+	)
+}
+
+// take counts outcomes and tells those that are not plain.
+func (a *ToldCharges) take(outcomes []told.Outcome) {
+	a.Known, a.Refused = []int{}, []ChargeRefusal{}
 	for i, o := range outcomes {
 		switch refusal := fault.Of(o.Err); {
 		case refusal != nil:
-			answer.Refused = append(answer.Refused, ChargeRefusal{i, refusal.Code, refusal.At})
+			a.Refused = append(a.Refused, ChargeRefusal{i, refusal.Code, refusal.At})
 		case o.Known:
-			answer.Known = append(answer.Known, i)
+			a.Known = append(a.Known, i)
 		default:
-			answer.Stored++
+			a.Stored++
 		}
 	}
-	return answer
 }
 
-// existing says which of the charges' transactions there are.
-func existing(ctx context.Context, tx pgx.Tx, charges []told.Charge) (map[uuid.UUID]bool, error) {
+// queueExisting finds out which of some transactions there are.
+func queueExisting(batch *pgx.Batch, transactions []uuid.UUID, existing map[uuid.UUID]bool) {
 	var ids []uuid.UUID
 	var times []time.Time // of opening: they keep the query to its months
-	known := make(map[uuid.UUID]bool)
-	for _, c := range charges {
-		if _, seen := known[c.Transaction]; !seen && c.Transaction.Version() == 7 {
-			known[c.Transaction] = false
-			ids, times = append(ids, c.Transaction), append(times, recordedAt(c.Transaction))
+	for _, id := range transactions {
+		if id.Version() == 7 {
+			ids, times = append(ids, id), append(times, recordedAt(id))
 		}
 	}
-	rows, err := tx.Query(ctx, `
+	batch.Queue(`
 		select d.id from unnest($1::uuid[], $2::timestamptz[]) as t (id, at) join dossier d on d.id = t.id and d.recorded_at = t.at
-		 where d.recorded_at = any ($2)`, ids, times)
-	if err != nil {
-		return nil, fmt.Errorf("look for transactions: %w", postgres.Classify(err))
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, fmt.Errorf("look for transactions: %w", postgres.Classify(err))
-	}
-	for _, id := range found {
-		known[id] = true
-	}
-	return known, nil
+		 where d.recorded_at = any ($2)`, ids, times).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		for _, id := range found {
+			existing[id] = true
+		}
+		return err
+	})
 }
 
 // AssessCharges computes what a declaration would owe; it stores nothing.

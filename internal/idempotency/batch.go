@@ -60,16 +60,35 @@ func QueueRead(batch *pgx.Batch, requests []*Request) {
 		})
 }
 
+// QueueClaim is QueueRead of one request, which nobody else can then claim until
+// the transaction ends: to whoever tries, it is at work (request_in_flight).
+func QueueClaim(batch *pgx.Batch, r *Request) {
+	batch.Queue(`SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, "idempotency "+r.Caller+" "+r.Key.Value).
+		QueryRow(func(row pgx.Row) error {
+			var free bool
+			err := row.Scan(&free)
+			if !free {
+				r.Err = inFlight()
+			}
+			return err
+		})
+	QueueRead(batch, []*Request{r})
+}
+
 // known judges a request by what stands under its key.
 func (r *Request) known(operation string, body []byte, answer json.RawMessage) {
 	switch {
 	case operation != r.Operation || !bytes.Equal(body, r.Key.BodySHA256[:]):
 		r.Err = fault.New(fault.IdempotencyKeyReused, "/headers/Idempotency-Key", "the key was used for another request")
 	case answer == nil:
-		r.Err = fault.New(fault.RequestInFlight, "/headers/Idempotency-Key", "the first request with this key is still at work")
+		r.Err = inFlight()
 	default:
 		r.Answer = answer
 	}
+}
+
+func inFlight() error {
+	return fault.New(fault.RequestInFlight, "/headers/Idempotency-Key", "the first request with this key is still at work")
 }
 
 // QueueAnswers stores the answers of requests that QueueRead knew nothing of,

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/postgres"
 )
 
 func request(caller, key, body string) *Request {
@@ -97,5 +98,43 @@ func TestBatchAndOnce(t *testing.T) {
 	runs := 0
 	if got, err := Once(ctx, k, alice, keyOf("k", "body"), "pay", counted(k, &runs)); err != nil || got.N != 7 || runs != 0 {
 		t.Errorf("%v, %v, %d runs", got, err, runs)
+	}
+}
+
+// A claimed key is at work to everybody else until the transaction ends.
+func TestQueueClaim(t *testing.T) {
+	k, clock := testKeys(t)
+	ctx := t.Context()
+	claim := func(r *Request, during func(*pgx.Batch) error) error {
+		return postgres.InPipeline(ctx, k.pool, func(b *pgx.Batch) error { QueueClaim(b, r); return nil }, during)
+	}
+	state := func(key, body string) *Request {
+		r := request(alice, key, body)
+		if err := claim(r, func(*pgx.Batch) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := request(alice, "k", "body")
+	err := claim(first, func(b *pgx.Batch) error {
+		if first.Err != nil || first.Answer != nil {
+			t.Errorf("%+v", first)
+		}
+		if again := state("k", "body"); !fault.Is(again.Err, fault.RequestInFlight) {
+			t.Errorf("the same meanwhile: %+v", again)
+		}
+		if other := state("other", "body"); other.Err != nil {
+			t.Errorf("another key meanwhile: %+v", other)
+		}
+		return QueueAnswers(b, []*Request{first}, []any{answer{7}}, clock.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := state("k", "body"); again.Err != nil || string(again.Answer) != `{"N": 7}` {
+		t.Errorf("the same afterwards: %+v", again)
+	}
+	if other := state("k", "other"); !fault.Is(other.Err, fault.IdempotencyKeyReused) {
+		t.Errorf("another body afterwards: %+v", other)
 	}
 }
