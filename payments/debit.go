@@ -194,12 +194,29 @@ func (s *Service) settleDebits(ctx context.Context, facts ...gateway.Fact) error
 	return nil
 }
 
-// endDebit moves a reserved debit of an order, if there is one by this id.
+// giveUpDebits frees what is reserved for debits of an order whose end its
+// gateway has not told of, asked long after the order's time. The transaction's
+// subscribers are told with the reason: if it is carried out all the same, its
+// fact is judged like any other, and the debit counts again.
+func (s *Service) giveUpDebits(ctx context.Context, o *order.Order) error {
+	if !s.longOver(o) {
+		return nil
+	}
+	under, err := debitsOf(ctx, s.config.Pool, `order_id = $1 AND state = 'reserved'`, o.ID)
+	for i := range under {
+		err = errors.Join(err, s.endDebit(ctx, under[i].ID, o.ID, DebitFailed, fault.DebitUnanswered))
+	}
+	return err
+}
+
+// endDebit moves a reserved debit of an order, if there is one by this id; and
+// one that was given up, if it was executed after all.
 func (s *Service) endDebit(ctx context.Context, id, orderID uuid.UUID, to DebitState, reason fault.Code) error {
 	err := postgres.InTx(context.WithoutCancel(ctx), s.config.Pool, func(tx pgx.Tx) error {
 		now := s.config.Now()
-		tag, err := tx.Exec(ctx, `UPDATE payment_debit SET state = $3, reason = $4, ended_at = $5 WHERE id = $1 AND order_id = $2 AND state = 'reserved'`,
-			id, orderID, string(to), string(reason), now)
+		tag, err := tx.Exec(ctx, `UPDATE payment_debit SET state = $3, reason = $4, ended_at = $5
+			 WHERE id = $1 AND order_id = $2 AND (state = 'reserved' OR reason = $6 AND $3 = 'executed')`,
+			id, orderID, string(to), string(reason), now, string(fault.DebitUnanswered))
 		if err != nil || tag.RowsAffected() == 0 {
 			return postgres.Classify(err)
 		}

@@ -603,3 +603,77 @@ func (w *world) newServiceAt(port gateway.Port, others ...gateway.Port) *payment
 	}
 	return s
 }
+
+// A debit whose order never reached the gateway is given up long after the
+// order's time, with a reason, and the mandate's limit is free again; not
+// before, and not while the gateway cannot be asked. If the gateway tells of it
+// after all, it counts.
+func TestDebitThatNobodyTellsOf(t *testing.T) {
+	w := newWorld(t)
+	o := w.presented()
+	m := w.given(o.Payer)
+	w.strike(pshep.HTTP500)
+	if _, err := w.debit(o, m); err == nil {
+		t.Fatal("the gateway answered")
+	}
+	state := func(want payments.DebitState, reason fault.Code) (id uuid.UUID) {
+		t.Helper()
+		var state payments.DebitState
+		var why fault.Code
+		if err := w.pool.QueryRow(t.Context(), `SELECT id, state, reason FROM payment_debit WHERE order_id = $1`, o.ID).Scan(&id, &state, &why); err != nil {
+			t.Fatal(err)
+		}
+		if state != want || why != reason {
+			t.Errorf("the debit is %s %s, want %s %s", state, why, want, reason)
+		}
+		return id
+	}
+	poll := func() time.Duration {
+		t.Helper()
+		wait, err := w.service.Poll(t.Context(), payments.PollArgs{Order: o.ID, Gateway: o.Gateway})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wait
+	}
+	o = w.get(o)
+	for _, step := range []struct {
+		pass time.Duration
+		down bool
+		want payments.DebitState
+		why  fault.Code
+	}{
+		{0, false, payments.DebitReserved, ""},
+		{24*time.Hour + time.Minute, false, payments.DebitReserved, ""}, // its time is over, and it may still be told
+		{24 * time.Hour, true, payments.DebitReserved, ""},
+		{0, false, payments.DebitFailed, fault.DebitUnanswered},
+	} {
+		w.clock.Advance(step.pass)
+		if step.down {
+			w.strike(pshep.HTTP500)
+		}
+		if again := poll() > 0; again != (step.want == payments.DebitReserved) {
+			t.Errorf("after %s it is asked again: %v", step.pass, again)
+		}
+		state(step.want, step.why)
+	}
+	if events := w.events(o); events[len(events)-1] != payments.EventDebitFailed {
+		t.Errorf("events %v", events)
+	}
+	next := w.presented()
+	if d, err := w.debit(next, m); err != nil || d.State != payments.DebitExecuted {
+		t.Errorf("the limit is not free: %+v, %v", d, err)
+	}
+
+	id := state(payments.DebitFailed, fault.DebitUnanswered)
+	late := w.fact(o, "PAY-LATE")
+	late.Original = id.String()
+	if _, err := w.service.AcceptCallback(t.Context(), w.seal(late, w.key)); err != nil {
+		t.Fatal(err)
+	}
+	state(payments.DebitExecuted, "")
+	if n := w.exceptions(fault.PaidTooLate); n != 1 {
+		t.Errorf("%d payments that came too late", n)
+	}
+	w.verified()
+}

@@ -89,7 +89,7 @@ func (s *Service) Poll(ctx context.Context, args PollArgs) (wait time.Duration, 
 	answer, err := port.Status(ctx, o.ID)
 	switch {
 	case fault.Is(err, fault.GatewayRefused): // the bill is not there, and will not be
-		return 0, s.asked(ctx, o, err)
+		return s.askedInVain(ctx, o, err)
 	case err != nil:
 		if kept := s.asked(ctx, o, err); kept != nil {
 			return 0, kept
@@ -99,10 +99,27 @@ func (s *Service) Poll(ctx context.Context, args PollArgs) (wait time.Duration, 
 	if err := s.learn(ctx, port, o, answer); err != nil {
 		return 0, err
 	}
+	if err := s.giveUpDebits(ctx, o); err != nil {
+		return 0, err
+	}
 	if o, err = order.Get(ctx, s.config.Pool, args.Order); err != nil {
 		return 0, err
 	}
 	if over, err := s.settled(ctx, o); err != nil || over {
+		return 0, err
+	}
+	return s.nextPoll(o), nil
+}
+
+// askedInVain is what follows when a gateway does not know an order's bill:
+// nothing more is asked, unless a debit was ordered there whose end may still be
+// told.
+func (s *Service) askedInVain(ctx context.Context, o *order.Order, failure error) (wait time.Duration, err error) {
+	if err := errors.Join(s.asked(ctx, o, failure), s.giveUpDebits(ctx, o)); err != nil {
+		return 0, err
+	}
+	under, err := debitUnderWay(ctx, s.config.Pool, o.ID)
+	if err != nil || !under {
 		return 0, err
 	}
 	return s.nextPoll(o), nil
@@ -126,13 +143,17 @@ func (s *Service) settled(ctx context.Context, o *order.Order) (bool, error) {
 	case order.Authorised, order.Captured: // until it is known what becomes of the money
 		return false, nil
 	default:
-		if !s.config.Now().After(o.ExpiresAt.Add(pollGrace)) {
+		if !s.longOver(o) {
 			return false, nil
 		}
 	}
 	under, err := debitUnderWay(ctx, s.config.Pool, o.ID)
 	return !under, err
 }
+
+// longOver says whether a gateway has had time enough to tell of what was done
+// within the order's.
+func (s *Service) longOver(o *order.Order) bool { return s.config.Now().After(o.ExpiresAt.Add(pollGrace)) }
 
 // nextPoll is how long to wait.
 func (s *Service) nextPoll(o *order.Order) time.Duration {

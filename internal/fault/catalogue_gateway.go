@@ -14,6 +14,7 @@ const (
 	MandateLimit    Code = "mandate_limit_exceeded"
 	DebitUnderWay   Code = "debit_under_way"
 	DebitFailed     Code = "debit_failed"
+	DebitUnanswered Code = "debit_unanswered"
 )
 
 var gatewayEntries = []Entry{
@@ -28,5 +29,6 @@ var gatewayEntries = []Entry{
 	{MandateExpired, Refused, "Мандаттың мерзімі әлі басталмаған немесе өтіп кеткен.", "Срок мандата ещё не начался или уже истёк.", "The mandate is not valid on this day."},
 	{MandateLimit, Refused, "Мандаттың шегінен асады.", "Превышен предел мандата.", "The limit of the mandate would be exceeded."},
 	{DebitUnderWay, Conflict, "Осы тапсырыс бойынша ақша есептен шығарылуда.", "По этому заказу списание уже идёт.", "A debit for this order is under way."},
+	{DebitUnanswered, Refused, "Төлем шлюзі есептен шығарудың немен аяқталғанын айтпады.", "Платёжный шлюз не сообщил, чем закончилось списание.", "The gateway never told what became of the debit."},
 	{DebitFailed, Refused, "Шоттан ақша алынбады.", "Списание не состоялось.", "The debit was not carried out."},
 }
