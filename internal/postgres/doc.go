@@ -15,7 +15,7 @@
 //	00050-00059  statements of the treasury (payments)
 //	00060-00069  time-stamps (signer/tsa)
 //	00070-00071  time-stamps, further
-//	00072-00089  payments and webhooks, further
+//	00072-00099  payments and webhooks, further
 //
 // Migrations go forward only and run while the previous version still serves,
 // so they add and never rename or drop what that version reads.
