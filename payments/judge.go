@@ -130,6 +130,8 @@ func (p *posting) reverse(r *record, o *order.Order) {
 		p.suspend(r, o, fault.ReversalUnfit)
 	case r.fact.Amount > original.fact.Amount-original.reversed:
 		p.suspend(r, o, fault.AmountDiffers)
+	case r.fact.Amount > original.fact.Amount-original.reversed-original.released:
+		p.suspend(r, o, fault.SuspenseReleased) // two persons gave it on: what is missing there, they decide too
 	case original.state == FactException:
 		r.state, r.reason = FactPosted, ""
 		original.reversed += r.fact.Amount

@@ -153,7 +153,9 @@ func (s *Service) settled(ctx context.Context, o *order.Order) (bool, error) {
 
 // longOver says whether a gateway has had time enough to tell of what was done
 // within the order's.
-func (s *Service) longOver(o *order.Order) bool { return s.config.Now().After(o.ExpiresAt.Add(pollGrace)) }
+func (s *Service) longOver(o *order.Order) bool {
+	return s.config.Now().After(o.ExpiresAt.Add(pollGrace))
+}
 
 // nextPoll is how long to wait.
 func (s *Service) nextPoll(o *order.Order) time.Duration {

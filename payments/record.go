@@ -33,6 +33,9 @@ type record struct {
 	credited money.Tiyn   // on the payer's advance
 	reversed money.Tiyn   // taken back
 
+	// Of a fact in suspense: what of it two persons have given on.
+	released money.Tiyn
+
 	stored  bool       // it was there before this batch
 	changed bool       // and is among those to be stored anew
 	was     FactState  // when it was read; its row is changed only if it still is so,
@@ -81,7 +84,7 @@ func (r *record) unsettled(p *posting) bool {
 func (r *record) waits() bool { return r.state == FactException && r.reason == fault.OriginalUnknown }
 
 const recordColumns = `f.gateway, f.reference, f.recorded_at, f.kind, f.original, f.order_id, f.payer_bin, f.bank_bic, f.amount, f.paid_at,
-	f.state, f.reason, f.applied, f.credited, f.reversed`
+	f.state, f.reason, f.applied, f.credited, f.reversed, f.released`
 
 // queueFacts reads the facts under some keys, and those that refer to them.
 func queueFacts(batch *pgx.Batch, keys []factKey, p *posting) {
@@ -108,7 +111,7 @@ func (p *posting) readFacts(rows pgx.Rows) error {
 	var r record
 	_, err := pgx.ForEachRow(rows, []any{
 		&r.gateway, &r.reference, &r.recordedAt, &r.fact.Kind, &r.fact.Original, &r.fact.Order, &r.fact.Payer, &r.fact.BankBIC, &r.fact.Amount,
-		&r.fact.PaidAt, &r.state, &r.reason, &r.applied, &r.credited, &r.reversed,
+		&r.fact.PaidAt, &r.state, &r.reason, &r.applied, &r.credited, &r.reversed, &r.released,
 	}, func() error {
 		if p.facts[r.factKey] != nil {
 			return nil // both statements find what refers to a fact of the batch and is told again in it
@@ -204,9 +207,9 @@ func queueChanged(batch *pgx.Batch, changed []*record) {
 	for _, r := range changed { // they are few: reversals, and what they take back
 		batch.Queue(`
 			UPDATE gateway_fact SET state = $4, reason = $5, applied = $6, credited = $7, reversed = $8
-			 WHERE gateway = $1 AND reference = $2 AND recorded_at = $3 AND state = $9 AND reversed = $10`,
+			 WHERE gateway = $1 AND reference = $2 AND recorded_at = $3 AND state = $9 AND reversed = $10 AND released = $11`,
 			r.gateway, r.reference, r.recordedAt, string(r.state), string(r.reason), arrayOf(r.applied), int64(r.credited), int64(r.reversed),
-			string(r.was), int64(r.taken)).
+			string(r.was), int64(r.taken), int64(r.released)).
 			Exec(func(tag pgconn.CommandTag) error {
 				if tag.RowsAffected() != 1 {
 					return errMoved

@@ -330,3 +330,87 @@ func (r *treasuryRoom) cutOff(table string, connection bool) {
 		r.t.Fatal(err)
 	}
 }
+
+// Money that two persons gave on out of suspense is taken back by its gateway:
+// that is an exception of its own, whose money is missing in suspense until two
+// persons say whose loss it is. Nothing is taken out of suspense twice,
+// whichever comes first, and what moved no money is never given on.
+func TestReversedAfterItsReleaseFromSuspense(t *testing.T) {
+	w := plainWorld(t)
+	day := kz.DayOf(w.clock.Now())
+	w.importFile(treasuryFile("S1", day, row{reference: "X", code: "101111", amount: 1}))
+	stray := func(reference string) gateway.Fact {
+		f := gateway.Fact{Kind: gateway.Captured, Reference: reference, Order: uuid.New(), Payer: firm, BankBIC: "HSBKKZKX", Amount: 500_00, PaidAt: w.clock.Now()}
+		w.told(f, payments.FactException, fault.UnknownOrder)
+		return f
+	}
+	balances := func(want map[ledger.Account]money.Tiyn) {
+		t.Helper()
+		for account, amount := range want {
+			if got := w.balance(account); got != amount {
+				t.Errorf("%s has %s, want %s", account, got, amount)
+			}
+		}
+		w.verified()
+	}
+	unknown, released, advance := ledger.Suspense(string(fault.UnknownOrder)), ledger.Suspense(string(fault.SuspenseReleased)), ledger.Advance(firm)
+
+	f := stray("GIVEN-ON")
+	w.reconciled(day, nil)
+	if err := w.resolve(w.caseOf(fault.UnknownOrder), reconcile.ToAdvance, firm); err != nil {
+		t.Fatal(err)
+	}
+	balances(map[ledger.Account]money.Tiyn{unknown: 0, advance: -f.Amount})
+	back := reversed(w, f, "GIVEN-ON-BACK")
+	for range 2 {
+		w.told(back, payments.FactException, fault.SuspenseReleased)
+	}
+	balances(map[ledger.Account]money.Tiyn{unknown: 0, released: f.Amount, advance: -f.Amount})
+	w.reconciled(day, nil)
+	if err := w.resolve(w.caseOf(fault.SuspenseReleased), reconcile.ToAdvance, firm); err != nil {
+		t.Fatal(err)
+	}
+	balances(map[ledger.Account]money.Tiyn{released: 0, advance: 0, ledger.Clearing("plain"): 0})
+
+	// Taken back first, in part, after the case was found: the case is not what it
+	// was, and the next run says what is left.
+	f = stray("TAKEN-BACK")
+	w.reconciled(day, nil)
+	found := w.caseOf(fault.UnknownOrder)
+	part := reversed(w, f, "TAKEN-BACK-1")
+	part.Amount = 200_00
+	w.told(part, payments.FactPosted, "")
+	if err := w.resolve(found, reconcile.ToAdvance, firm); !fault.Is(err, fault.CaseResolutionBad) {
+		t.Errorf("money that is not there any more is given on: %v", err)
+	}
+	w.reconciled(day, nil)
+	if err := w.resolve(found, reconcile.ToRefund, ""); err != nil {
+		t.Fatal(err)
+	}
+	balances(map[ledger.Account]money.Tiyn{unknown: 0, ledger.Suspense(reconcile.PayBack): -300_00, ledger.Clearing("plain"): 300_00})
+	rest := reversed(w, f, "TAKEN-BACK-2")
+	rest.Amount = 300_00
+	w.told(rest, payments.FactException, fault.SuspenseReleased)
+	w.reconciled(day, nil)
+	if err := w.resolve(w.caseOf(fault.SuspenseReleased), reconcile.ToRefund, ""); err != nil {
+		t.Fatal(err)
+	}
+	balances(map[ledger.Account]money.Tiyn{ledger.Suspense(reconcile.PayBack): 0, released: 0, ledger.Clearing("plain"): 0})
+
+	// All of it was taken back: nothing is left to decide.
+	f = stray("GONE")
+	w.reconciled(day, nil)
+	w.told(reversed(w, f, "GONE-BACK"), payments.FactPosted, "")
+	w.reconciled(day, nil)
+	open, err := w.service.Treasury().Cases(t.Context(), reconcile.Filter{Reason: fault.UnknownOrder, State: reconcile.CaseOpen})
+	if err != nil || len(open) != 0 {
+		t.Errorf("%+v, %v", open, err)
+	}
+	// A reversal whose payment nobody told of has moved nothing.
+	w.told(reversed(w, gateway.Fact{Reference: "NEVER", Order: uuid.New(), Payer: firm, BankBIC: "HSBKKZKX", Amount: 7}, "NEVER-BACK"), payments.FactException, fault.OriginalUnknown)
+	w.reconciled(day, nil)
+	if err := w.resolve(w.caseOf(fault.OriginalUnknown), reconcile.ToAdvance, firm); !fault.Is(err, fault.CaseResolutionBad) {
+		t.Errorf("money that never moved is given on: %v", err)
+	}
+	w.verified()
+}

@@ -86,7 +86,8 @@ const (
 	CREATE TEMPORARY TABLE wrong (subject text, day date, reason text, amount bigint, line_id uuid, order_id uuid, position smallint,
 		gateway text, reference text, file_id uuid, file_position int, identifier text, expected_amount bigint, expected_budget_code text, refund_id uuid) ON COMMIT DROP`
 
-	// wrongOthers are the lines that are neither a payment nor a refund. The
+	// wrongOthers are the lines that are neither a payment nor a refund; one that
+	// moves nothing is nothing to anybody. The
 	// refund that one names, or whose order's line, is what it is compared with.
 	wrongOthers = `
 	INSERT INTO wrong
@@ -109,7 +110,7 @@ const (
 	  LEFT JOIN named_refund n ON n.line_id = s.line_id
 	  LEFT JOIN payment_refund r ON r.id = coalesce(n.refund_id,
 	       (SELECT min(d.order_id::text)::uuid FROM rest_refund d WHERE s.debit AND d.identifier = nullif(s.identifier, '')))
-	 WHERE NOT EXISTS (SELECT FROM found_refund f WHERE f.line_id = s.line_id)`
+	 WHERE s.moved <> 0 AND NOT EXISTS (SELECT FROM found_refund f WHERE f.line_id = s.line_id)`
 
 	// lateLines came after their day was closed: when it was, each of its lines
 	// had a match or a case. An import that the closing did not see may have
@@ -119,7 +120,7 @@ const (
 	SELECT 'line:' || s.id, {next}, {late}, s.amount, s.id, NULL, NULL, '', '', NULL, NULL, '', 0, ''
 	  FROM statement_line s
 	 WHERE s.booking_day <= {closed} AND s.recorded_at > (SELECT max(closed_at) - interval '1 day' FROM reconcile_day)
-	   AND NOT EXISTS (SELECT FROM payment_match m WHERE m.line_id = s.id)
+	   AND s.amount <> 0 AND NOT EXISTS (SELECT FROM statement_match m WHERE m.line_id = s.id)
 	   AND NOT EXISTS (SELECT FROM reconcile_case c WHERE c.subject = 'line:' || s.id)`
 
 	badLines = `
@@ -130,13 +131,20 @@ const (
 	    OR b.recorded_at > (SELECT max(closed_at) - interval '1 day' FROM reconcile_day)
 	       AND NOT EXISTS (SELECT FROM reconcile_case c WHERE c.subject = 'bad:' || b.file_id || ':' || b.position)`
 
-	// wrongFacts is money that a gateway told of and that fits no order.
+	// suspended is what of a fact f in suspense was not taken back.
+	suspended = `CASE WHEN f.kind = 'captured' THEN f.amount - f.reversed
+	     WHEN f.kind = 'refunded' OR f.kind = 'reversed' AND f.reason <> '` + string(fault.OriginalUnknown) + `' THEN -f.amount ELSE 0 END`
+
+	// wrongFacts is money that a gateway told of and that fits no order: its
+	// amount is what came and stands in suspense, or, negative, what went and is
+	// missing there. A reversal whose payment nobody has told of has moved none,
+	// nor has a fact that only says how an attempt goes.
 	wrongFacts = `
 	INSERT INTO wrong
-	SELECT 'fact:' || f.gateway || ':' || f.reference, greatest((f.paid_at AT TIME ZONE 'Asia/Almaty')::date, {next}), f.reason, f.amount, NULL,
+	SELECT 'fact:' || f.gateway || ':' || f.reference, greatest((f.paid_at AT TIME ZONE 'Asia/Almaty')::date, {next}), f.reason, ` + suspended + `, NULL,
 	       o.order_id, NULL, f.gateway, f.reference, NULL, NULL, '', 0, ''
 	  FROM gateway_fact f LEFT JOIN payment_order_once o ON o.order_id = f.order_id
-	 WHERE f.state = 'exception'`
+	 WHERE f.state = 'exception' AND (f.kind <> 'captured' OR f.reversed < f.amount)`
 
 	// missingDues were paid so long ago that a statement should show them, and
 	// no line that is a case itself names them.

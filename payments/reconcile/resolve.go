@@ -81,14 +81,37 @@ func (w *resolving) post(ctx context.Context, kind ledger.Kind, postings ...ledg
 // comes from the treasury, where the statement shows it, and a debit's goes
 // there; a fact's from the suspense account where it waits.
 func (w *resolving) release(ctx context.Context, to ledger.Account) error {
-	source, kind := w.Treasury, ledger.Correction
-	if w.c.kind() == ofFact {
-		source, kind = ledger.Suspense(string(w.c.Reason)), ledger.SuspenseRelease
-	}
 	if w.c.Amount == 0 {
 		return fault.New(fault.CaseResolutionBad, "/resolution", "there is no money to move")
 	}
+	source, kind := w.Treasury, ledger.Correction
+	if w.c.kind() == ofFact {
+		source, kind = ledger.Suspense(string(w.c.Reason)), ledger.SuspenseRelease
+		if err := w.releaseFact(ctx); err != nil {
+			return err
+		}
+	}
 	return w.post(ctx, kind, ledger.Posting{Account: source, Amount: w.c.Amount}, ledger.Posting{Account: to, Amount: -w.c.Amount})
+}
+
+// releaseFact remembers with a fact that its money was given on: once, and only
+// as much as the case says. What was taken back since the case was found is not
+// there any more.
+func (w *resolving) releaseFact(ctx context.Context) error {
+	gateway, reference, _ := strings.Cut(strings.TrimPrefix(w.c.Subject, factTarget), ":")
+	tag, err := w.tx.Exec(ctx, `
+		UPDATE gateway_fact f SET released = abs($3)
+		  FROM gateway_reference r
+		 WHERE r.gateway = $1 AND r.reference = $2 AND f.gateway = r.gateway AND f.reference = r.reference AND f.recorded_at = r.recorded_at
+		   AND f.state = 'exception' AND f.reason = $4 AND f.released = 0 AND `+suspended+` = $3::bigint`,
+		gateway, reference, int64(w.c.Amount), string(w.c.Reason))
+	if err != nil {
+		return fmt.Errorf("release a fact's money: %w", postgres.Classify(err))
+	}
+	if tag.RowsAffected() != 1 {
+		return fault.New(fault.CaseResolutionBad, "/cases", "the fact is not what it was when the case was found; run the reconciliation again")
+	}
+	return nil
 }
 
 // dueRow is what was paid under an identifier.
