@@ -54,6 +54,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("payments that fail", w.paymentsThatFail)
 	t.Run("orders and refunds", w.ordersAndRefunds)
 	t.Run("ways to pay", w.waysToPay)
+	t.Run("bad days", w.badDays)
 	t.Run("database gone", w.databaseGone)
 	t.Run("two tokens", w.twoTokens)
 	t.Run("one of two tokens at start", w.oneOfTwoTokensAtStart)
