@@ -87,8 +87,8 @@ const (
 		gateway text, reference text, file_id uuid, file_position int, identifier text, expected_amount bigint, expected_budget_code text, refund_id uuid) ON COMMIT DROP`
 
 	// wrongOthers are the lines that are neither a payment nor a refund; one that
-	// moves nothing is nothing to anybody. The
-	// refund that one names, or whose order's line, is what it is compared with.
+	// moves nothing is nobody's matter. The refund that one names, or whose order's
+	// line, is what it is compared with.
 	wrongOthers = `
 	INSERT INTO wrong
 	SELECT 'line:' || s.line_id, s.booking_day,

@@ -14,7 +14,7 @@ import (
 // Errors: statement_account_foreign, statement_malformed (balances are missing),
 // statement_balance_mismatch, statement_totals_mismatch.
 func (s *Statement) Check(account string) error {
-	if s.Account != account && (s.Account != "" || s.Format.HasBalances()) {
+	if !isOf(s.Account, account) && (s.Account != "" || s.Format.HasBalances()) {
 		return fault.New(fault.StatementAccount, "/Acct/Id", "not the account %s", account)
 	}
 	opening, opens := s.Opening()
@@ -53,6 +53,19 @@ func (s *Statement) Check(account string) error {
 		}
 	}
 	return nil
+}
+
+// isOf reports whether an account, as a statement calls it, is the one: some
+// banks write it in groups, or put their BIC and a stroke before it or the
+// currency behind it, in :25: above all.
+func isOf(stated, account string) bool {
+	if stated == account {
+		return true
+	}
+	stated = strings.ReplaceAll(stated, " ", "")
+	stated = stated[strings.LastIndexByte(stated, '/')+1:]
+	rest, found := strings.CutPrefix(stated, account)
+	return found && (rest == "" || len(rest) == 3 && strings.Trim(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "")
 }
 
 // isWhole reports whether no page comes before this one or after it. Of a page

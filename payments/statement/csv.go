@@ -1,7 +1,6 @@
 package statement
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -13,7 +12,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -29,7 +27,7 @@ const MappingBytesMax = 64 << 10
 // file's first record names them.
 type Mapping struct {
 	Delimiter string `yaml:"delimiter"` // one character; empty is ";"
-	Encoding  string `yaml:"encoding"`  // empty is utf-8, or windows-1251 if the file's beginning is not that
+	Encoding  string `yaml:"encoding"`  // empty is utf-8, or windows-1251 if the file is not that
 	Date      string `yaml:"date"`      // layout as Go writes it; empty is 02.01.2006
 	Decimal   string `yaml:"decimal"`   // "." or ","; empty is ","
 	Grouping  string `yaml:"grouping"`  // what stands between thousands; empty is nothing
@@ -105,13 +103,13 @@ type table struct {
 	*reader
 	m      *Mapping
 	places map[string]int
-	width  int // fields of the first record
-	s      *Statement
+	width  int        // fields of the first record
+	s      *Statement // of the account of the last record; nil before the first
 }
 
 func readCSV(r io.Reader, to *reader) error {
 	m := to.options.Mapping
-	decoder, err := m.decoder(&r)
+	decoder, err := m.decoder()
 	if err != nil {
 		return err
 	}
@@ -120,7 +118,7 @@ func readCSV(r io.Reader, to *reader) error {
 	rows.Comma, _ = utf8.DecodeRuneInString(m.Delimiter)
 	rows.ReuseRecord = true
 	rows.FieldsPerRecord = -1 // one that has others than the head is a bad line
-	t := &table{reader: to, m: m, s: &Statement{Format: CSV, Account: m.Account, Currency: money.Currency, LastPage: true}}
+	t := &table{reader: to, m: m}
 	for first := true; ; first = false {
 		guard.until = rows.InputOffset() + 2*recordBytesMax
 		offset := to.base + rows.InputOffset()
@@ -130,6 +128,9 @@ func readCSV(r io.Reader, to *reader) error {
 		case errors.Is(err, io.EOF) && first:
 			return fault.New(fault.StatementMalformed, "", "no record")
 		case errors.Is(err, io.EOF):
+			if err := t.of(m.Account); err != nil {
+				return err
+			}
 			return t.end(t.s)
 		case errors.Is(err, encoding.ErrInvalidUTF8):
 			return fault.New(fault.StatementMalformed, "", "not UTF-8 in the record at byte %d; the mapping may name another encoding", offset)
@@ -153,22 +154,12 @@ func readCSV(r io.Reader, to *reader) error {
 	}
 }
 
-// decoder is what makes UTF-8 of the file. It may look at how the file begins.
-func (m *Mapping) decoder(r *io.Reader) (transform.Transformer, error) {
-	name := m.Encoding
-	if name == "" {
-		name = "utf-8"
-		b := bufio.NewReaderSize(*r, sniffBytes)
-		*r = b
-		head, err := b.Peek(sniffBytes)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, sourceError(err)
-		}
-		if !utf8.Valid(wholeRunes(head)) {
-			return charmap.Windows1251.NewDecoder(), nil
-		}
+// decoder is what makes UTF-8 of the file.
+func (m *Mapping) decoder() (transform.Transformer, error) {
+	if m.Encoding == "" {
+		return &guess{}, nil
 	}
-	set, err := htmlindex.Get(name)
+	set, err := htmlindex.Get(m.Encoding)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.BadArgument, "encoding", "find the encoding")
 	}
@@ -176,19 +167,6 @@ func (m *Mapping) decoder(r *io.Reader) (transform.Transformer, error) {
 		return encoding.UTF8Validator, nil // the set's own decoder replaces what is not UTF-8
 	}
 	return set.NewDecoder(), nil
-}
-
-// wholeRunes is the text without the beginning of a rune at its end.
-func wholeRunes(text []byte) []byte {
-	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
-		if last := text[len(text)-i:]; utf8.RuneStart(last[0]) {
-			if !utf8.FullRune(last) {
-				return text[:len(text)-i]
-			}
-			break
-		}
-	}
-	return text
 }
 
 // head finds the columns and begins the statement.
@@ -201,11 +179,30 @@ func (t *table) head(row []string) error {
 		}
 		t.places[what] = i
 	}
+	return nil
+}
+
+// of makes the current statement that of an account; records of different
+// accounts are of different statements. A record that names none is of the
+// current one.
+func (t *table) of(account string) error {
+	if t.s != nil {
+		if account == "" || account == t.s.Account {
+			return nil
+		}
+		if err := t.end(t.s); err != nil {
+			return err
+		}
+	}
+	t.s = &Statement{Format: CSV, Account: account, Currency: money.Currency, LastPage: true}
 	return t.begin(t.s)
 }
 
 // refuse hands on a record that cannot be read.
 func (t *table) refuse(offset int64, why string) error {
+	if err := t.of(""); err != nil {
+		return err
+	}
 	return t.emit(t.s, &Entry{Index: t.s.Entries, Offset: offset}, fault.New(fault.StatementLineBad, "", "%s", why))
 }
 
@@ -216,6 +213,9 @@ func (t *table) row(row []string, offset int64) error {
 			return ""
 		}
 		return strings.Clone(strings.TrimSpace(row[i]))
+	}
+	if err := t.of(orDefault(cell("account"), t.m.Account)); err != nil {
+		return err
 	}
 	e := &Entry{
 		Index: t.s.Entries, Offset: offset, Reference: cell("reference"), Servicer: cell("reference"), Status: "BOOK",
@@ -237,13 +237,6 @@ func (t *table) row(row []string, offset int64) error {
 	wrong := t.days(e, cell)
 	if wrong == nil {
 		wrong = t.amount(e, cell)
-	}
-	if account := cell("account"); wrong == nil && account != "" {
-		if t.s.Account == "" {
-			t.s.Account = account
-		} else if t.s.Account != account {
-			wrong = fault.New(fault.StatementLineBad, "account", "another account")
-		}
 	}
 	return t.emit(t.s, e, wrong)
 }

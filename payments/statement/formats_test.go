@@ -1,6 +1,7 @@
 package statement_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,7 +98,7 @@ func TestRefusedFormats(t *testing.T) {
 		{"a line without an end", ":20:" + strings.Repeat("x", 5000), fault.StatementMalformed},
 		{"a field without an end", ":20:A\n" + strings.Repeat(strings.Repeat("x", 1000)+"\n", 100), fault.StatementMalformed},
 		{"a truncated payment", mt100[:len(mt100)-4], fault.StatementMalformed},
-		{"a payment without an amount", strings.Replace(mt100, ":32A:261105KZT1245600,37\n", "", 1), fault.StatementMalformed},
+		{"JSON of two alphabets", strings.Replace(kgd, "[", "[\"пошлина \xef\xee\",", 1), fault.StatementMalformed},
 		{"the sum of a batch", strings.Replace(mt102, "KZT500,00", "KZT500,01", 1), fault.StatementTotals},
 		{"an amount before its payment", strings.Replace(mt102, ":21:1\n", "", 1), fault.StatementMalformed},
 		{"truncated JSON", kgd[:len(kgd)-1], fault.StatementMalformed},
@@ -129,7 +130,11 @@ func TestBadEntriesOfFormats(t *testing.T) {
 		{"JSON: amount", strings.Replace(kgd, "1245600.37", "1,5", 1)},
 		{"JSON: no amount", strings.Replace(kgd, "1245600.37", "", 1)},
 		{"JSON: day", strings.Replace(kgd, "05.11.2026", "05.13.2026", 1)},
-		{"JSON: type", strings.Replace(kgd, `"1245600.37"`, `1245600.37`, 1)},
+		{"JSON: type", strings.Replace(kgd, `"1245600.37"`, `true`, 1)},
+		{"JSON: a number in the manner of programs", strings.Replace(kgd, `"1245600.37"`, `1.2456e6`, 1)},
+		{"a payment without its day", strings.Replace(mt100, ":32A:261105KZT1245600,37\n", "", 1) + mt100},
+		{"a payment with a day that is none", strings.Replace(mt100, ":32A:261105", ":32A:261335", 1) + mt100},
+		{"a payment's amount", strings.Replace(mt100, "KZT1245600,37", "KZTmany", 1) + mt100},
 	}
 	for _, test := range tests {
 		lines, bad, s, err := parse(strings.NewReader(test.in))
@@ -243,7 +248,8 @@ func TestStrangeBeginnings(t *testing.T) {
 			t.Errorf("%s: %v, %v, %v", name, summary(lines), bad, err)
 		}
 	}
-	// Windows-1251 behind a beginning that is ASCII, or against what the mapping says.
+	// Windows-1251 behind a beginning that is ASCII, beside UTF-8, or against what
+	// the mapping says.
 	late := strings.NewReplacer("Дата", "day", "Номер", "no", "Дебет", "debit", "Кредит", "credit", "БИН", "bin", "КБК", "kbk", "КНП", "knp", "Назначение", "text")
 	ascii, err := statement.ParseMapping([]byte(late.Replace(mapping)))
 	if err != nil {
@@ -251,12 +257,67 @@ func TestStrangeBeginnings(t *testing.T) {
 	}
 	first := late.Replace(table[:strings.Index(table, "\n")+1])
 	in := first + strings.Repeat("05.11.2026;17;;1,00;;;;duty\n", 200) + table1251[strings.Index(table1251, "\n")+1:]
+	lines, bad, _, err := parseWith(strings.NewReader(in), statement.Options{Mapping: ascii})
+	if err != nil || len(bad) > 0 || len(lines) != 201 || lines[200].Purpose != "пошлина" {
+		t.Errorf("windows-1251 behind ASCII: %d lines, %v, %v", len(lines), bad, err)
+	}
+	in = strings.Replace(in, "duty", "сбор", 1)
 	if _, _, _, err := parseWith(strings.NewReader(in), statement.Options{Mapping: ascii}); !fault.Is(err, fault.StatementMalformed) {
 		t.Errorf("an alphabet that changes: %v", err)
 	}
 	m.Encoding = "utf-8"
 	if _, _, _, err := parseWith(strings.NewReader(table1251), options); !fault.Is(err, fault.StatementMalformed) {
 		t.Errorf("another alphabet than said: %v", err)
+	}
+}
+
+// Of a structured :86: the end-to-end reference and the numbers are found,
+// across its subfields too.
+func TestStructuredDetails(t *testing.T) {
+	for text, want := range map[string]string{
+		"166?00CREDIT?20EREF+E2E-1?21KREF+K1?22SVWZ+customs 2611?232000000000118?32TOO": "E2E-1 26112000000000118 ",
+		"166?00CREDIT?20EREF+NOTPROVIDED?22SVWZ+by 55302/0511?2326/0000123":             "  55302/051126/0000123",
+		"/EREF/E2E-2//ORDP//NAME/TOO/REMI/by 55302/051126/0000123":                      "E2E-2  55302/051126/0000123",
+		"customs 26112000000000118":                                                     " 26112000000000118 ",
+	} {
+		in := ":20:A\n:25:" + iik + "\n:28C:1\n:60F:C261104KZT1,00\n:61:2611051105C1,00NTRFX//Y\n:86:" + text + "\n:62F:C261105KZT2,00\n-"
+		lines, bad, _, err := parse(strings.NewReader(in))
+		if err != nil || len(bad) > 0 || len(lines) != 1 {
+			t.Fatalf("%s: %v, %v", text, bad, err)
+		}
+		if got := lines[0].EndToEnd + " " + lines[0].Identifier + " " + lines[0].Declaration; got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// An account is the one however a bank writes it, and records of others are of
+// statements of their own.
+func TestAccountsAsBanksWriteThem(t *testing.T) {
+	for stated, want := range map[string]bool{
+		iik: true, "KKMFKZ2A/" + iik: true, iik + "KZT": true, "KZ24 0701 05KS N000 0000": true, "KKMFKZ2A/" + iik + "KZT": true,
+		"KZ32722S000000000042": false, iik + "1": false, iik + "/KZ32722S000000000042": false, iik + "KZTX": false, "X" + iik: false,
+	} {
+		_, _, s, err := parse(strings.NewReader(strings.ReplaceAll(mt950, iik, stated)))
+		if err == nil {
+			err = s.Check(iik)
+		}
+		if got := err == nil; got != want {
+			t.Errorf("%s: %v", stated, err)
+		}
+	}
+	m, err := statement.ParseMapping([]byte("columns: {booking_day: d, amount: a, account: acc}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	table := "d;a;acc\n05.11.2026;1,00;KZ9\n05.11.2026;2,00;" + iik + "\n05.11.2026;3,00;\n05.11.2026;x;KZ9\n05.11.2026;4,00;" + iik + "\n"
+	err = statement.Parse(strings.NewReader(table), statement.Options{Mapping: m}, statement.Sink{End: func(s *statement.Statement) error {
+		got = append(got, fmt.Sprint(s.Account, " ", s.Entries, " ", s.Bad))
+		return nil
+	}})
+	if want := []string{"KZ9 1 0", iik + " 2 0", "KZ9 1 1", iik + " 1 0"}; err != nil || !cmp.Equal(want, got) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

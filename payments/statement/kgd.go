@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/transform"
+
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/payments/money"
@@ -24,10 +27,21 @@ type receipt struct {
 	Enrolled string `json:"dateOfBudgetEnrollment"`
 	Debited  string `json:"dateOfAccountDebit"`
 	Office   string `json:"ogdCode"`
-	Amount   string `json:"paymentAmount"`
+	Amount   figure `json:"paymentAmount"`
 	Kind     string `json:"paymentType"`
 	Act      string `json:"transactionType"`
 	Purpose  string `json:"paymentPurpose"`
+}
+
+// figure is an amount, written as a text or as a number.
+type figure string
+
+func (f *figure) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') {
+		*f = figure(raw)
+		return nil
+	}
+	return json.Unmarshal(raw, (*string)(f))
 }
 
 // recordGuard ends the reading of a record that is too long: encoding/json
@@ -49,11 +63,11 @@ func (g *recordGuard) Read(p []byte) (int, error) {
 
 // readKGD reads an array of receipts. It names no account and no balances.
 func readKGD(r io.Reader, to *reader) error {
-	guard := &recordGuard{source: r, until: 2 * recordBytesMax}
+	guard := &recordGuard{source: transform.NewReader(r, &guess{}), until: 2 * recordBytesMax}
 	d := json.NewDecoder(guard)
 	malformed := func(err error) error {
 		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.As(err, &syntax) || errors.Is(err, encoding.ErrInvalidUTF8) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return fault.Wrap(err, fault.StatementMalformed, "", "read the JSON at byte %d", to.base+d.InputOffset())
 		}
 		return sourceError(err)
@@ -111,7 +125,7 @@ func (r receipt) entry() (*Entry, error) {
 			return e, lineBad(err, "dateOfAccountDebit")
 		}
 	}
-	digits, negative := strings.CutPrefix(r.Amount, "-")
+	digits, negative := strings.CutPrefix(string(r.Amount), "-")
 	if digits == "" {
 		return e, lineBad(errNoAmount, "paymentAmount")
 	}

@@ -118,8 +118,8 @@ func appendLines(lines []Line, s *Statement, e *Entry) ([]Line, error) {
 		return lines, err
 	}
 	day := e.BookingDay
-	if day.IsZero() && !e.Booked() {
-		day = e.ValueDay // what is pending has no booking date yet
+	if day.IsZero() {
+		day = e.ValueDay // what is pending has no booking date yet, and some banks give none
 	}
 	if day.IsZero() {
 		return lines, fault.New(fault.StatementLineBad, "BookgDt", "no date")
@@ -200,6 +200,9 @@ func (d *Detail) fill(l *Line, of int, owner string) (err error) {
 	if len(d.Text) > 1 {
 		// Banks break a long text wherever the line is full, in a number too.
 		found.complete(search(strings.Join(d.Text, "")))
+	}
+	if d.plain != "" {
+		found.complete(search(d.plain))
 	}
 	l.Declaration = found.declaration.value
 	if l.Identifier == "" {

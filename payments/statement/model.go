@@ -154,6 +154,7 @@ type Detail struct {
 
 	amount    Amount // what Amount points to
 	indicator string // CRDT or DBIT, if the file gives the detail its own
+	plain     string // the text without codes of subfields that break it
 }
 
 // Party to a transaction.

@@ -22,12 +22,13 @@ type payment struct {
 	current *Entry // of a batch, the one being read
 	day     kz.Day
 	total   *Amount
+	undated error // why the message has no day and amount
 	wrong   map[*Entry]error
 }
 
 // readPayment reads a message from its first field to its end.
 func readPayment(f *fields, first field, to *reader) error {
-	p := &payment{reader: to, s: &Statement{Format: MT100, LastPage: true}, wrong: make(map[*Entry]error)}
+	p := &payment{reader: to, s: &Statement{Format: MT100, LastPage: true}, wrong: make(map[*Entry]error), undated: fault.New(fault.StatementLineBad, ":32A:", "no date and amount")}
 	if f.kind == "102" {
 		p.s.Format = MT102
 	}
@@ -62,18 +63,7 @@ func (p *payment) field(v field) error {
 		}
 		p.entries = append(p.entries, p.current)
 	case "32A": // the day and the amount; of a batch, its total
-		text := strings.TrimSpace(v.text)
-		if len(text) < 10 {
-			return fault.New(fault.StatementMalformed, ":32A:", "no date and amount at byte %d", v.offset)
-		}
-		day, err := shortDay(text[:6])
-		if err == nil {
-			p.total, err = currencyAmount(text[6:])
-		}
-		if err != nil {
-			return fault.Wrap(err, fault.StatementMalformed, ":32A:", "read the date and the amount at byte %d", v.offset)
-		}
-		p.day = day
+		p.undated = p.dated(strings.TrimSpace(v.text))
 	case "32B":
 		if p.current == nil {
 			return fault.New(fault.StatementMalformed, ":32B:", "an amount before its payment at byte %d", v.offset)
@@ -94,6 +84,21 @@ func (p *payment) field(v field) error {
 		d.Creditor.Agent = strings.TrimSpace(v.text)
 	case "70":
 		keywords(v.text).fill(d, nil)
+	}
+	return nil
+}
+
+// dated reads 261105KZT40000,00.
+func (p *payment) dated(text string) (err error) {
+	p.total = nil
+	if len(text) < len("261105KZT1") {
+		return fault.New(fault.StatementLineBad, ":32A:", "no date and amount")
+	}
+	if p.day, err = shortDay(text[:6]); err != nil {
+		return lineBad(err, ":32A:")
+	}
+	if p.total, err = currencyAmount(text[6:]); err != nil {
+		return lineBad(err, ":32A:")
 	}
 	return nil
 }
@@ -126,10 +131,11 @@ func party(text, prefix string, p *Party) {
 	}
 }
 
-// finish hands the payments on: what a message lacks spoils all of it.
+// finish hands the payments on. A message without its day and amount spoils all
+// of them, and no others.
 func (p *payment) finish(offset int64) error {
-	if p.total == nil {
-		return fault.New(fault.StatementMalformed, ":32A:", "the message at byte %d has no date and amount", offset)
+	if p.undated != nil {
+		p.total = &Amount{}
 	}
 	if p.s.Format == MT100 {
 		p.entries = []*Entry{{Offset: offset, Status: "BOOK", Reference: p.s.ID, Amount: *p.total, Details: []Detail{p.common}}}
@@ -143,6 +149,8 @@ func (p *payment) finish(offset int64) error {
 		e.Servicer = e.Reference
 		wrong := p.wrong[e]
 		switch {
+		case p.undated != nil:
+			wrong = p.undated
 		case wrong != nil:
 		case e.Amount.Currency == "":
 			wrong = fault.New(fault.StatementLineBad, ":32B:", "no amount")

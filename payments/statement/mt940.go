@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -312,7 +313,31 @@ func (a *accountMessages) details(v field) {
 	}
 	d := Detail{Text: strings.Split(v.text, "\n")}
 	keywords(v.text).fill(&d, &d.Debtor)
+	d.EndToEnd, d.plain = subfields(v.text)
 	a.pending.Details = append(a.pending.Details, d)
+}
+
+var (
+	// subfieldCode stands before each subfield of a :86: that is structured as
+	// German banks do it: 166?00CREDIT?20EREF+…
+	subfieldCode = regexp.MustCompile(`\?[0-9]{2}`)
+	// endToEndPart is the end-to-end reference, within such subfields or between
+	// strokes.
+	endToEndPart = regexp.MustCompile(`(?:EREF\+|/EREF/)(.+?)(?:[A-Z]{4}\+|/|$)`)
+)
+
+// subfields finds the end-to-end reference in a :86:, and its text without the
+// codes of subfields, which may stand in the middle of a number.
+func subfields(text string) (endToEnd, plain string) {
+	joined := strings.ReplaceAll(text, "\n", "")
+	if len(joined) > 4 && isDigits(joined[:3]) && joined[3] == '?' {
+		joined = subfieldCode.ReplaceAllString(joined[3:], "")
+		plain = joined
+	}
+	if found := endToEndPart.FindStringSubmatch(joined); found != nil {
+		endToEnd = strings.TrimSpace(found[1])
+	}
+	return endToEnd, plain
 }
 
 // flush hands the pending entry on.

@@ -71,7 +71,7 @@ func (p *parsing) begin(s *Statement) error {
 	if len(p.parts) == partsMax {
 		return fault.New(fault.StatementMalformed, "", "more than %d statements", partsMax)
 	}
-	p.foreign = s.Account != "" && s.Account != p.from.Account
+	p.foreign = s.Account != "" && !isOf(s.Account, p.from.Account)
 	return nil
 }
 
