@@ -64,7 +64,7 @@ var laws = []string{
 	told AS (
 		SELECT f.gateway || ':' || f.reference AS place, ` + moved + ` AS amount,
 		       CASE f.kind WHEN 'captured' THEN 'payment:' WHEN 'reversed' THEN 'reversal:' ELSE 'refund_paid:' END || f.gateway || ':' || f.reference AS key,
-		       CASE WHEN f.kind = 'refunded' AND f.state = 'posted' THEN 'refund_paid:' || f.original END AS other
+		       CASE WHEN f.kind = 'refunded' AND f.state = 'posted' THEN 'refund_paid:' || f.original::uuid END AS other
 		  FROM gateway_fact f WHERE ` + toldMoney + `)
 	SELECT t.place, '` + FactDiffers + `', coalesce(m.amount, o.amount, 0)::bigint, t.amount
 	  FROM told t LEFT JOIN moves m ON m.key = t.key LEFT JOIN moves o ON o.key = t.other
