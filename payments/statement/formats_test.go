@@ -98,6 +98,7 @@ func TestRefusedFormats(t *testing.T) {
 		{"a line without an end", ":20:" + strings.Repeat("x", 5000), fault.StatementMalformed},
 		{"a field without an end", ":20:A\n" + strings.Repeat(strings.Repeat("x", 1000)+"\n", 100), fault.StatementMalformed},
 		{"a truncated payment", mt100[:len(mt100)-4], fault.StatementMalformed},
+		{"a payment of which the head is there", mt100 + mt100[:strings.Index(mt100, ":20:")], fault.StatementMalformed},
 		{"JSON of two alphabets", strings.Replace(kgd, "[", "[\"пошлина \xef\xee\",", 1), fault.StatementMalformed},
 		{"the sum of a batch", strings.Replace(mt102, "KZT500,00", "KZT500,01", 1), fault.StatementTotals},
 		{"an amount before its payment", strings.Replace(mt102, ":21:1\n", "", 1), fault.StatementMalformed},
@@ -235,6 +236,7 @@ func TestStrangeBeginnings(t *testing.T) {
 	}{
 		"camt.053":                  {"\xEF\xBB\xBF" + camt, 1},
 		"MT950":                     {"\xEF\xBB\xBF" + mt950, 2},
+		"MT950 with a trailer":      {strings.Replace(mt950, "-}", "-}{5:{CHK:0}}", 1), 2},
 		"MT950 behind a NUL":        {"\x00\x01" + mt950, 2},
 		"MT940 without blocks":      {"\xEF\xBB\xBF:20:A\n:25:" + iik + "\n:28C:1\n:60F:C261104KZT1,00\n:61:2611051105C1,00NTRFX//Y\n:62F:C261105KZT2,00\n-", 1},
 		"MT100":                     {"\xEF\xBB\xBF" + mt100, 1},

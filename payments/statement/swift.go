@@ -37,6 +37,7 @@ type fields struct {
 	have   bool
 	ended  bool
 	kind   string // of the block 2, "940"; "" for a bare message
+	begun  bool   // headers were read, and no field yet
 }
 
 func newFields(r io.Reader, base int64) *fields {
@@ -76,11 +77,15 @@ func (f *fields) unread(text string, at int64) { f.next, f.nextAt, f.have = text
 func (f *fields) read() (field, error) {
 	for {
 		text, at, err := f.line()
+		if errors.Is(err, io.EOF) && f.begun {
+			return field{}, fault.New(fault.StatementMalformed, "", "the last message has no fields")
+		}
 		if err != nil {
 			return field{}, err
 		}
 		switch {
 		case strings.HasPrefix(text, "-"):
+			f.begun = false
 			// What stands behind the end in the same line begins the next message.
 			if rest := strings.TrimLeft(text[1:], "}"); strings.HasPrefix(rest, "{") {
 				f.unread(rest, at)
@@ -93,6 +98,7 @@ func (f *fields) read() (field, error) {
 			if !ok {
 				continue // what some banks put between messages
 			}
+			f.begun = false
 			return f.whole(field{tag: tag, text: value, offset: at})
 		}
 	}
@@ -100,6 +106,8 @@ func (f *fields) read() (field, error) {
 
 // blocks reads the headers. Block 2 names the message: {2:I100…} {2:O940…}.
 func (f *fields) blocks(text string, at int64) {
+	// A trailer, {5:…}, is no head.
+	f.begun = strings.Contains(text, "{1:") || strings.Contains(text, "{2:") || strings.Contains(text, "{4:")
 	if i := strings.Index(text, "{2:"); i >= 0 && len(text) >= i+7 {
 		f.kind = text[i+4 : i+7]
 	}
