@@ -27,14 +27,19 @@ build: ## builds ./bin/senim
 demo: setup build ## runs one transaction from signature to reconciled payment
 	@./bin/senim demo
 
+# lint has vetted, and tests with a database or a peer wait much of their time:
+# twice as many packages at once as there are processors. What is built with the
+# race detector would sleep a second at its end.
+TESTFLAGS := -vet=off -p $(shell echo $$((2 * $$(nproc))))
+
 .PHONY: test
 test: setup lint ## runs every test, and those of packages with goroutines with -race
 	@./scripts/setup.sh test
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 	@echo "without assembly:"
-	$(GO) test -tags purego ./pki/gost/... ./pki/algo/...
+	$(GO) test $(TESTFLAGS) -tags purego ./pki/gost/... ./pki/algo/...
 	@echo "with the race detector:"
-	@$(GO) test -race -short $$(./scripts/concurrent-packages.sh)
+	@GORACE=atexit_sleep_ms=0 $(GO) test $(TESTFLAGS) -race -short $$(./scripts/concurrent-packages.sh)
 
 .PHONY: lint
 lint: ## checks formatting and runs go vet

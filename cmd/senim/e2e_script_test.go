@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
+			endsAtOnce(e)
 			e.Setenv("TMPDIR", postgrestest.Folder(e.T().(testing.TB)))
 			e.Setenv("SHARED", shared)
 			return nil
@@ -51,6 +52,10 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// endsAtOnce is for programs built with the race detector: each would sleep a
+// second before its end, and a script runs dozens.
+func endsAtOnce(e *testscript.Env) { e.Setenv("GORACE", "atexit_sleep_ms=0") }
 
 // isDemo holds the output of senim demo --json against its keys.
 func isDemo(raw []byte) error {

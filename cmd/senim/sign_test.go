@@ -40,6 +40,7 @@ func TestSignScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/sign",
 		Setup: func(e *testscript.Env) error {
+			endsAtOnce(e)
 			a, address := startNCA(t)
 			e.Values["nca"] = a
 			for name, content := range signingFiles(t, a) {

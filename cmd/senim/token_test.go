@@ -30,7 +30,8 @@ func TestTokenScripts(t *testing.T) {
 		t.Skip("needs SoftHSM2: ", err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/token",
+		Dir:   "testdata/token",
+		Setup: func(e *testscript.Env) error { endsAtOnce(e); return nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"softhsm": func(ts *testscript.TestScript, _ bool, _ []string) {
 				conf, err := hsm.WriteSoftHSMConfig(ts.MkAbs("softhsm"))
