@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -276,6 +277,31 @@ func TestRefundsThatAreMissing(t *testing.T) {
 	if c, err := w.service.Treasury().Case(w.ctx(), missing); err != nil || c.State != reconcile.CaseCleared || *c.Refund != r.ID {
 		t.Errorf("%+v, %v", c, err)
 	}
+	w.verified()
+}
+
+// A run that is cut off while it executes a refund has executed none, and the
+// next one has.
+func TestPayingBackCutOff(t *testing.T) {
+	w, _ := refundWorld(t)
+	o := w.paidOrder(0)
+	day := kz.DayOf(w.clock.Now())
+	r := w.approvedRefund(o, map[order.Identifier]money.Tiyn{o.Lines[0].Identifier: 7_00})
+	w.importFile(treasuryFile("S1", day, row{reference: "OUT", endToEnd: bareID(r.ID), amount: -r.Amount}))
+	run := func(ctx context.Context) error { _, err := w.service.Reconcile(ctx, day); return err }
+	for _, table := range []string{"payment_refund_match", "audit_records", "events", "payment_refund", "payment_order"} {
+		for _, connection := range []bool{true, false} {
+			cutOff(t, w.pool, table, connection, run)
+			if got := w.refund(r.ID).State; got != order.RefundApproved || w.count("payment_refund_match") != 0 || w.count("ledger_key WHERE natural_key LIKE 'refund_paid:%'") != 0 {
+				t.Errorf("%s: the refund is %s", table, got)
+			}
+		}
+	}
+	w.reconciled(day, nil)
+	if got := w.refund(r.ID); !got.Shown() {
+		t.Errorf("%+v", got)
+	}
+	w.tellOf(refundedFact(w, r, "GW"), payments.FactNoted, "")
 	w.verified()
 }
 

@@ -1,6 +1,7 @@
 package statement_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,59 @@ func TestImportIsAllOrNothing(t *testing.T) {
 		}
 	}
 	if got, err := read(t, pool, "whole", head("2500.00")+many+foot); err != nil || got.Lines != 1500 || got.Duplicates != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// An import whose connection ends, or whose caller gives up, at any of its steps
+// leaves nothing, and the file is then imported whole.
+func TestImportCutOff(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	file := head("9.00") + entry("R", "1.00", "CRDT", "") + entry("R2", "x", "CRDT", "") + foot
+	tables := []string{"statement_line_once", "statement_line", "statement_file", "statement_part", "statement_bad_line"}
+	for _, table := range tables {
+		for _, connection := range []bool{true, false} {
+			ctx, cancel := context.WithCancel(t.Context())
+			lock, err := pool.Begin(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := lock.Exec(t.Context(), "LOCK TABLE "+table+" IN SHARE MODE"); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() {
+				_, err := statement.Read(ctx, pool, statement.Source{Name: "day", Reader: strings.NewReader(file), Account: order.TreasuryIIK, At: now})
+				done <- err
+			}()
+			var waiting *int
+			for waiting == nil { // asks until the import waits
+				if err := pool.QueryRow(t.Context(), `
+					SELECT min(pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+					   AND relation = $1::regclass`, table).Scan(&waiting); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !connection {
+				cancel()
+			} else if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, *waiting); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err == nil {
+				t.Errorf("%s: the import does not say that it was cut off", table)
+			}
+			if err := lock.Rollback(context.WithoutCancel(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			for _, table := range tables {
+				if n := count(t, pool, table); n != 0 {
+					t.Errorf("%d rows in %s", n, table)
+				}
+			}
+		}
+	}
+	if got, err := read(t, pool, "day", file); err != nil || got.Known || got.Lines != 1 || got.Bad != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
