@@ -207,7 +207,7 @@ func (p *payBench) rawConnections(ctx context.Context, n int) (all []*pgxpool.Co
 		c, err := p.service.service.pool.Acquire(ctx)
 		if err == nil {
 			all = append(all, c)
-			_, err = c.Exec(ctx, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan")
+			_, err = c.Exec(ctx, "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET plan_cache_mode = force_generic_plan")
 		}
 		if err != nil {
 			closeAll()

@@ -74,5 +74,5 @@ func Undone(err error) bool { return retryable(err) }
 // has analysed them since, it would read them whole.
 func QueueByKeys(batch *pgx.Batch) {
 	batch.Queue(`SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-		set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)
+		set_config('enable_mergejoin', 'off', true), set_config('enable_material', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`)
 }
