@@ -120,7 +120,8 @@ const (
 	SELECT 'line:' || s.id, {next}, {late}, s.amount, s.id, NULL, NULL, '', '', NULL, NULL, '', 0, ''
 	  FROM statement_line s
 	 WHERE s.booking_day <= {closed} AND s.recorded_at > (SELECT max(closed_at) - interval '1 day' FROM reconcile_day)
-	   AND s.amount <> 0 AND NOT EXISTS (SELECT FROM statement_match m WHERE m.line_id = s.id)
+	   AND s.amount <> 0 AND NOT EXISTS (SELECT FROM payment_match m WHERE m.line_id = s.id)
+	   AND NOT EXISTS (SELECT FROM payment_refund_match m WHERE m.line_id = s.id)
 	   AND NOT EXISTS (SELECT FROM reconcile_case c WHERE c.subject = 'line:' || s.id)`
 
 	badLines = `

@@ -23,8 +23,13 @@ func (r *run) total(ctx context.Context) error {
 		        SELECT booking_day, line_code, revenue_office, count(*), -sum(amount) FROM found_refund GROUP BY 1, 2, 3
 		        UNION ALL
 		        SELECT m.booking_day, s.budget_code, coalesce(l.revenue_office, ''), 1, m.amount
-		          FROM fixed_line f JOIN statement_match m ON m.line_id = f.line_id JOIN statement_line s ON s.id = m.line_id
+		          FROM fixed_line f JOIN payment_match m ON m.line_id = f.line_id JOIN statement_line s ON s.id = m.line_id
 		          LEFT JOIN payment_line l ON l.order_id = m.order_id AND l.position = m.position
+		        UNION ALL
+		        SELECT m.booking_day, s.budget_code, coalesce(l.revenue_office, ''), 1, -m.amount
+		          FROM fixed_line f JOIN payment_refund_match m ON m.line_id = f.line_id JOIN statement_line s ON s.id = m.line_id
+		          JOIN payment_refund r ON r.id = m.refund_id
+		          LEFT JOIN payment_line l ON l.order_id = r.order_id AND l.position = m.position
 		        UNION ALL
 		        SELECT s.booking_day, s.budget_code, '', 1, s.amount - coalesce((SELECT sum(m.amount) FROM statement_match m WHERE m.line_id = s.id), 0)
 		          FROM fixed_line f JOIN statement_line s ON s.id = f.line_id AND s.booked
