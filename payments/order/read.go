@@ -171,15 +171,20 @@ func QueueLock(batch *pgx.Batch, ids []uuid.UUID, orders map[uuid.UUID]*Order) {
 	if len(ids) == 0 {
 		return
 	}
-	from, to := months(ids)
+	// In the order of the array and not of p.id: for that the planner may read all
+	// orders by their index, to save itself sorting these few.
+	sorted := slices.Clone(ids)
+	slices.SortFunc(sorted, compareIDs)
+	from, to := months(sorted)
 	batch.Queue(`
 		SELECT `+orderColumns+`, `+lineColumns+`
-		  FROM payment_order_once o
+		  FROM unnest($1::uuid[]) WITH ORDINALITY AS g (id, place)
+		  JOIN payment_order_once o ON o.order_id = g.id
 		  JOIN payment_order p ON p.id = o.order_id AND p.recorded_at = o.recorded_at
 		  JOIN payment_line l ON l.order_id = p.id AND l.recorded_at = p.recorded_at
-		 WHERE o.order_id = ANY ($1) AND p.recorded_at BETWEEN $2 AND $3 AND l.recorded_at BETWEEN $2 AND $3
-		 ORDER BY p.id, l.position
-		   FOR UPDATE OF p`, ids, from, to).
+		 WHERE p.recorded_at BETWEEN $2 AND $3 AND l.recorded_at BETWEEN $2 AND $3
+		 ORDER BY g.place, l.position
+		   FOR UPDATE OF p`, slices.Compact(sorted), from, to).
 		Query(func(rows pgx.Rows) error { return collectLocked(rows, orders) })
 }
 
@@ -212,7 +217,6 @@ func months(ids []uuid.UUID) (from, to time.Time) {
 	if len(ids) == 0 {
 		return from, to
 	}
-	compare := func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 	made := func(id uuid.UUID) time.Time {
 		var ms int64
 		for _, b := range id[:6] {
@@ -220,8 +224,11 @@ func months(ids []uuid.UUID) (from, to time.Time) {
 		}
 		return time.UnixMilli(min(ms, timeMax.UnixMilli())).UTC()
 	}
-	return made(slices.MinFunc(ids, compare)), made(slices.MaxFunc(ids, compare)).Add(time.Millisecond)
+	return made(slices.MinFunc(ids, compareIDs)), made(slices.MaxFunc(ids, compareIDs)).Add(time.Millisecond)
 }
+
+// compareIDs orders identifiers as the database does.
+func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
 // timeMax is later than any order and within PostgreSQL's range: an identifier
 // that somebody made up may name any time.

@@ -36,7 +36,9 @@ func QueueSave(batch *pgx.Batch, orders []*Order) {
 		              $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[])
 		       AS u (id, recorded_at, state, expires_at, gateway, registration, payment_url, presentations,
 		             received, paid, credited, tolerated, refunded, refunded_credit, returned, refunding)
-		 WHERE p.id = u.id AND p.recorded_at = u.recorded_at AND p.recorded_at BETWEEN $17 AND $18`,
+		 WHERE p.id = u.id AND p.recorded_at = u.recorded_at
+		   -- so that whichever side the planner begins with, it reads these orders and no others
+		   AND p.id = ANY ($1) AND p.recorded_at BETWEEN $17 AND $18`,
 		c.ids, c.ats, c.states, c.expiries, c.gateways, c.registrations, c.urls, c.presentations,
 		c.received, c.paid, c.credited, c.tolerated, c.refunded, c.refundedCredit, c.returned, c.refunding, from, to).
 		Exec(func(tag pgconn.CommandTag) error {
