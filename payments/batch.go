@@ -19,8 +19,8 @@ const (
 	// writersMax is how many batches are at work at once: while one waits for
 	// the disk, another uses the processor. One more begins only when so many
 	// wait that it is worth a commit.
-	writersMax   = 3
-	worthAnother = 8
+	writersMax   = 2
+	worthAnother = 16
 	// waitingMax bounds the facts that wait for a writer: a few seconds' worth.
 	waitingMax = 8192
 	// batchTimeout bounds the posting of one batch, its retries included.
