@@ -98,7 +98,7 @@ func (b *batcher) take(t *ticket) error {
 			if other.request.Key.BodySHA256 != r.Key.BodySHA256 {
 				return fault.New(fault.IdempotencyKeyReused, "/headers/Idempotency-Key", "the key is being used for another request")
 			}
-			return fault.New(fault.RequestInFlight, "/headers/Idempotency-Key", "the first request with this key is still at work")
+			return idempotency.InFlight()
 		}
 		b.inFlight[k] = t
 	}

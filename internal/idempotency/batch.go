@@ -68,7 +68,7 @@ func QueueClaim(batch *pgx.Batch, r *Request) {
 			var free bool
 			err := row.Scan(&free)
 			if !free {
-				r.Err = inFlight()
+				r.Err = InFlight()
 			}
 			return err
 		})
@@ -79,16 +79,21 @@ func QueueClaim(batch *pgx.Batch, r *Request) {
 func (r *Request) known(operation string, body []byte, answer json.RawMessage) {
 	switch {
 	case operation != r.Operation || !bytes.Equal(body, r.Key.BodySHA256[:]):
-		r.Err = fault.New(fault.IdempotencyKeyReused, "/headers/Idempotency-Key", "the key was used for another request")
+		r.Err = reused()
 	case answer == nil:
-		r.Err = inFlight()
+		r.Err = InFlight()
 	default:
 		r.Answer = answer
 	}
 }
 
-func inFlight() error {
+// InFlight says that the first request with a key has not ended yet.
+func InFlight() error {
 	return fault.New(fault.RequestInFlight, "/headers/Idempotency-Key", "the first request with this key is still at work")
+}
+
+func reused() error {
+	return fault.New(fault.IdempotencyKeyReused, "/headers/Idempotency-Key", "the key was used for another request")
 }
 
 // QueueAnswers stores the answers of requests that QueueRead knew nothing of,

@@ -111,11 +111,11 @@ func (k *Keys) begin(ctx context.Context, caller string, key Key, operation stri
 		case err != nil:
 			return err
 		case was != operation || !bytes.Equal(body, key.BodySHA256[:]):
-			return fault.New(fault.IdempotencyKeyReused, "/headers/Idempotency-Key", "the key was used for another request")
+			return reused()
 		case answer != nil:
 			return nil
 		case now.Before(until):
-			return fault.New(fault.RequestInFlight, "/headers/Idempotency-Key", "the first request with this key is still at work")
+			return InFlight()
 		}
 		// The holder died: nothing of its work is in the database, because
 		// work and answer are one transaction. Take over.

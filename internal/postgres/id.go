@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"time"
@@ -20,3 +21,6 @@ func NewID(now time.Time) uuid.UUID {
 	id[8] = id[8]&0x3f | 0x80
 	return id
 }
+
+// CompareIDs orders identifiers as the database orders uuid.
+func CompareIDs(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }

@@ -174,7 +174,7 @@ func QueueLock(batch *pgx.Batch, ids []uuid.UUID, orders map[uuid.UUID]*Order) {
 	// In the order of the array and not of p.id: for that the planner may read all
 	// orders by their index, to save itself sorting these few.
 	sorted := slices.Clone(ids)
-	slices.SortFunc(sorted, compareIDs)
+	slices.SortFunc(sorted, postgres.CompareIDs)
 	from, to := months(sorted)
 	batch.Queue(`
 		SELECT `+orderColumns+`, `+lineColumns+`
@@ -224,11 +224,8 @@ func months(ids []uuid.UUID) (from, to time.Time) {
 		}
 		return time.UnixMilli(min(ms, timeMax.UnixMilli())).UTC()
 	}
-	return made(slices.MinFunc(ids, compareIDs)), made(slices.MaxFunc(ids, compareIDs)).Add(time.Millisecond)
+	return made(slices.MinFunc(ids, postgres.CompareIDs)), made(slices.MaxFunc(ids, postgres.CompareIDs)).Add(time.Millisecond)
 }
-
-// compareIDs orders identifiers as the database does.
-func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
 // timeMax is later than any order and within PostgreSQL's range: an identifier
 // that somebody made up may name any time.

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -136,7 +135,7 @@ func (d *Decision) check() error {
 		return fault.New(fault.BadArgument, "", "an owner or a target is longer than %d bytes", ownerMax)
 	}
 	d.Cases = slices.Clone(d.Cases)
-	slices.SortFunc(d.Cases, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(d.Cases, postgres.CompareIDs)
 	d.Cases = slices.Compact(d.Cases)
 	return nil
 }

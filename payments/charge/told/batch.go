@@ -1,7 +1,6 @@
 package told
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"slices"
@@ -54,7 +53,7 @@ func (b *Batch) Transactions() []uuid.UUID {
 	for i := range b.Charges {
 		all[i] = b.Charges[i].Transaction
 	}
-	slices.SortFunc(all, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(all, postgres.CompareIDs)
 	return slices.Compact(all)
 }
 
