@@ -21,7 +21,8 @@
 // so they add and never rename or drop what that version reads.
 //
 // A growing table is PARTITION BY RANGE (recorded_at), one partition a month;
-// what must be unique for ever lives in small unpartitioned tables.
+// what must be unique for ever lives in small unpartitioned tables, or begins with
+// its month and is what the table is partitioned by (serial).
 // EnsurePartitions keeps every such table some months ahead. A table that is
 // append-only calls senim_append_only in its migration; the database itself
 // then refuses UPDATE, DELETE and TRUNCATE.

@@ -96,6 +96,7 @@ func TestEnsurePartitions(t *testing.T) {
 	pool := postgrestest.Pool(t)
 	_, err := pool.Exec(t.Context(), `
 		CREATE TABLE notes (recorded_at timestamptz NOT NULL, id int, PRIMARY KEY (id, recorded_at)) PARTITION BY RANGE (recorded_at);
+		CREATE TABLE stamps (serial bytea PRIMARY KEY) PARTITION BY RANGE (serial);
 		CREATE TABLE shelves (recorded_at timestamptz NOT NULL, shelf int) PARTITION BY LIST (shelf);
 		SELECT senim_append_only('notes')`)
 	if err != nil {
@@ -111,6 +112,18 @@ func TestEnsurePartitions(t *testing.T) {
 	const want = "notes_202912 notes_203001 notes_203002 notes_203003 notes_203004"
 	if got := partitionsOf(t, pool, "notes"); got != want {
 		t.Errorf("partitions: %s, want %s", got, want)
+	}
+	if got := partitionsOf(t, pool, "stamps"); got != strings.ReplaceAll(want, "notes", "stamps") {
+		t.Errorf("partitions by serial numbers: %s", got)
+	}
+	// December of 2029 is the month 359 since 2000-01, April of 2030 the month 363.
+	for serial, holds := range map[string]bool{
+		`0b37ffffffffffffffffffffffffffffffffffff`: false, `0b38000000000000000000000000000000000000`: true,
+		`0b5fffffffffffffffffffffffffffffffffffff`: true, `0b60000000000000000000000000000000000000`: false,
+	} {
+		if _, err := pool.Exec(t.Context(), "INSERT INTO stamps VALUES (decode($1, 'hex'))", serial); (err == nil) != holds {
+			t.Errorf("serial number %s: %v", serial, err)
+		}
 	}
 	if got := partitionsOf(t, pool, "shelves"); got != "" {
 		t.Errorf("a table that is not partitioned by time got %s", got)

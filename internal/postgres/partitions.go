@@ -18,7 +18,7 @@ const (
 )
 
 // EnsurePartitions makes the missing monthly partitions of every table that is
-// partitioned by recorded_at. It runs after Migrate and once a day; it is
+// partitioned by recorded_at, or by serial numbers that begin with their month. It runs after Migrate and once a day; it is
 // harmless to run at any time and from several processes.
 func EnsurePartitions(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	tables, err := partitionedTables(ctx, pool)
@@ -47,7 +47,7 @@ func partitionedTables(ctx context.Context, q Querier) ([]string, error) {
 		  FROM pg_partitioned_table p
 		  JOIN pg_class c ON c.oid = p.partrelid
 		  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
-		 WHERE p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = 'recorded_at'
+		 WHERE p.partstrat = 'r' AND p.partnatts = 1 AND a.attname IN ('recorded_at', 'serial')
 		   AND c.relnamespace = current_schema()::regnamespace
 		 ORDER BY 1`)
 	if err != nil {

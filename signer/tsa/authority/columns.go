@@ -14,7 +14,6 @@ var recordColumns = [...]struct {
 	bytes   int
 	write   func(to []byte, r *Record) []byte
 }{
-	{pgtype.TimestamptzOID, 8, func(to []byte, r *Record) []byte { return appendTime(to, monthOf(r.Time)) }},
 	{pgtype.ByteaOID, SerialBytes, func(to []byte, r *Record) []byte { return append(to, r.Serial[:]...) }},
 	{pgtype.TimestamptzOID, 8, func(to []byte, r *Record) []byte { return appendTime(to, r.Time) }},
 	{pgtype.TextOID, 32, func(to []byte, r *Record) []byte { return append(to, r.Policy...) }},

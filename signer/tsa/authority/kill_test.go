@@ -101,7 +101,7 @@ func TestKilled(t *testing.T) {
 		t.Fatalf("%d tokens", len(given))
 	}
 	recorded := map[string][]byte{}
-	rows := got(pool.Query(t.Context(), `SELECT serial, token FROM tsa_tokens`))
+	rows := got(pool.Query(t.Context(), `SELECT serial, token FROM tsa_records`))
 	for rows.Next() {
 		var serial, token []byte
 		must(rows.Scan(&serial, &token))

@@ -12,9 +12,9 @@ import (
 const SerialBytes = 20
 
 // The first 16 bits of a serial number: zero, 12 bits of months since 2000-01,
-// and three that are random, as the other 144 are. So the record of a serial
-// number can only be in the partition of its month, and a unique index there
-// makes it unique for ever. Any other function of the number that gives the month
+// and three that are random, as the other 144 are. So the serial numbers of a month
+// are one range, which is a partition of the records: its unique index makes a
+// serial number unique for ever. Any other function of the number that gives the month
 // would take as much of its randomness, and could not be read off.
 const (
 	serialEpochYear = 2000
@@ -28,7 +28,7 @@ func newSerial(at time.Time, random io.Reader) (serial [SerialBytes]byte, err er
 	if _, err := io.ReadFull(random, serial[:]); err != nil {
 		return serial, fault.Wrap(err, fault.Internal, "", "draw a serial number")
 	}
-	month := (at.Year()-serialEpochYear)*12 + int(at.Month()) - 1
+	month := monthsOf(at)
 	if month < serialMonthMin || month >= serialMonthMax {
 		return serial, fault.New(fault.TimeNotAvailable, "", "no serial numbers of the year %d", at.Year())
 	}
@@ -37,8 +37,14 @@ func newSerial(at time.Time, random io.Reader) (serial [SerialBytes]byte, err er
 	return serial, nil
 }
 
-// monthOf is the month, in UTC, that a token of that time is recorded under.
-func monthOf(at time.Time) time.Time {
+// monthsOf counts the months from 2000-01 to a time's, in UTC.
+func monthsOf(at time.Time) int {
 	year, month, _ := at.UTC().Date()
-	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+	return (year-serialEpochYear)*12 + int(month) - 1
+}
+
+// monthIn is the month that a serial number begins with; no time's if it is
+// negative.
+func monthIn(serial [SerialBytes]byte) int {
+	return (int(serial[0])<<8 | int(serial[1])) >> serialMonthBits
 }

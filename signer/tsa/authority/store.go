@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/pki/cert"
 )
@@ -23,17 +24,28 @@ func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool} }
 // insertRecords is one statement, and so one transaction: when it returns, all
 // of them are on the disk, or none is there.
 const insertRecords = `
-	INSERT INTO tsa_tokens (recorded_at, serial, gen_time, policy, digest, imprint, certificate, token)
-	SELECT unnest($1::timestamptz[]), unnest($2::bytea[]), unnest($3::timestamptz[]), unnest($4::text[]), unnest($5::text[]),
-		unnest($6::bytea[]), unnest($7::bytea[]), unnest($8::bytea[])`
+	INSERT INTO tsa_records (serial, gen_time, policy, digest, imprint, certificate, token)
+	SELECT unnest($1::bytea[]), unnest($2::timestamptz[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]),
+		unnest($6::bytea[]), unnest($7::bytea[])`
+
+// An imprint is of a digest that a policy accepts: from 128 bits to 512.
+const (
+	imprintMin = 16
+	imprintMax = 64
+)
 
 // insertName is the statement's name on a connection, once it is prepared there.
-const insertName = "tsa_tokens"
+const insertName = "tsa_records"
 
 // Write makes records durable, all or none. It is the one statement of the service
 // that runs hundreds of times a second, so its arrays are encoded here and not by
 // pgx, which asks each value for its type.
 func (s *Store) Write(ctx context.Context, records []Record) error {
+	for i := range records {
+		if err := records[i].check(); err != nil {
+			return err
+		}
+	}
 	err := s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
 		if _, err := c.Conn().Prepare(ctx, insertName, insertRecords); err != nil { // asks once
 			return err
@@ -45,6 +57,18 @@ func (s *Store) Write(ctx context.Context, records []Record) error {
 	})
 	if err != nil {
 		return fmt.Errorf("record the issued tokens: %w", postgres.Classify(err))
+	}
+	return nil
+}
+
+// check holds a record to what the table leaves open: a constraint that compares
+// the columns of each row took the database a third of what it writes a record in.
+func (r *Record) check() error {
+	switch {
+	case monthIn(r.Serial) != monthsOf(r.Time):
+		return fault.New(fault.Internal, "", "the serial number of a record is of another month than its time")
+	case r.Policy == "", r.Digest == "", len(r.Imprint) < imprintMin || len(r.Imprint) > imprintMax:
+		return fault.New(fault.Internal, "", "a record lacks its policy or its imprint")
 	}
 	return nil
 }
