@@ -1,8 +1,13 @@
 package p256verify
 
 import (
+	"bytes"
 	"crypto/elliptic"
+	"encoding/binary"
 	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -69,6 +74,68 @@ func TestField(t *testing.T) {
 	for _, n := range []*big.Int{params.P, new(big.Int).Add(params.P, big.NewInt(1)), new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))} {
 		if _, ok := fromBytes(bytesOf(n)); ok {
 			t.Errorf("%x is taken for a number below the prime", n)
+		}
+	}
+}
+
+// limbs are elements as they are kept, those at the edges among them.
+var limbs = rapid.Map(numbers(params.P), func(n *big.Int) (x element) {
+	raw := bytesOf(n)
+	for i := range x {
+		x[i] = binary.BigEndian.Uint64(raw[24-8*i:])
+	}
+	return x
+})
+
+// TestAdd holds what add chooses on this machine to addGo. Neither knows the curve's
+// equation, so that the coordinates can be any numbers.
+func TestAdd(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		p := jacobian{limbs.Draw(rt, "X"), limbs.Draw(rt, "Y"), limbs.Draw(rt, "Z")}
+		q := affine{limbs.Draw(rt, "x"), limbs.Draw(rt, "y")}
+		switch rapid.IntRange(0, 9).Draw(rt, "case") {
+		case 0: // infinity
+			p = jacobian{}
+		case 1: // one x
+			var zz element
+			sqr(&zz, &p.z)
+			mul(&p.x, &q.x, &zz)
+		case 2: // the same point
+			p = jacobian{q.x, q.y, one}
+		case 3: // the opposite point
+			p = jacobian{q.x, q.y, one}
+			sub(&p.y, &element{}, &p.y)
+		}
+		if p.z.isZero() {
+			p = jacobian{} // as infinity is kept
+		}
+		want := p
+		p.add(&q)
+		want.addGo(&q)
+		if p != want {
+			rt.Errorf("%x, want %x", p, want)
+		}
+	})
+}
+
+// TestGenerated runs the generator and compares its output with what is committed.
+func TestGenerated(t *testing.T) {
+	folder := t.TempDir()
+	if out, err := exec.Command("go", "run", "./generate", folder).CombinedOutput(); err != nil {
+		t.Fatalf("generate: %v\n%s", err, out)
+	}
+	fresh, _ := filepath.Glob(filepath.Join(folder, "*"))
+	if len(fresh) == 0 {
+		t.Fatal("nothing generated")
+	}
+	for _, path := range fresh {
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Base(path))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the generator writes; run go generate (%v)", filepath.Base(path), err)
 		}
 	}
 }

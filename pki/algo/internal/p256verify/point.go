@@ -1,7 +1,7 @@
 package p256verify
 
 // affine is a point other than infinity, jacobian the point (X/Z², Y/Z³), and
-// infinity where Z is zero.
+// infinity where Z is zero: then the others are, too.
 type (
 	affine   struct{ x, y element }
 	jacobian struct{ x, y, z element }
@@ -20,8 +20,8 @@ func (p *affine) onCurve() bool {
 	return left == curveB
 }
 
-// add sets p to p + q, at 8 products and 3 squares.
-func (p *jacobian) add(q *affine) {
+// addGo sets p to p + q, at 8 products and 3 squares.
+func (p *jacobian) addGo(q *affine) {
 	if p.z.isZero() {
 		*p = jacobian{q.x, q.y, one}
 		return

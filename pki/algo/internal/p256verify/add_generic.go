@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package p256verify
+
+// add sets p to p + q.
+func (p *jacobian) add(q *affine) { p.addGo(q) }
