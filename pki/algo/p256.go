@@ -62,23 +62,11 @@ func p256TableOf(key *ecdsa.PublicKey) *p256verify.Table {
 	return table.(*p256verify.Table)
 }
 
-// verifyP256 checks r and s over a digest with a key's table (FIPS 186-5 §6.4.2).
+// verifyP256 checks r and s over a digest with a key's table.
 func verifyP256(table *p256verify.Table, digest []byte, r, s *big.Int) bool {
-	n := elliptic.P256().Params().N
-	if r.Sign() <= 0 || s.Sign() <= 0 || r.Cmp(n) >= 0 || s.Cmp(n) >= 0 {
+	if r.Sign() <= 0 || s.Sign() <= 0 || r.BitLen() > 8*p256Bytes || s.BitLen() > 8*p256Bytes {
 		return false
 	}
-	w := new(big.Int).ModInverse(s, n)
-	u1 := new(big.Int).Mul(leftmost(digest, n), w)
-	u2 := w.Mul(r, w)
-	var numbers [4][p256Bytes]byte
-	u1.Mod(u1, n).FillBytes(numbers[0][:])
-	u2.Mod(u2, n).FillBytes(numbers[1][:])
-	r.FillBytes(numbers[2][:])
-	// A coordinate is taken modulo n: it may be r + n too, if that is below the prime.
-	var next []byte
-	if sum := u1.Add(r, n); sum.Cmp(elliptic.P256().Params().P) < 0 {
-		next = sum.FillBytes(numbers[3][:])
-	}
-	return table.XIs(numbers[0][:], numbers[1][:], numbers[2][:], next)
+	var raw [2][p256Bytes]byte
+	return table.Verify(digest, r.FillBytes(raw[0][:]), s.FillBytes(raw[1][:]))
 }

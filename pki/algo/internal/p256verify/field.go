@@ -1,9 +1,6 @@
 package p256verify
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // element is a number x of the field of p = 2^256 − 2^224 + 2^192 + 2^96 − 1, kept
 // as x·2^256 mod p (Montgomery's form), least significant limb first. It is always
@@ -26,15 +23,17 @@ var (
 
 // fromBytes reads 32 bytes, most significant first, of a number below p.
 func fromBytes(b []byte) (x element, ok bool) {
-	_ = b[31]
-	for i := range x {
-		x[i] = binary.BigEndian.Uint64(b[24-8*i:])
+	x = element(scalarOf(b))
+	return x, x.enter()
+}
+
+// enter brings a number into the form. It is false for one that is not below p.
+func (x *element) enter() bool {
+	if _, borrow := subP(x, 0); borrow == 0 {
+		return false
 	}
-	if _, borrow := subP(&x, 0); borrow == 0 {
-		return x, false
-	}
-	mul(&x, &x, &square)
-	return x, true
+	mul(x, x, &square)
+	return true
 }
 
 func (x *element) isZero() bool { return x[0]|x[1]|x[2]|x[3] == 0 }

@@ -140,15 +140,58 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
+// TestOrder holds the arithmetic modulo the order to math/big.
+func TestOrder(t *testing.T) {
+	whole := new(big.Int).Lsh(big.NewInt(1), 256)
+	check := func(rt rapid.TB, name string, got scalar, want *big.Int) {
+		rt.Helper()
+		if number := new(big.Int).SetBytes(got.bytes(new([Size]byte))); number.Cmp(want) != 0 {
+			rt.Errorf("%s: %x, want %x", name, number, want)
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := numbers(whole).Draw(rt, "a"), numbers(params.N).Draw(rt, "b")
+		x, y := scalarOf(bytesOf(a)), scalarOf(bytesOf(b))
+		product := mulOrder(&x, &y)
+		product = mulOrder(&product, &orderSquare)
+		want := new(big.Int).Mul(a, b)
+		check(rt, "product", product, want.Mod(want, params.N))
+		if b.Sign() != 0 {
+			check(rt, "inverse", inverseOrder(&y), new(big.Int).ModInverse(b, params.N))
+		}
+	})
+	// Numbers with one quotient, or a few, that are great.
+	for shift := range uint(256) {
+		power := new(big.Int).Lsh(big.NewInt(1), shift)
+		for _, s := range []*big.Int{power, new(big.Int).Div(params.N, power), new(big.Int).Sub(params.N, power)} {
+			if s.Sign() > 0 && s.Cmp(params.N) < 0 {
+				x := scalarOf(bytesOf(s))
+				check(t, "inverse", inverseOrder(&x), new(big.Int).ModInverse(s, params.N))
+			}
+		}
+	}
+}
+
+func newTable(t testing.TB, x, y *big.Int) *Table {
+	t.Helper()
+	table, ok := New(bytesOf(x), bytesOf(y))
+	if !ok {
+		t.Fatal("no table")
+	}
+	return table
+}
+
+func scalarFrom(n *big.Int) *scalar {
+	x := scalarOf(bytesOf(n))
+	return &x
+}
+
 // TestXIs holds sums of multiples to crypto/elliptic.
 func TestXIs(t *testing.T) {
 	curve := elliptic.P256()
 	qx, qy := curve.ScalarBaseMult([]byte("some number"))
-	table, ok := New(bytesOf(qx), bytesOf(qy))
-	if !ok {
-		t.Fatal("no table")
-	}
-	if again, _ := New(bytesOf(params.Gx), bytesOf(params.Gy)); *again != *baseTable() {
+	table := newTable(t, qx, qy)
+	if *newTable(t, params.Gx, params.Gy) != *baseTable() {
 		t.Error("the base point's table is another")
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -157,33 +200,58 @@ func TestXIs(t *testing.T) {
 		x2, y2 := curve.ScalarMult(qx, qy, bytesOf(u2))
 		x, y := curve.Add(x1, y1, x2, y2)
 		infinite := x.Sign() == 0 && y.Sign() == 0
-		if got := table.XIs(bytesOf(u1), bytesOf(u2), bytesOf(x), nil); got == infinite {
+		if got := table.xIs(scalarFrom(u1), scalarFrom(u2), scalarFrom(x)); got == infinite {
 			rt.Errorf("%x: %v", x, got)
 		}
-		if got := table.XIs(bytesOf(u1), bytesOf(u2), bytesOf(new(big.Int)), bytesOf(x)); got == infinite {
-			rt.Errorf("%x as the other number: %v", x, got)
-		}
 		x.Xor(x, big.NewInt(1))
-		if table.XIs(bytesOf(u1), bytesOf(u2), bytesOf(x.Mod(x, params.P)), nil) {
+		if table.xIs(scalarFrom(u1), scalarFrom(u2), scalarFrom(x.Mod(x, params.P))) {
 			rt.Error("another number is taken for the coordinate")
 		}
 	})
+}
+
+// TestXIsAboveTheOrder takes a point whose x is n + 2, and must be met by 2.
+func TestXIsAboveTheOrder(t *testing.T) {
+	x := new(big.Int)
+	var y *big.Int
+	for k := int64(1); y == nil; k++ { // the first x above n that a point has
+		x.Add(params.N, big.NewInt(k))
+		square := new(big.Int).Exp(x, big.NewInt(3), params.P)
+		square.Sub(square, new(big.Int).Mul(big.NewInt(3), x))
+		y = new(big.Int).ModSqrt(square.Add(square, params.B).Mod(square, params.P), params.P)
+	}
+	table := newTable(t, x, y)
+	remainder := new(big.Int).Sub(x, params.N)
+	for _, r := range []*big.Int{x, remainder} {
+		if !table.xIs(&scalar{}, &scalar{1}, scalarFrom(r)) {
+			t.Errorf("x is not %x", r)
+		}
+	}
+	if table.xIs(&scalar{}, &scalar{1}, scalarFrom(remainder.Add(remainder, big.NewInt(1)))) {
+		t.Error("another number is taken for the coordinate")
+	}
+	// r plus the order exceeds the prime, and 2^256.
+	for _, r := range []*big.Int{new(big.Int).Sub(params.P, params.N), new(big.Int).Sub(params.N, big.NewInt(1))} {
+		if table.xIs(&scalar{}, &scalar{1}, scalarFrom(r)) {
+			t.Errorf("x is %x", r)
+		}
+	}
 }
 
 // TestXIsWhereSumsMeet takes the scalars that make an addition one of equal, or of
 // opposite points.
 func TestXIsWhereSumsMeet(t *testing.T) {
 	base := baseTable()
-	u := bytesOf(big.NewInt(77))
+	u := &scalar{77}
 	x, _ := elliptic.P256().ScalarBaseMult(bytesOf(big.NewInt(2 * 77)))
-	if !base.XIs(u, u, bytesOf(x), nil) {
+	if !base.xIs(u, u, scalarFrom(x)) {
 		t.Error("77·G + 77·G is not 154·G")
 	}
-	minus := bytesOf(new(big.Int).Sub(params.N, big.NewInt(77)))
-	if base.XIs(u, minus, bytesOf(new(big.Int)), bytesOf(new(big.Int))) {
+	minus := scalarFrom(new(big.Int).Sub(params.N, big.NewInt(77)))
+	if base.xIs(u, minus, &scalar{}) {
 		t.Error("77·G − 77·G has a coordinate")
 	}
-	if zero := bytesOf(new(big.Int)); base.XIs(zero, zero, zero, zero) {
+	if zero := new(scalar); base.xIs(zero, zero, zero) {
 		t.Error("0·G + 0·G has a coordinate")
 	}
 }

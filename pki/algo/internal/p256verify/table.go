@@ -2,7 +2,6 @@ package p256verify
 
 import (
 	"crypto/elliptic"
-	"encoding/binary"
 	"encoding/hex"
 	"sync"
 )
@@ -70,46 +69,10 @@ func New(x, y []byte) (*Table, bool) {
 	return t, true
 }
 
-// XIs reports whether u1·G + u2·Q is not infinity and its x is r or, where that is
-// below the prime too, r plus the order, given as next; next is nil where it is
-// not. All are most significant byte first, the scalars below the order.
-func (t *Table) XIs(u1, u2, r, next []byte) bool {
-	// All points are fetched before any is added: then the memory brings them
-	// side by side, and not one after the other.
-	var points [2 * digits]affine
-	n := baseTable().fetch(u1, points[:])
-	n += t.fetch(u2, points[n:])
-	var sum jacobian
-	for i := range points[:n] {
-		sum.add(&points[i])
-	}
-	if sum.z.isZero() {
-		return false
-	}
-	var zz element
-	sqr(&zz, &sum.z)
-	for _, candidate := range [][]byte{r, next} {
-		if candidate == nil {
-			continue
-		}
-		// x·Z² = X, without a division.
-		if x, ok := fromBytes(candidate); ok {
-			mul(&x, &x, &zz)
-			if x == sum.x {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // fetch gives the points whose sum is k·Q, by digits from −511 to 512, and how many
 // those are.
-func (t *Table) fetch(k []byte, into []affine) (n int) {
-	var limbs [5]uint64 // the last is zero
-	for i := range 4 {
-		limbs[i] = binary.BigEndian.Uint64(k[24-8*i:])
-	}
+func (t *Table) fetch(k *scalar, into []affine) (n int) {
+	limbs := [5]uint64{k[0], k[1], k[2], k[3]} // the last is zero
 	carry := 0
 	for i := range t {
 		limb, bit := width*i/64, width*i%64
