@@ -139,9 +139,11 @@ func (a *Authority) issue(ctx context.Context, p *policy, q *Query) (*Stamp, err
 	if err := a.make(ctx, u, q, s); err != nil {
 		return nil, err
 	}
+	yield()
 	if err := check(u, q, s); err != nil {
 		return nil, err
 	}
+	yield()
 	began := a.c.Now()
 	if err := a.c.Journal.Append(ctx, recordOf(u, q, s)); err != nil {
 		return nil, err
