@@ -6,11 +6,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"math/big"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 	"pgregory.net/rapid"
+
+	"github.com/senim-kz/senim/pki/algo/internal/p256verify"
 )
 
 func encodePair(r, s *big.Int) []byte {
@@ -85,6 +88,54 @@ func TestPreparedKeysVerifyAlike(t *testing.T) {
 	}
 }
 
+// Project Wycheproof's signatures on P-256, each with a table of its key: among their
+// numbers are those at which sums meet, and an x above the order.
+func TestWycheproofByTables(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/data/validation/wycheproof/ecdsa_secp256r1_*_test.json.gz")
+	if err != nil || len(files) == 0 {
+		t.Skip("no ../shared/data here")
+	}
+	step := 1
+	if testing.Short() {
+		step = 10
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			checked := 0
+			for i, g := range readGroups(t, file) {
+				if i%step != 0 {
+					continue
+				}
+				algorithm, pub := g.algorithm(t)
+				name := p256Name(pub.(*ecdsa.PublicKey))
+				table, ok := p256verify.New(name[:p256Bytes], name[p256Bytes:])
+				if !ok {
+					t.Fatal("no table")
+				}
+				for _, v := range g.Tests {
+					sig := unhexed(t, v.Sig)
+					r, s, readable := readPair(sig)
+					if g.Type == "EcdsaP1363Verify" {
+						readable = len(sig) == 2*p256Bytes
+						r, s = new(big.Int).SetBytes(sig[:len(sig)/2]), new(big.Int).SetBytes(sig[len(sig)/2:])
+					}
+					if !readable {
+						continue // refused before a table is asked
+					}
+					checked++
+					if verifyP256(table, algorithm.Digest.Sum(unhexed(t, v.Msg)), r, s) != (v.Result == "valid") {
+						t.Errorf("%d (%s): not %s", v.ID, v.Comment, v.Result)
+					}
+				}
+			}
+			if checked < 50/step {
+				t.Errorf("only %d vectors", checked)
+			}
+		})
+	}
+}
+
 func TestPrepareLeavesOtherKeysAlone(t *testing.T) {
 	Prepare(nil)
 	Prepare(&ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}) // not on the curve
@@ -95,29 +146,5 @@ func TestPrepareLeavesOtherKeysAlone(t *testing.T) {
 	Prepare(key.Public())
 	if p256TableOf(&key.PublicKey) != nil || p256TableOf(&ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}) != nil {
 		t.Error("a table of a key that has none")
-	}
-}
-
-func BenchmarkVerifyP256(b *testing.B) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
-	digest := SHA256.Sum([]byte("a message"))
-	raw, err := key.Sign(rand.Reader, digest, crypto.SHA256)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, name := range []string{"plain", "prepared"} {
-		b.Run(name, func(b *testing.B) {
-			if name == "prepared" {
-				Prepare(key.Public())
-			}
-			for b.Loop() {
-				if !verifyECDSA(&key.PublicKey, digest, raw) {
-					b.Fatal("it does not hold")
-				}
-			}
-		})
 	}
 }
