@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -28,6 +29,18 @@ type tsaPeer struct {
 	url     string
 	command *exec.Cmd
 	log     *io.PipeWriter
+	ended   chan struct{} // closed when it has, and its log with it
+	said    lastLine
+}
+
+// lastLine keeps the beginning of the last line that was written to it.
+type lastLine struct{ line []byte }
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	last := bytes.TrimRight(p, "\n") // the peer writes a line at a time
+	last = last[bytes.LastIndexByte(last, '\n')+1:]
+	l.line = append(l.line[:0], last[:min(len(last), 400)]...)
+	return len(p), nil
 }
 
 // startTSAPeer builds the server if that was not done before, and starts it with
@@ -41,7 +54,7 @@ func startTSAPeer(ctx context.Context, b *bench) (*tsaPeer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &tsaPeer{url: fmt.Sprintf("http://127.0.0.1:%d/api/v1/timestamp", port)}
+	p := &tsaPeer{ended: make(chan struct{}), url: fmt.Sprintf("http://127.0.0.1:%d/api/v1/timestamp", port)}
 	var log io.Reader
 	log, p.log = io.Pipe()
 	p.command = exec.Command(binary, "serve", "--host", "127.0.0.1", "--port", fmt.Sprint(port),
@@ -50,7 +63,14 @@ func startTSAPeer(ctx context.Context, b *bench) (*tsaPeer, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, fault.Wrap(err, fault.NotRunning, binary, "start the peer")
 	}
-	go func() { _, _ = io.Copy(io.Discard, log) }() // ends when the pipe is closed
+	read := make(chan struct{})
+	go func() { _, _ = io.Copy(&p.said, log); close(read) }() // ends when the pipe is closed
+	go func() {
+		_ = p.command.Wait() // stop kills it
+		_ = p.log.Close()    // never fails
+		<-read
+		close(p.ended)
+	}()
 	ctx, cancel := context.WithTimeout(ctx, tsaPeerStart)
 	defer cancel()
 	for {
@@ -59,6 +79,8 @@ func startTSAPeer(ctx context.Context, b *bench) (*tsaPeer, error) {
 			return p, nil
 		}
 		select {
+		case <-p.ended: // another bench is running, perhaps: the port of its metrics is fixed
+			return nil, fault.New(fault.NotRunning, binary, "the peer ended: %s", p.said.line)
 		case <-ctx.Done():
 			p.stop()
 			return nil, fault.New(fault.NotRunning, binary, "the peer does not answer")
@@ -69,8 +91,7 @@ func startTSAPeer(ctx context.Context, b *bench) (*tsaPeer, error) {
 
 func (p *tsaPeer) stop() {
 	_ = p.command.Process.Kill() // it may have ended by itself
-	_ = p.command.Wait()         // killed
-	_ = p.log.Close()            // never fails
+	<-p.ended
 }
 
 func freePort(ctx context.Context) (int, error) {
