@@ -26,7 +26,7 @@ func ParseRequest(der []byte) (*Request, error) {
 		return nil, fault.New(fault.InputTooBig, "", "a request of %d bytes, at most %d", len(der), requestSizeMax)
 	}
 	input := cryptobyte.String(der)
-	var body, imprint cryptobyte.String
+	var body, element, imprint cryptobyte.String
 	var version int
 	if !input.ReadASN1(&body, cbasn1.SEQUENCE) || !input.Empty() || !body.ReadASN1Integer(&version) || version != 1 {
 		return nil, unreadable("not a TimeStampReq of version 1")
@@ -34,9 +34,11 @@ func ParseRequest(der []byte) (*Request, error) {
 	r := &Request{}
 	var id algo.Identifier
 	var ok bool
-	if !body.ReadASN1(&imprint, cbasn1.SEQUENCE) {
+	if !body.ReadASN1Element(&element, cbasn1.SEQUENCE) {
 		return nil, unreadable("the imprint is malformed")
 	}
+	r.RawImprint = element
+	element.ReadASN1(&imprint, cbasn1.SEQUENCE)
 	if id, ok = algo.ReadIdentifier(&imprint); !ok || !imprint.ReadASN1Bytes(&r.Imprint, cbasn1.OCTET_STRING) || !imprint.Empty() {
 		return nil, unreadable("the imprint is malformed")
 	}
@@ -59,10 +61,11 @@ func (r *Request) parseOptions(body *cryptobyte.String) error {
 		return unreadable("the policy is malformed")
 	}
 	if body.PeekASN1Tag(cbasn1.INTEGER) {
-		r.Nonce = new(big.Int)
+		r.Nonce, r.RawNonce = new(big.Int), *body
 		if !body.ReadASN1Integer(r.Nonce) || r.Nonce.BitLen() > 8*nonceMax {
 			return unreadable("the nonce is malformed, or longer than %d bytes", nonceMax)
 		}
+		r.RawNonce = r.RawNonce[:len(r.RawNonce)-len(*body)]
 	}
 	if body.PeekASN1Tag(cbasn1.BOOLEAN) && !body.ReadASN1Boolean(&r.CertReq) {
 		return unreadable("certReq is malformed")

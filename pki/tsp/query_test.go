@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
@@ -45,6 +46,17 @@ func TestRequestsReadBackAsWritten(t *testing.T) {
 			}
 			if diff := cmp.Diff(der, again); diff != "" {
 				t.Error(diff)
+			}
+			const head = 2 + 3 // the SEQUENCE's header, and the version
+			if len(r.RawImprint) == 0 || !bytes.HasPrefix(der[head:], r.RawImprint) {
+				t.Errorf("the imprint came as %x", r.RawImprint)
+			}
+			var b cryptobyte.Builder
+			if r.Nonce != nil {
+				b.AddASN1BigInt(r.Nonce)
+			}
+			if !bytes.Equal(r.RawNonce, b.BytesOrPanic()) {
+				t.Errorf("the nonce came as %x", r.RawNonce)
 			}
 		})
 	}

@@ -26,6 +26,10 @@ type Request struct {
 	Policy  asn1.ObjectIdentifier // nil leaves it to the authority
 	Nonce   *big.Int              // nil sends none
 	CertReq bool                  // the token shall carry the authority's certificate
+
+	// RawImprint is the MessageImprint and RawNonce the INTEGER of a request that
+	// was read, as they came: a token repeats them byte for byte.
+	RawImprint, RawNonce []byte
 }
 
 // nonceBytes is the length of our nonces: no two requests ever share one.

@@ -1,8 +1,6 @@
 package authority
 
 import (
-	"math/big"
-
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
@@ -14,12 +12,9 @@ import (
 // that are taken fill some 300 bytes.
 const QueryBytesMax = 4 << 10
 
-// Query is a request with the parts that go into the token as they came.
-type Query struct {
-	*tsp.Request
-	imprint []byte // MessageImprint
-	nonce   []byte // INTEGER; empty if there is none
-}
+// Query is a request that was read, and so has the parts that go into the token as
+// they came.
+type Query struct{ *tsp.Request }
 
 // ParseQuery reads a TimeStampReq. Besides pki/tsp's refusals there is
 // tsa_request_version_unknown.
@@ -27,23 +22,22 @@ func ParseQuery(request []byte) (*Query, error) {
 	if len(request) > QueryBytesMax {
 		return nil, fault.New(fault.InputTooBig, "", "a request of %d bytes, at most %d", len(request), QueryBytesMax)
 	}
-	input := cryptobyte.String(request)
-	var body, imprint cryptobyte.String
-	var version int
-	framed := input.ReadASN1(&body, cbasn1.SEQUENCE) && body.ReadASN1Integer(&version)
-	if framed && version != 1 {
-		return nil, fault.New(fault.TSAVersionUnknown, "", "%d", version)
-	}
 	parsed, err := tsp.ParseRequest(request)
 	if err != nil {
+		if version, framed := versionOf(request); framed && version != 1 {
+			return nil, fault.New(fault.TSAVersionUnknown, "", "%d", version)
+		}
 		return nil, err
 	}
-	// The token repeats the imprint byte for byte, the algorithm's parameters
-	// included: clients compare.
-	if !body.ReadASN1Element(&imprint, cbasn1.SEQUENCE) {
-		return nil, fault.New(fault.TimestampUnreadable, "", "the imprint is malformed")
-	}
-	return &Query{Request: parsed, imprint: imprint, nonce: encodeNonce(parsed.Nonce)}, nil
+	return &Query{parsed}, nil
+}
+
+// versionOf reads no more of a request than its version.
+func versionOf(request []byte) (version int, framed bool) {
+	input := cryptobyte.String(request)
+	var body cryptobyte.String
+	framed = input.ReadASN1(&body, cbasn1.SEQUENCE) && body.ReadASN1Integer(&version)
+	return version, framed
 }
 
 // NewQuery is a query that came in another form than DER.
@@ -53,11 +47,4 @@ func NewQuery(r *tsp.Request) (*Query, error) {
 		return nil, err
 	}
 	return ParseQuery(raw)
-}
-
-func encodeNonce(nonce *big.Int) []byte {
-	if nonce == nil {
-		return nil
-	}
-	return der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(nonce) })
 }

@@ -196,14 +196,14 @@ func lengthOf(content int) int {
 // info writes the TSTInfo (RFC 3161 §2.4.2).
 func (u *unit) info(q *Query, s *Stamp) []byte {
 	text := generalizedTime(s.Time)
-	content := len(u.infoHead) + len(q.imprint) + lengthOf(SerialBytes) + lengthOf(len(text)) + len(u.accuracy) + len(q.nonce) + len(u.name)
+	content := len(u.infoHead) + len(q.RawImprint) + lengthOf(SerialBytes) + lengthOf(len(text)) + len(u.accuracy) + len(q.RawNonce) + len(u.name)
 	out := appendHeader(make([]byte, 0, lengthOf(content)), tagSequence, content)
 	out = append(out, u.infoHead...)
-	out = append(out, q.imprint...)
+	out = append(out, q.RawImprint...)
 	out = append(appendHeader(out, tagInteger, SerialBytes), s.Serial[:]...)
 	out = append(appendHeader(out, tagTime, len(text)), text...)
 	out = append(out, u.accuracy...)
-	out = append(out, q.nonce...) // ordering is false, which DER leaves out
+	out = append(out, q.RawNonce...) // ordering is false, which DER leaves out
 	return append(out, u.name...)
 }
 
