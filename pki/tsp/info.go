@@ -43,38 +43,34 @@ func unreadable(format string, args ...any) error {
 
 func explicit(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
 
-// parseInfo reads a TSTInfo that is all of der.
-func parseInfo(der []byte) (*Info, error) {
+// parse reads a TSTInfo that is all of der.
+func (i *Info) parse(der []byte) error {
 	input := cryptobyte.String(der)
 	var body, imprint cryptobyte.String
 	var version int
-	i := &Info{Serial: new(big.Int)}
 	if !input.ReadASN1(&body, cbasn1.SEQUENCE) || !input.Empty() || !body.ReadASN1Integer(&version) || version != 1 {
-		return nil, unreadable("not a TSTInfo of version 1")
+		return unreadable("not a TSTInfo of version 1")
 	}
 	if !body.ReadASN1ObjectIdentifier(&i.Policy) {
-		return nil, unreadable("the policy is malformed")
+		return unreadable("the policy is malformed")
 	}
 	var ok bool
 	if !body.ReadASN1(&imprint, cbasn1.SEQUENCE) {
-		return nil, unreadable("the imprint is malformed")
+		return unreadable("the imprint is malformed")
 	}
 	if i.ImprintAlgorithm, ok = algo.ReadIdentifier(&imprint); !ok || !imprint.ReadASN1Bytes(&i.Imprint, cbasn1.OCTET_STRING) || !imprint.Empty() {
-		return nil, unreadable("the imprint is malformed")
+		return unreadable("the imprint is malformed")
 	}
-	if !body.ReadASN1Integer(i.Serial) || i.Serial.BitLen() > 8*serialMax {
-		return nil, unreadable("the serial number is malformed, or longer than %d bytes", serialMax)
+	if i.Serial = new(big.Int); !body.ReadASN1Integer(i.Serial) || i.Serial.BitLen() > 8*serialMax {
+		return unreadable("the serial number is malformed, or longer than %d bytes", serialMax)
 	}
 	if !body.PeekASN1Tag(cbasn1.GeneralizedTime) {
-		return nil, unreadable("genTime is no GeneralizedTime")
+		return unreadable("genTime is no GeneralizedTime")
 	}
 	if i.Time, ok = cert.ReadTime(&body); !ok {
-		return nil, unreadable("genTime is malformed")
+		return unreadable("genTime is malformed")
 	}
-	if err := i.parseOptions(&body); err != nil {
-		return nil, err
-	}
-	return i, nil
+	return i.parseOptions(&body)
 }
 
 // parseOptions reads the optional fields in their order.

@@ -43,11 +43,11 @@ func ParseToken(der []byte) (*Token, error) {
 	case len(m.Signers) != 1:
 		return nil, unreadable("%d signers, want one", len(m.Signers))
 	}
-	info, err := parseInfo(m.Content)
-	if err != nil {
+	t := &Token{Raw: der, Message: m, Signer: m.Signers[0]}
+	if err := t.Info.parse(m.Content); err != nil {
 		return nil, err
 	}
-	return &Token{Info: *info, Raw: der, Message: m, Signer: m.Signers[0]}, nil
+	return t, nil
 }
 
 // CheckImprint makes sure that the token is over the data.
