@@ -85,6 +85,7 @@ type Certificate struct {
 	allowed         Tolerance
 	otherQualifiers bool // policy qualifiers that RFC 5280 does not define
 	keyBits         []byte
+	fingerprint     [sha256.Size]byte
 }
 
 // Extension is one extension with its value undecoded.
@@ -106,7 +107,7 @@ func ParseTolerating(der []byte, allowed Tolerance) (*Certificate, error) {
 	if len(der) > sizeMax {
 		return nil, fault.New(fault.InputTooBig, "", "a certificate of %d bytes, at most %d", len(der), sizeMax)
 	}
-	c := &Certificate{Raw: bytes.Clone(der), MaxPathLen: -1, allowed: allowed}
+	c := &Certificate{Raw: bytes.Clone(der), MaxPathLen: -1, allowed: allowed, fingerprint: sha256.Sum256(der)}
 	if err := c.parse(); err != nil {
 		return nil, err
 	}
@@ -249,7 +250,7 @@ func (c *Certificate) parseTail(tbs *cryptobyte.String) error {
 }
 
 // Fingerprint is the SHA-256 of the whole certificate, which identifies it.
-func (c *Certificate) Fingerprint() [32]byte { return sha256.Sum256(c.Raw) }
+func (c *Certificate) Fingerprint() [sha256.Size]byte { return c.fingerprint }
 
 // SerialHex is the serial number as lower-case hexadecimal bytes.
 func (c *Certificate) SerialHex() string { return serialHex(c.Serial) }

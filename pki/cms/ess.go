@@ -35,6 +35,10 @@ func (r CertificateReference) MatchesDigest(c *cert.Certificate) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if digest == algo.SHA256 { // nearly always, and it is known
+		sum := c.Fingerprint()
+		return bytes.Equal(r.Hash, sum[:]), nil
+	}
 	return bytes.Equal(r.Hash, digest.Sum(c.Raw)), nil
 }
 
