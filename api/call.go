@@ -63,7 +63,7 @@ const requestIDHeader = "X-Request-Id"
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 
 func requestID(r *http.Request) string {
-	if id := r.Header.Get(requestIDHeader); saneRequestID.MatchString(id) {
+	if id := r.Header.Get(requestIDHeader); id != "" && saneRequestID.MatchString(id) {
 		return id
 	}
 	return uuid.NewString()

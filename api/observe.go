@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,6 +23,9 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 }
+
+// unknownOperation is the name of what is no route.
+const unknownOperation = "unknown"
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
@@ -42,6 +46,37 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// series are the metrics that nearly every request of one operation adds to. Each
+// is looked up when it is needed first: what never happened is not shown.
+type series struct {
+	succeeded func() prometheus.Counter // answered with 200
+	seconds   func() prometheus.Observer
+}
+
+func (m *metrics) of(operation string) series {
+	return series{
+		succeeded: sync.OnceValue(func() prometheus.Counter {
+			return m.requests.WithLabelValues(operation, strconv.Itoa(http.StatusOK))
+		}),
+		seconds: sync.OnceValue(func() prometheus.Observer { return m.seconds.WithLabelValues(operation) }),
+	}
+}
+
+// answered counts a request; o is nil on an unknown route.
+func (m *metrics) answered(o *operation, status int, took time.Duration) {
+	switch {
+	case o == nil:
+		m.requests.WithLabelValues(unknownOperation, strconv.Itoa(status)).Inc()
+		m.seconds.WithLabelValues(unknownOperation).Observe(took.Seconds())
+		return
+	case status == http.StatusOK:
+		o.series.succeeded().Inc()
+	default:
+		m.requests.WithLabelValues(o.id, strconv.Itoa(status)).Inc()
+	}
+	o.series.seconds().Observe(took.Seconds())
 }
 
 // observe wraps the whole of a request: it names it, catches panics, and writes
@@ -92,13 +127,11 @@ func setCommonHeaders(h http.Header, c *call) {
 // record writes the access log and the metrics. The path and the query are
 // not logged, because callers put anything there; nor is the address.
 func (s *Server) record(c *call, status, size int, took time.Duration) {
-	name := "unknown"
+	s.metrics.answered(c.operation, status, took)
+	name := unknownOperation
 	if c.operation != nil {
 		name = c.operation.id
 	}
-	s.metrics.requests.WithLabelValues(name, strconv.Itoa(status)).Inc()
-	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
-
 	level := slog.LevelInfo
 	attributes := []slog.Attr{
 		slog.String("request_id", c.id), slog.String("operation", name), slog.Int("status", status),
@@ -118,5 +151,10 @@ func (s *Server) record(c *call, status, size int, took time.Duration) {
 			attributes = append(attributes, slog.String("error", c.failure.Error()))
 		}
 	}
-	s.log.LogAttrs(c.request.Context(), level, "request", attributes...)
+	// The logger would look for the caller of every line, which is this function.
+	if ctx, handler := c.request.Context(), s.log.Handler(); handler.Enabled(ctx, level) {
+		line := slog.NewRecord(s.now(), level, "request", 0)
+		line.AddAttrs(attributes...)
+		_ = handler.Handle(ctx, line) // as the logger does: there is nowhere to say it
+	}
 }

@@ -39,6 +39,7 @@ type operation struct {
 	bodyMax int64                 // bytes
 	decodes bool                  // its handler decodes the body
 	query   map[string]bool       // the query parameters it knows
+	series  series
 }
 
 // validated reports whether the body's schema says more than "bytes".

@@ -107,6 +107,9 @@ func New(c Config, d Dependencies) (*Server, error) {
 	if s.metrics, err = newMetrics(d.Registry); err != nil {
 		return nil, err
 	}
+	for _, o := range s.contract.operations {
+		o.series = s.metrics.of(o.id)
+	}
 	s.stamping = s.contract.operations[operationKey(http.MethodPost, stampPath)]
 	s.paying = s.contract.operations[operationKey(http.MethodPost, paymentPath)]
 	s.engine, err = s.routes()

@@ -69,6 +69,7 @@ func (s *Server) stamp(c *call) (reply []byte, err error) {
 	if _, err := io.ReadFull(c.request.Body, c.body); err != nil {
 		return nil, bodyUnread(c.request.Context(), s.stamping.bodyMax, err)
 	}
+	_ = c.request.Body.Close() // else net/http tries to read on; all was read
 	ctx, cancel := context.WithTimeout(c.request.Context(), s.requestTimeout)
 	defer cancel()
 	reply, c.failure = s.rooms.Stamps.Respond(ctx, c.body)
