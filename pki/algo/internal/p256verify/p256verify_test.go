@@ -186,16 +186,33 @@ func scalarFrom(n *big.Int) *scalar {
 	return &x
 }
 
-// TestXIs holds sums of multiples to crypto/elliptic.
+// scalars below the order, of any digits or of those at the edges.
+var scalars = rapid.OneOf(
+	numbers(params.N),
+	rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]int64{0, 1, half - 1, half, half + 1, 2*half - 1}), digits, digits), func(values []int64) *big.Int {
+		n := new(big.Int)
+		for _, v := range values {
+			n.Add(n.Lsh(n, width), big.NewInt(v))
+		}
+		return n.Mod(n, params.N)
+	}),
+)
+
 func TestXIs(t *testing.T) {
-	curve := elliptic.P256()
-	qx, qy := curve.ScalarBaseMult([]byte("some number"))
-	table := newTable(t, qx, qy)
 	if *newTable(t, params.Gx, params.Gy) != *baseTable() {
 		t.Error("the base point's table is another")
 	}
+	sumsHold(t)
+}
+
+// sumsHold holds sums of multiples to crypto/elliptic.
+func sumsHold(t *testing.T) {
+	t.Helper()
+	curve := elliptic.P256()
+	qx, qy := curve.ScalarBaseMult([]byte("some number"))
+	table := newTable(t, qx, qy)
 	rapid.Check(t, func(rt *rapid.T) {
-		u1, u2 := numbers(params.N).Draw(rt, "u1"), numbers(params.N).Draw(rt, "u2")
+		u1, u2 := scalars.Draw(rt, "u1"), scalars.Draw(rt, "u2")
 		x1, y1 := curve.ScalarBaseMult(bytesOf(u1))
 		x2, y2 := curve.ScalarMult(qx, qy, bytesOf(u2))
 		x, y := curve.Add(x1, y1, x2, y2)
@@ -242,14 +259,16 @@ func TestXIsAboveTheOrder(t *testing.T) {
 // opposite points.
 func TestXIsWhereSumsMeet(t *testing.T) {
 	base := baseTable()
-	u := &scalar{77}
-	x, _ := elliptic.P256().ScalarBaseMult(bytesOf(big.NewInt(2 * 77)))
-	if !base.xIs(u, u, scalarFrom(x)) {
-		t.Error("77·G + 77·G is not 154·G")
-	}
-	minus := scalarFrom(new(big.Int).Sub(params.N, big.NewInt(77)))
-	if base.xIs(u, minus, &scalar{}) {
-		t.Error("77·G − 77·G has a coordinate")
+	for _, n := range []*big.Int{big.NewInt(77), params.Gx} {
+		u := scalarFrom(n)
+		double := new(big.Int).Lsh(n, 1)
+		x, _ := elliptic.P256().ScalarBaseMult(bytesOf(double.Mod(double, params.N)))
+		if !base.xIs(u, u, scalarFrom(x)) {
+			t.Errorf("%x·G twice is not its double", n)
+		}
+		if minus := scalarFrom(new(big.Int).Sub(params.N, n)); base.xIs(u, minus, &scalar{}) {
+			t.Errorf("%x·G less itself has a coordinate", n)
+		}
 	}
 	if zero := new(scalar); base.xIs(zero, zero, zero) {
 		t.Error("0·G + 0·G has a coordinate")

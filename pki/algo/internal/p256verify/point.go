@@ -55,6 +55,13 @@ func (p *jacobian) addGo(q *affine) {
 	mul(&p.z, &p.z, &h)
 }
 
+func sumOneByOne(points []affine) (sum jacobian) {
+	for i := range points {
+		sum.add(&points[i])
+	}
+	return sum
+}
+
 // double sets p to 2p: with S = Y², M = 3(X − Z²)(X + Z²),
 //
 //	X' = M² − 8XS, Y' = M·(4XS − X') − 8S², Z' = 2YZ

@@ -25,15 +25,12 @@ func (t *Table) Verify(digest, r, s []byte) bool {
 // xIs reports whether u1·G + u2·Q is not infinity and its x is r modulo the order:
 // r, or r plus the order where that is below the prime too.
 func (t *Table) xIs(u1, u2, r *scalar) bool {
-	// All points are fetched before any is added: then the memory brings them
-	// side by side, and not one after the other.
+	var terms [2 * digits]term
 	var points [2 * digits]affine
-	n := baseTable().fetch(u1, points[:])
-	n += t.fetch(u2, points[n:])
-	var sum jacobian
-	for i := range points[:n] {
-		sum.add(&points[i])
-	}
+	n := baseTable().terms(u1, terms[:])
+	n += t.terms(u2, terms[n:])
+	fetch(terms[:n], points[:])
+	sum := sumOfPoints(points[:n])
 	if sum.z.isZero() {
 		return false
 	}

@@ -12,9 +12,11 @@ func main() {
 	if len(os.Args) > 1 {
 		folder = os.Args[1]
 	}
-	if err := os.WriteFile(filepath.Join(folder, "add_amd64.s"), []byte(addition()), 0o644); err != nil {
-		fmt.Fprintln(os.Stderr, "generate:", err)
-		os.Exit(1)
+	for name, content := range map[string]string{"add_amd64.s": addition(), "lanes_amd64.s": laneAddition()} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "generate:", err)
+			os.Exit(1)
+		}
 	}
 }
 
