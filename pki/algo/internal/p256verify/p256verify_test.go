@@ -2,8 +2,9 @@ package p256verify
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/elliptic"
-	"encoding/binary"
+	"crypto/rand"
 	"math/big"
 	"os"
 	"os/exec"
@@ -78,14 +79,20 @@ func TestField(t *testing.T) {
 	}
 }
 
-// limbs are elements as they are kept, those at the edges among them.
-var limbs = rapid.Map(numbers(params.P), func(n *big.Int) (x element) {
-	raw := bytesOf(n)
-	for i := range x {
-		x[i] = binary.BigEndian.Uint64(raw[24-8*i:])
-	}
-	return x
-})
+// limbs are elements as they are kept, those at the edges among them, and those of
+// limbs at the edges: carries go through these.
+var limbs = rapid.OneOf(
+	rapid.Map(numbers(params.P), func(n *big.Int) element { return element(scalarOf(bytesOf(n))) }),
+	rapid.Custom(func(t *rapid.T) (x element) {
+		for i := range x {
+			x[i] = rapid.SampledFrom([]uint64{0, 1, 1<<32 - 1, 1 << 32, 1<<64 - 1<<32, 1<<64 - 1<<32 + 1, 1<<64 - 1}).Draw(t, "limb")
+		}
+		if less, borrow := subP(&x, 0); borrow == 0 {
+			return less
+		}
+		return x
+	}),
+)
 
 // TestAdd holds what add chooses on this machine to addGo. Neither knows the curve's
 // equation, so that the coordinates can be any numbers.
@@ -94,6 +101,15 @@ func TestAdd(t *testing.T) {
 		p := jacobian{limbs.Draw(rt, "X"), limbs.Draw(rt, "Y"), limbs.Draw(rt, "Z")}
 		q := affine{limbs.Draw(rt, "x"), limbs.Draw(rt, "y")}
 		switch rapid.IntRange(0, 9).Draw(rt, "case") {
+		case 4, 5, 6: // x·Z² is a number at the edge, and y·Z³
+			if !p.z.isZero() {
+				var inverse, power element
+				invert(&inverse, &p.z)
+				sqr(&power, &inverse)
+				mul(&q.x, &q.x, &power)
+				mul(&power, &power, &inverse)
+				mul(&q.y, &q.y, &power)
+			}
 		case 0: // infinity
 			p = jacobian{}
 		case 1: // one x
@@ -272,6 +288,49 @@ func TestXIsWhereSumsMeet(t *testing.T) {
 	}
 	if zero := new(scalar); base.xIs(zero, zero, zero) {
 		t.Error("0·G + 0·G has a coordinate")
+	}
+}
+
+// TestVerify holds signatures to crypto/ecdsa, and refuses numbers that are none.
+func TestVerify(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := newTable(t, key.X, key.Y)
+	for size := range 70 {
+		digest := make([]byte, size)
+		rand.Read(digest)
+		r, s, err := ecdsa.Sign(rand.Reader, key, digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !table.Verify(digest, bytesOf(r), bytesOf(s)) {
+			t.Errorf("a digest of %d bytes: refused", size)
+		}
+		if changed := new(big.Int).Xor(s, big.NewInt(1)); table.Verify(digest, bytesOf(r), bytesOf(changed)) {
+			t.Errorf("a digest of %d bytes: another s", size)
+		}
+		if size > 0 {
+			digest[min(size, Size)-1] ^= 1
+			if table.Verify(digest, bytesOf(r), bytesOf(s)) {
+				t.Errorf("a digest of %d bytes: another digest", size)
+			}
+		}
+	}
+	digest := bytesOf(params.Gy)
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := make([]byte, Size)
+	for i := range whole {
+		whole[i] = 0xff
+	}
+	for _, bad := range [][]byte{nil, make([]byte, Size), bytesOf(params.N), whole, make([]byte, Size-1), make([]byte, Size+1)} {
+		if table.Verify(digest, bad, bytesOf(s)) || table.Verify(digest, bytesOf(r), bad) || table.Verify(digest, bad, bad) {
+			t.Errorf("%x is taken", bad)
+		}
 	}
 }
 
