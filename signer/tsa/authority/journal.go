@@ -31,8 +31,7 @@ func recordOf(u *unit, q *Query, s *Stamp) Record {
 
 const (
 	// batchMax bounds a group: its statement has some 50 KiB then.
-	batchMax     = 256
-	writersUsual = 2
+	batchMax = 256
 	// gatherMax bounds the wait for a group to be whole, however slow the disk.
 	gatherMax = 5 * time.Millisecond
 	// writeTimeout bounds one group. Who waits is told systemFailure after it.
@@ -46,10 +45,7 @@ type JournalConfig struct {
 	Write func(ctx context.Context, records []Record) error
 	Now   func() time.Time // measures writes
 	// Queue bounds the records that wait; zero means 1024.
-	Queue int
-	// Writers is how many groups may be under way at once; zero means two, so that
-	// one is on its way to the disk while another's flush is waited for.
-	Writers int
+	Queue   int
 	Metrics *Metrics
 }
 
@@ -83,14 +79,11 @@ type group struct {
 
 // NewJournal checks the configuration. Run writes.
 func NewJournal(c JournalConfig) (*Journal, error) {
-	if c.Write == nil || c.Now == nil || c.Queue < 0 || c.Writers < 0 {
+	if c.Write == nil || c.Now == nil || c.Queue < 0 {
 		return nil, fault.New(fault.BadArgument, "", "a journal needs something to write with, and a clock")
 	}
 	if c.Queue == 0 {
 		c.Queue = inFlightMax
-	}
-	if c.Writers == 0 {
-		c.Writers = writersUsual
 	}
 	return &Journal{c: c, wake: make(chan struct{}, 1), wanted: 1}, nil
 }
@@ -140,31 +133,18 @@ func (j *Journal) enqueue(r Record) (g *group, at int, err error) {
 
 func errEnded() error { return fault.New(fault.Overloaded, "", "the journal is closed") }
 
-// Run writes until the context ends; groups under way are finished, those that
-// wait are refused. It is called once.
+// Run writes until the context ends; a group under way is finished, those that wait
+// are refused. It is called once.
 func (j *Journal) Run(ctx context.Context) {
 	defer j.refuse()
-	var gathering sync.Mutex // one writer at a time waits for a group to be whole
-	var writers sync.WaitGroup
-	for range j.c.Writers {
-		writers.Go(func() {
-			took := time.Duration(0) // by the last write
-			for {
-				gathering.Lock()
-				g := j.gather(ctx, min(took/2, gatherMax))
-				gathering.Unlock()
-				if g == nil {
-					return
-				}
-				began := j.c.Now()
-				g.errs = make([]error, len(g.records))
-				j.write(ctx, g.records, g.errs)
-				took = j.c.Now().Sub(began)
-				close(g.done)
-			}
-		})
+	took := time.Duration(0) // by the last write
+	for g := j.gather(ctx, 0); g != nil; g = j.gather(ctx, min(took/2, gatherMax)) {
+		began := j.c.Now()
+		g.errs = make([]error, len(g.records))
+		j.write(ctx, g.records, g.errs)
+		took = j.c.Now().Sub(began)
+		close(g.done)
 	}
-	writers.Wait()
 }
 
 // gather takes a group when half of the requests at work are in it, or the

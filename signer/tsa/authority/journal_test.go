@@ -27,7 +27,7 @@ func record(serial byte) authority.Record {
 // Records that come while a group is written go into the next one, together.
 func TestRecordsAreWrittenInGroups(t *testing.T) {
 	entered, leave := make(chan int), make(chan struct{})
-	j := running(t, authority.JournalConfig{Writers: 1, Write: func(_ context.Context, r []authority.Record) error {
+	j := running(t, authority.JournalConfig{Write: func(_ context.Context, r []authority.Record) error {
 		entered <- len(r)
 		<-leave
 		return nil
@@ -74,7 +74,7 @@ func TestOneNeverSpoilsItsNeighbours(t *testing.T) {
 		}
 		return nil
 	}
-	j := running(t, authority.JournalConfig{Writers: 1, Write: m.Write})
+	j := running(t, authority.JournalConfig{Write: m.Write})
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		if err := j.Append(t.Context(), record(255)); err != nil {
