@@ -21,9 +21,10 @@ const (
 	stuckMax = 4
 )
 
-// call is one call into a module, or several in one session. It has a goroutine of
-// its own: nobody can call back a thread that is inside a module, and so who waits
-// for it leaves instead. What the call works with stays its own until it returns.
+// call is one call into a module, or several in one session. Where the wait for it is
+// limited it has a goroutine of its own: nobody can call back a thread that is inside
+// a module, and so who waits for it leaves instead. What the call works with stays
+// its own until it returns.
 type call struct {
 	returned chan error
 	patience *time.Timer
@@ -131,11 +132,18 @@ func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn fun
 	if c == nil {
 		c = newCall()
 	}
+	work := func() error {
+		defer t.lib.gate.leave()
+		return t.inSession(c, at, fn)
+	}
+	if limit <= 0 { // nobody leaves, and another goroutine would cost a twentieth of a P-256 signature
+		defer t.sessions.release(h)
+		defer t.calls.Put(c)
+		return at, work()
+	}
 	forgiven := false
 	go func() {
-		err := t.inSession(c, at, fn)
-		t.lib.gate.leave()
-		if !c.end(err) {
+		if err := work(); !c.end(err) {
 			t.cameBack(h, forgiven)
 		}
 	}()

@@ -20,12 +20,19 @@ import (
 // tokenCallers is how many sign at once, each with a session.
 const tokenCallers = 8
 
+// noLimit has calls into the token waited for as long as they take, as the bare loop
+// does; the service's limit is hsm's own.
+const (
+	noLimit      = -1
+	serviceLimit = 0
+)
+
 // signWith measures hsm.Key.Sign against a bare loop of C_SignInit and C_Sign,
 // each caller with a session of its own, on the same token and key. Each counted
 // operation is many signatures, so that a round lasts.
-func signWith(algorithm hsm.Algorithm, signatures int) func(context.Context, *bench, benchRow) (benchResult, error) {
+func signWith(algorithm hsm.Algorithm, limit time.Duration, signatures int) func(context.Context, *bench, benchRow) (benchResult, error) {
 	return func(ctx context.Context, b *bench, row benchRow) (result benchResult, err error) {
-		t, err := newTokenBench(ctx, b, algorithm)
+		t, err := newTokenBench(ctx, b, row.name, algorithm, limit)
 		if err != nil {
 			return result, err
 		}
@@ -48,9 +55,9 @@ type tokenBench struct {
 	input     []byte
 }
 
-func newTokenBench(ctx context.Context, b *bench, algorithm hsm.Algorithm) (*tokenBench, error) {
+func newTokenBench(ctx context.Context, b *bench, name string, algorithm hsm.Algorithm, limit time.Duration) (*tokenBench, error) {
 	t := &tokenBench{digest: sha256.Sum256([]byte("a message"))}
-	if err := errors.Join(t.open(ctx, b, algorithm)); err != nil {
+	if err := t.open(ctx, b, name, algorithm, limit); err != nil {
 		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
@@ -65,12 +72,12 @@ func (t *tokenBench) close() error {
 }
 
 // open makes the token in the folder of the measurements.
-func (t *tokenBench) open(ctx context.Context, b *bench, algorithm hsm.Algorithm) error {
+func (t *tokenBench) open(ctx context.Context, b *bench, name string, algorithm hsm.Algorithm, limit time.Duration) error {
 	library, err := hsm.SoftHSMLibrary()
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(b.dir, "token-"+string(algorithm))
+	dir := filepath.Join(b.dir, "token-"+name)
 	conf, err := hsm.WriteSoftHSMConfig(dir)
 	if err != nil {
 		return err
@@ -78,14 +85,14 @@ func (t *tokenBench) open(ctx context.Context, b *bench, algorithm hsm.Algorithm
 	if err := os.Setenv("SOFTHSM2_CONF", conf); err != nil {
 		return fmt.Errorf("tell SoftHSM where its tokens are: %w", err)
 	}
-	module, err := hsm.OpenModule(library, hsm.Options{Now: b.now, SessionsMax: tokenCallers})
+	module, err := hsm.OpenModule(library, hsm.Options{Now: b.now, SessionsMax: tokenCallers, CallTimeout: limit})
 	if err != nil {
 		return err
 	}
 	t.closers = append(t.closers, module.Close)
 	// Another row's surroundings may have SoftHSM open, with their folder and the
 	// tokens of other rows.
-	uri, err := initToken(module, "bench "+string(algorithm), filepath.Join(dir, soPINName), filepath.Join(dir, pinName))
+	uri, err := initToken(module, "bench "+name, filepath.Join(dir, soPINName), filepath.Join(dir, pinName))
 	if err != nil {
 		return err
 	}
