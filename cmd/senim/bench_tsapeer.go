@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -28,7 +27,6 @@ const (
 type tsaPeer struct {
 	url     string
 	command *exec.Cmd
-	log     *io.PipeWriter
 	ended   chan struct{} // closed when it has, and its log with it
 	said    lastLine
 }
@@ -55,20 +53,14 @@ func startTSAPeer(ctx context.Context, b *bench) (*tsaPeer, error) {
 		return nil, err
 	}
 	p := &tsaPeer{ended: make(chan struct{}), url: fmt.Sprintf("http://127.0.0.1:%d/api/v1/timestamp", port)}
-	var log io.Reader
-	log, p.log = io.Pipe()
 	p.command = exec.Command(binary, "serve", "--host", "127.0.0.1", "--port", fmt.Sprint(port),
 		"--timestamp-signer", "memory", "--disable-ntp-monitoring", "--log-type", "prod")
-	p.command.Stdout, p.command.Stderr = p.log, p.log
+	p.command.Stdout, p.command.Stderr = &p.said, &p.said // through a pipe
 	if err := p.command.Start(); err != nil {
 		return nil, fault.Wrap(err, fault.NotRunning, binary, "start the peer")
 	}
-	read := make(chan struct{})
-	go func() { _, _ = io.Copy(&p.said, log); close(read) }() // ends when the pipe is closed
 	go func() {
 		_ = p.command.Wait() // stop kills it
-		_ = p.log.Close()    // never fails
-		<-read
 		close(p.ended)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, tsaPeerStart)
