@@ -18,8 +18,9 @@ const (
 )
 
 // EnsurePartitions makes the missing monthly partitions of every table that is
-// partitioned by recorded_at, or by serial numbers that begin with their month. It runs after Migrate and once a day; it is
-// harmless to run at any time and from several processes.
+// partitioned by recorded_at, or by serial numbers that begin with their month. It
+// runs after Migrate and once a day; it is harmless to run at any time and from
+// several processes.
 func EnsurePartitions(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	tables, err := partitionedTables(ctx, pool)
 	if err != nil {
