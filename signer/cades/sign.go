@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/asn1"
 	"slices"
 	"time"
@@ -346,7 +345,7 @@ func (s *signing) signedAttributes(contentType, contentDigest, stamp []byte) ([]
 // as DER demands.
 func (s *signing) addReference(b *cryptobyte.Builder) {
 	c := s.who.Certificate
-	hash := sha256.Sum256(c.Raw)
+	hash := c.Fingerprint()
 	directoryName := cbasn1.Tag(4).ContextSpecific().Constructed()
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {

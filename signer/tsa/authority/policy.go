@@ -125,7 +125,7 @@ func newUnit(p *policy, k Key) (*unit, error) {
 	if k.Signer == nil || k.Certificate == nil {
 		return nil, fault.New(fault.BadArgument, "", "a key and its certificate are needed")
 	}
-	u := &unit{signer: k.Signer, certificate: k.Certificate, fingerprint: sha256.Sum256(k.Certificate.Raw), policy: p.OID.String()}
+	u := &unit{signer: k.Signer, certificate: k.Certificate, fingerprint: k.Certificate.Fingerprint(), policy: p.OID.String()}
 	public, known := k.Signer.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !known || k.Certificate.PublicKey == nil || !public.Equal(k.Certificate.PublicKey) {
 		return nil, fault.New(fault.KeyCertificateMismatch, "", "the certificate holds another public key")

@@ -2,7 +2,6 @@ package authority
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -77,7 +76,7 @@ func (r *Record) check() error {
 // Those that are known stay as they are.
 func (s *Store) Remember(ctx context.Context, now time.Time, certificates []*cert.Certificate) error {
 	for _, c := range certificates {
-		fingerprint := sha256.Sum256(c.Raw)
+		fingerprint := c.Fingerprint()
 		_, err := s.pool.Exec(ctx, `
 			INSERT INTO tsa_certificates (fingerprint, der, first_used) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 			fingerprint[:], c.Raw, now)

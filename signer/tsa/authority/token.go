@@ -2,7 +2,6 @@ package authority
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/asn1"
 	"slices"
 	"time"
@@ -140,7 +139,7 @@ func addIssuerSerial(b *cryptobyte.Builder, c *cert.Certificate, general bool) {
 // addCertificateReference writes SigningCertificateV2 (RFC 5816 §2.2.1) with one
 // ESSCertIDv2 by SHA-256, the default that DER leaves out.
 func addCertificateReference(b *cryptobyte.Builder, c *cert.Certificate) {
-	hash := sha256.Sum256(c.Raw)
+	hash := c.Fingerprint()
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
