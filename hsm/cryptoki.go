@@ -30,6 +30,9 @@ type Cryptoki interface {
 	DestroyObject(pkcs11.SessionHandle, pkcs11.ObjectHandle) error
 	GenerateKeyPair(session pkcs11.SessionHandle, m []*pkcs11.Mechanism, public, private []*pkcs11.Attribute) (pkcs11.ObjectHandle, pkcs11.ObjectHandle, error)
 
+	// SignWith is C_SignInit and C_Sign with nothing between, for a signature of at
+	// most that many bytes. Its error names the function that failed.
+	SignWith(session pkcs11.SessionHandle, m *pkcs11.Mechanism, key pkcs11.ObjectHandle, data []byte, size int) ([]byte, error)
 	SignInit(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.ObjectHandle) error
 	Sign(pkcs11.SessionHandle, []byte) ([]byte, error)
 }

@@ -92,13 +92,13 @@ func (m GOSTMechanism) publicKey(point, parameters []byte) (*gost.PublicKey, err
 
 type gostScheme struct {
 	row       GOSTMechanism
-	size      int
-	mechanism []*pkcs11.Mechanism
+	half      int // of a signature, and the size of a digest
+	mechanism *pkcs11.Mechanism
 }
 
 func (s gostScheme) operation(digest []byte, opts crypto.SignerOpts) (operation, error) {
-	if opts.HashFunc() != 0 || len(digest) != s.size {
-		return operation{}, fault.New(fault.BadArgument, "", "the key signs digests of %d bytes, of its own hash function", s.size)
+	if opts.HashFunc() != 0 || len(digest) != s.half {
+		return operation{}, fault.New(fault.BadArgument, "", "the key signs digests of %d bytes, of its own hash function", s.half)
 	}
 	if a, ok := opts.(*gost.Algorithm); ok && a.Key != s.row.Key {
 		return operation{}, fault.New(fault.BadArgument, "", "the key is of another algorithm than %s", a.Name)
@@ -106,11 +106,13 @@ func (s gostScheme) operation(digest []byte, opts crypto.SignerOpts) (operation,
 	return operation{s.mechanism, bytes.Clone(digest)}, nil
 }
 
+func (s gostScheme) size() int { return 2 * s.half }
+
 // encode writes the signature as the key's own algorithm does. The two layouts
 // are each other's bytes in reverse: r‖s from the least significant byte on, and
 // s‖r from the most significant.
 func (s gostScheme) encode(raw []byte) ([]byte, error) {
-	if len(raw) != 2*s.size {
+	if len(raw) != s.size() {
 		return nil, fault.New(fault.HSMFailed, "", "the token returned a GOST signature of %d bytes", len(raw))
 	}
 	if s.row.layout() != s.row.Key.Algorithm().Layout {

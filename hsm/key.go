@@ -159,21 +159,31 @@ func (k *Key) signIn(s *session, op operation) ([]byte, error) {
 		return nil, err
 	}
 	began := k.token.options.Now()
-	p11 := k.token.lib.ctx
-	if err := p11.SignInit(s.handle, op.mechanism, handle); err != nil {
-		return nil, explain("C_SignInit", err)
-	}
+	var raw []byte
 	if k.askAlways.Load() {
-		if err := k.token.logInForOne(s); err != nil {
-			return nil, err
-		}
+		raw, err = k.signWithPIN(s, handle, op)
+	} else {
+		raw, err = k.token.lib.ctx.SignWith(s.handle, op.mechanism, handle, op.input, k.scheme.size())
+		err = explain("sign", err)
 	}
-	raw, err := p11.Sign(s.handle, op.input)
 	if err != nil {
-		return nil, explain("C_Sign", err)
+		return nil, err
 	}
 	k.token.options.Metrics.signed(k.token.label, k.label, k.token.options.Now().Sub(began))
 	return raw, nil
+}
+
+// signWithPIN gives the token the PIN for the one signature.
+func (k *Key) signWithPIN(s *session, handle pkcs11.ObjectHandle, op operation) ([]byte, error) {
+	p11 := k.token.lib.ctx
+	if err := p11.SignInit(s.handle, []*pkcs11.Mechanism{op.mechanism}, handle); err != nil {
+		return nil, explain("C_SignInit", err)
+	}
+	if err := k.token.logInForOne(s); err != nil {
+		return nil, err
+	}
+	raw, err := p11.Sign(s.handle, op.input)
+	return raw, explain("C_Sign", err)
 }
 
 // handleIn is the key's handle for a session. After a loss it is looked up again.

@@ -28,7 +28,7 @@ const messageBytesMax = 1 << 20
 // operation is one signature as the token is asked for it. The input is its own
 // copy: a call that does not return in time still reads it.
 type operation struct {
-	mechanism []*pkcs11.Mechanism // one
+	mechanism *pkcs11.Mechanism
 	input     []byte
 }
 
@@ -37,18 +37,15 @@ type operation struct {
 type scheme interface {
 	operation(digest []byte, opts crypto.SignerOpts) (operation, error)
 	encode(raw []byte) ([]byte, error)
-}
-
-// mechanism without parameters.
-func mechanism(number uint) []*pkcs11.Mechanism {
-	return []*pkcs11.Mechanism{pkcs11.NewMechanism(number, nil)}
+	// size is the most bytes that the token returns.
+	size() int
 }
 
 // Mechanisms of every signature, which nobody changes.
 var (
-	signRSA   = mechanism(pkcs11.CKM_RSA_PKCS)
-	signECDSA = mechanism(pkcs11.CKM_ECDSA)
-	signEdDSA = mechanism(ckmEDDSA)
+	signRSA   = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil)
+	signECDSA = pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil)
+	signEdDSA = pkcs11.NewMechanism(ckmEDDSA, nil)
 )
 
 // schemeOf chooses the scheme by the kind of key.
@@ -63,7 +60,7 @@ func (o objects) schemeOf(public crypto.PublicKey) (scheme, error) {
 	case *gost.PublicKey:
 		for _, row := range o.gost {
 			if row.Key == public.Algorithm() {
-				return gostScheme{row, public.Curve().Size(), mechanism(row.Sign)}, nil
+				return gostScheme{row, public.Curve().Size(), pkcs11.NewMechanism(row.Sign, nil)}, nil
 			}
 		}
 	}
@@ -127,11 +124,13 @@ func (s rsaScheme) pss(digest []byte, hash crypto.Hash, saltLength int) (operati
 	}
 	row := digests[hash]
 	parameters := pkcs11.NewPSSParams(row.hash, row.maskHash, uint(saltLength))
-	return operation{[]*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, parameters)}, bytes.Clone(digest)}, nil
+	return operation{pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, parameters), bytes.Clone(digest)}, nil
 }
 
+func (s rsaScheme) size() int { return s.public.Size() }
+
 func (s rsaScheme) encode(raw []byte) ([]byte, error) {
-	if len(raw) != s.public.Size() {
+	if len(raw) != s.size() {
 		return nil, fault.New(fault.HSMFailed, "", "the token returned an RSA signature of %d bytes", len(raw))
 	}
 	return raw, nil
@@ -153,17 +152,18 @@ func (s ecdsaScheme) operation(digest []byte, opts crypto.SignerOpts) (operation
 	return operation{signECDSA, bytes.Clone(digest[:min(len(digest), len(s.order))])}, nil
 }
 
+func (s ecdsaScheme) size() int { return 2 * len(s.order) }
+
 // encode turns r || s (PKCS#11 v2.40 mechanisms §2.3.1) into the Ecdsa-Sig-Value
 // of RFC 5480. With P-256 and P-384 every length is one byte. It is written by hand
 // because a general encoder takes a good part of the time that is ours in a
 // signature.
 func (s ecdsaScheme) encode(raw []byte) ([]byte, error) {
-	size := len(s.order)
-	if len(raw) != 2*size {
+	if len(raw) != s.size() {
 		return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature of %d bytes", len(raw))
 	}
-	der := append(make([]byte, 0, 2*size+8), 0x30, 0)
-	for _, n := range [][]byte{raw[:size], raw[size:]} {
+	der := append(make([]byte, 0, len(raw)+8), 0x30, 0)
+	for _, n := range [][]byte{raw[:len(s.order)], raw[len(s.order):]} {
 		if bytes.Compare(n, s.order) >= 0 {
 			return nil, fault.New(fault.HSMFailed, "", "the token returned an ECDSA signature outside the group")
 		}
@@ -195,6 +195,8 @@ func (ed25519Scheme) operation(message []byte, opts crypto.SignerOpts) (operatio
 	}
 	return operation{signEdDSA, bytes.Clone(message)}, nil
 }
+
+func (ed25519Scheme) size() int { return ed25519.SignatureSize }
 
 func (ed25519Scheme) encode(raw []byte) ([]byte, error) {
 	if len(raw) != ed25519.SignatureSize {

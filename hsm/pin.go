@@ -23,7 +23,7 @@ const pinBytesMax = 256
 // asks for it and wiped when the call returns. It has no form that prints, and
 // there is no way to give one in a flag or a URI.
 //
-// The token is handed the buffer itself (secret.go); only where a library does not
+// The token is handed the buffer itself (loaded.go); only where a library does not
 // export C_Login, a copy in C memory is freed by the binding and not wiped. A value
 // in the environment stays there.
 type PIN struct {

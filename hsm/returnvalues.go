@@ -142,6 +142,10 @@ var returnValues = map[pkcs11.Error]meaning{
 	pkcs11.CKR_RANDOM_NO_RNG:             {fault.HSMRefused, report},
 	pkcs11.CKR_RANDOM_SEED_NOT_SUPPORTED: {fault.HSMRefused, report},
 
+	// A signature longer than its key's can be. What was begun goes on in the
+	// session (PKCS#11 v2.40 §5.2).
+	pkcs11.CKR_BUFFER_TOO_SMALL: {fault.HSMFailed, retryOnNewSession},
+
 	// No operator's patience helps.
 	pkcs11.CKR_FIPS_SELF_TEST_FAILED:        {fault.HSMFailed, report},
 	pkcs11.CKR_LIBRARY_LOAD_FAILED:          {fault.HSMFailed, report},
@@ -149,7 +153,6 @@ var returnValues = map[pkcs11.Error]meaning{
 	pkcs11.CKR_NEED_TO_CREATE_THREADS:       {fault.HSMFailed, report},
 	pkcs11.CKR_CANT_LOCK:                    {fault.HSMFailed, report},
 	pkcs11.CKR_ARGUMENTS_BAD:                {fault.HSMFailed, report},
-	pkcs11.CKR_BUFFER_TOO_SMALL:             {fault.HSMFailed, report},
 	pkcs11.CKR_FUNCTION_NOT_PARALLEL:        {fault.HSMFailed, report},
 	pkcs11.CKR_NO_EVENT:                     {fault.HSMFailed, report},
 

@@ -127,6 +127,10 @@ func (s *serial) GenerateKeyPair(session pkcs11.SessionHandle, how []*pkcs11.Mec
 	return first, second, err
 }
 
+func (s *serial) SignWith(session pkcs11.SessionHandle, m *pkcs11.Mechanism, key pkcs11.ObjectHandle, data []byte, size int) ([]byte, error) {
+	return alone1(s, func() ([]byte, error) { return s.each.SignWith(session, m, key, data, size) })
+}
+
 func (s *serial) SignInit(session pkcs11.SessionHandle, how []*pkcs11.Mechanism, key pkcs11.ObjectHandle) error {
 	return s.alone(func() error { return s.each.SignInit(session, how, key) })
 }

@@ -3,7 +3,10 @@ package hsm_test
 import (
 	"context"
 	"crypto/ecdsa"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/miekg/pkcs11"
@@ -47,6 +50,49 @@ func TestKeysThatAreNotOurs(t *testing.T) {
 		if _, err := soft.Token.Key(t.Context(), label); !fault.Is(err, code) {
 			t.Errorf("%s: %v", label, err)
 		}
+	}
+}
+
+// What is done in one step says which half of it failed.
+func TestSignWithNamesWhatFailed(t *testing.T) {
+	soft := hsmtest.SoftHSM(t)
+	generateRaw(t, soft.Token, "seal", p256)
+	how := pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil)
+	err := soft.Token.Raw(t.Context(), func(p hsm.Cryptoki, session pkcs11.SessionHandle) error {
+		if err := p.FindObjectsInit(session, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)}); err != nil {
+			return err
+		}
+		found, _, err := p.FindObjects(session, 1)
+		if err := errors.Join(err, p.FindObjectsFinal(session)); err != nil || len(found) != 1 {
+			return fmt.Errorf("%d keys: %w", len(found), err)
+		}
+		for _, row := range []struct {
+			name string
+			key  pkcs11.ObjectHandle
+			data []byte
+			size int
+			want string
+			rv   uint
+		}{
+			{"another key", 4711, make([]byte, 32), 64, "C_SignInit: ", pkcs11.CKR_OBJECT_HANDLE_INVALID},
+			{"no data", found[0], nil, 64, "", pkcs11.CKR_OK},
+			{"a small buffer", found[0], make([]byte, 32), 63, "C_Sign: ", pkcs11.CKR_BUFFER_TOO_SMALL},
+			{"the operation goes on", found[0], make([]byte, 32), 64, "C_SignInit: ", pkcs11.CKR_OPERATION_ACTIVE},
+		} {
+			signature, err := p.SignWith(session, how, row.key, row.data, row.size)
+			switch {
+			case row.rv != pkcs11.CKR_OK:
+				if !errors.Is(err, pkcs11.Error(row.rv)) || !strings.HasPrefix(err.Error(), row.want) {
+					t.Errorf("%s: %v", row.name, err)
+				}
+			case err != nil || len(signature) != 64:
+				t.Errorf("%s: %x, %v", row.name, signature, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

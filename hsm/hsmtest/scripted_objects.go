@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/asn1"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -265,6 +266,18 @@ func newKey(mechanism uint, asked map[uint][]byte) (crypto.Signer, error) {
 		return nil, rv(pkcs11.CKR_CURVE_NOT_SUPPORTED)
 	}
 	return nil, rv(pkcs11.CKR_MECHANISM_INVALID)
+}
+
+// SignWith is C_SignInit and C_Sign.
+func (s *Scripted) SignWith(handle pkcs11.SessionHandle, m *pkcs11.Mechanism, object pkcs11.ObjectHandle, data []byte, _ int) ([]byte, error) {
+	if err := s.SignInit(handle, []*pkcs11.Mechanism{m}, object); err != nil {
+		return nil, fmt.Errorf("C_SignInit: %w", err)
+	}
+	signature, err := s.Sign(handle, data)
+	if err != nil {
+		return nil, fmt.Errorf("C_Sign: %w", err)
+	}
+	return signature, nil
 }
 
 // SignInit is C_SignInit.
