@@ -21,35 +21,56 @@ const (
 	stuckMax = 4
 )
 
-// call is one call into a module, or several in one session. Where the wait for it is
-// limited it has a goroutine of its own: nobody can call back a thread that is inside
-// a module, and so who waits for it leaves instead. What the call works with stays
-// its own until it returns.
+// call is one call into a module, or several in one session, and the limit of its
+// time. Nobody can call back a thread that is inside a module: who waits for it on
+// another goroutine leaves instead, and what it works with stays its own until it
+// returns.
 type call struct {
+	// returned has the call's error, or that it has taken too long.
 	returned chan error
 	patience *time.Timer
+	limit    time.Duration
 
 	mu   sync.Mutex
 	done bool
-	left bool // nobody waits any more
+	left bool // it has taken longer than its limit
+	// overdue is told then, before the call can end.
+	overdue func(error)
 }
 
 func newCall() *call {
-	c := &call{returned: make(chan error, 1), patience: time.NewTimer(time.Hour)}
+	c := &call{returned: make(chan error, 1)}
+	c.patience = time.AfterFunc(time.Hour, c.leave)
 	c.patience.Stop()
 	return c
 }
 
-// end tells whoever waits how the call ended, and reports whether somebody does.
-func (c *call) end(err error) bool {
+// begin starts the call's time; it is as long as it takes where limit is zero.
+func (c *call) begin(limit time.Duration, overdue func(error)) {
+	c.limit, c.overdue = limit, overdue
+	if limit > 0 {
+		c.patience.Reset(limit)
+	}
+}
+
+func (c *call) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left {
-		return false
+	if c.done {
+		return
 	}
-	c.done = true
+	c.left = true
+	err := fault.New(fault.HSMUnavailable, "", "the module has not answered for %s", c.limit)
+	c.overdue(err)
 	c.returned <- err
-	return true
+}
+
+// end reports whether the call was in time.
+func (c *call) end() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+	return !c.left
 }
 
 func (c *call) isLeft() bool {
@@ -58,26 +79,14 @@ func (c *call) isLeft() bool {
 	return c.left
 }
 
-// wait waits for the end, for a limited time where the limit is positive. If that
-// passes, leave is called before the call can end, and the call is left.
-func (c *call) wait(limit time.Duration, leave func()) (left bool, err error) {
-	if limit > 0 {
-		c.patience.Reset(limit)
-		defer c.patience.Stop()
+// stop ends the call's time and reports whether the call may serve once more: a
+// timer that has run out may not have left yet.
+func (c *call) stop() bool {
+	if c.limit > 0 && !c.patience.Stop() {
+		return false
 	}
-	select {
-	case err := <-c.returned:
-		return false, err
-	case <-c.patience.C:
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done {
-		return false, <-c.returned
-	}
-	c.left = true
-	leave()
-	return true, fault.New(fault.HSMUnavailable, "", "the module has not answered for %s", limit)
+	c.done, c.overdue = false, nil
+	return true
 }
 
 // inside runs fn while the module cannot be restarted. It is for questions that
@@ -91,22 +100,23 @@ func inside[T any](ctx context.Context, l *library, limit time.Duration, fn func
 		return none, err
 	}
 	c := newCall()
-	go func() {
-		var err error
-		result, err = fn()
-		l.gate.leave()
-		if !c.end(err) {
-			l.unanswered.Add(-1)
-			l.stuck.Add(-1)
-		}
-	}()
-	left, err := c.wait(limit, func() {
+	c.begin(limit, func(error) {
 		l.unanswered.Add(1)
 		l.stuck.Add(1)
 	})
-	if left {
-		return none, err
-	}
+	go func() {
+		answer, err := fn()
+		l.gate.leave()
+		if !c.end() {
+			l.unanswered.Add(-1)
+			l.stuck.Add(-1)
+			return
+		}
+		result = answer
+		c.returned <- err
+	}()
+	err := <-c.returned
+	c.stop()
 	return result, err
 }
 
@@ -132,29 +142,31 @@ func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn fun
 	if c == nil {
 		c = newCall()
 	}
-	work := func() error {
-		defer t.lib.gate.leave()
-		return t.inSession(c, at, fn)
-	}
-	if limit <= 0 { // nobody leaves, and another goroutine would cost a twentieth of a P-256 signature
-		defer t.sessions.release(h)
-		defer t.calls.Put(c)
-		return at, work()
-	}
 	forgiven := false
-	go func() {
-		if err := work(); !c.end(err) {
-			t.cameBack(h, forgiven)
+	c.begin(limit, func(err error) {
+		if forgiven = t.leave(); forgiven {
+			t.sessions.release(h)
+		} else {
+			t.lose(at, err) // the permit stays with the call
 		}
-	}()
-	left, err := c.wait(limit, func() { forgiven = t.leave() })
-	if left && !forgiven {
-		t.lose(at, err) // the permit stays with the call
-		return at, err
+	})
+	work := func() error {
+		err := t.inSession(c, at, fn)
+		t.lib.gate.leave()
+		if !c.end() {
+			t.cameBack(h, forgiven)
+		} else {
+			t.sessions.release(h)
+		}
+		return err
 	}
-	t.sessions.release(h)
-	if !left {
-		c.done = false
+	if t.lib.computes {
+		err = work()
+	} else {
+		go func() { c.returned <- work() }()
+		err = <-c.returned
+	}
+	if c.stop() {
 		t.calls.Put(c)
 	}
 	return at, err
@@ -176,8 +188,8 @@ func (t *Token) inSession(c *call, at age, fn func(*session) error) error {
 	return err
 }
 
-// leave counts a call that has not returned, and reports whether the token is
-// forgiven: then another call may take its place.
+// leave counts a call that has not returned in time, and reports whether the token
+// is forgiven: then another call may take its place.
 func (t *Token) leave() (forgiven bool) {
 	t.lib.stuck.Add(1)
 	n := t.stuck.Add(1)

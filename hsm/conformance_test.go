@@ -45,10 +45,7 @@ var doubles = map[string]func(*testing.T) *double{
 	"SoftHSM":      softHSMDouble,
 	"opencryptoki": openCryptokiDouble,
 	"card":         cardDouble,
-	"scripted":     func(t *testing.T) *double { return scriptedDouble(t) },
-	"scripted, waited for as long as it takes": func(t *testing.T) *double {
-		return scriptedDouble(t, func(o *hsm.Options) { o.CallTimeout = -1 })
-	},
+	"scripted":     scriptedDouble,
 }
 
 var loseSessionsAndLogin = map[string]func(*testing.T, *hsm.Token){
@@ -89,11 +86,11 @@ func cardDouble(t *testing.T) *double {
 	}
 }
 
-func scriptedDouble(t *testing.T, change ...func(*hsm.Options)) *double {
+func scriptedDouble(t *testing.T) *double {
 	s := hsmtest.NewScripted()
 	slot := s.AddSlot("service")
 	return &double{
-		module: s.Open(t, change...), uri: "pkcs11:token=service;serial=" + slot.Serial, pin: hsm.PINFile(pinFile(t, hsmtest.ScriptedPIN)),
+		module: s.Open(t), uri: "pkcs11:token=service;serial=" + slot.Serial, pin: hsm.PINFile(pinFile(t, hsmtest.ScriptedPIN)),
 		generates: []hsm.Algorithm{hsm.RSA2048, hsm.P256, hsm.P384, hsm.Ed25519},
 		loses: map[string]func(*testing.T, *hsm.Token){
 			"sessions": func(*testing.T, *hsm.Token) { s.DropSessions(slot) },

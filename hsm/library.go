@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,9 +33,10 @@ const (
 // C_Login act on the whole process (PKCS#11 v2.40 §5.4, §5.6), so this state
 // cannot belong to one Module.
 type library struct {
-	path    string
-	ctx     Cryptoki
-	options Options // of who opened it first
+	path     string
+	ctx      Cryptoki
+	options  Options // of who opened it first
+	computes bool    // isComputing
 
 	refs int // guarded by libraries.mu
 
@@ -75,6 +77,15 @@ func load(path string) (Cryptoki, error) {
 	return library, nil
 }
 
+// computingModule is SoftHSM2, which does its work in the process that calls it.
+const computingModule = "libsofthsm2"
+
+// isComputing knows the library whose calls take no longer than the computer takes:
+// there is no device that could fall silent. A caller stays with such a call, on its
+// own goroutine; to be able to leave it would take another, and two changes between
+// them, which is a twentieth of a P-256 signature.
+func isComputing(path string) bool { return strings.HasPrefix(filepath.Base(path), computingModule) }
+
 // realPath refuses what must not be loaded, and names a file by one name only.
 func realPath(path string) (string, error) {
 	if !filepath.IsAbs(path) {
@@ -107,7 +118,7 @@ func acquireLibrary(path string, options Options) (*library, error) {
 		if err != nil {
 			return nil, err
 		}
-		lib = &library{path: path, ctx: ctx, refused: make(map[string]error)}
+		lib = &library{path: path, ctx: ctx, computes: isComputing(path), refused: make(map[string]error)}
 		libraries.byPath[path] = lib
 	}
 	if lib.refs == 0 {

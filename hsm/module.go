@@ -35,10 +35,10 @@ type Options struct {
 	// SessionsMax bounds the sessions of each token; zero means 8. A token's own
 	// limit, where it is lower, counts.
 	SessionsMax int
-	// CallTimeout is how long a call into the module is waited for; zero means 30 s,
-	// and a negative value as long as it takes. A call that does not return in time
-	// fails with hsm_unavailable; it keeps its session, and four of them are forgiven
-	// a token before it is taken out of use.
+	// CallTimeout is how long a call into the module is waited for; zero means 30 s.
+	// A call that does not return in time fails with hsm_unavailable; it keeps its
+	// session, and four of them are forgiven a token before it is taken out of use.
+	// Calls into SoftHSM keep their callers too.
 	CallTimeout time.Duration
 	// PollEvery is how often a token that is away is looked for; zero means 500 ms.
 	PollEvery time.Duration
@@ -62,11 +62,8 @@ func (o Options) pollEvery() time.Duration {
 }
 
 func (o Options) callTimeout() time.Duration {
-	switch {
-	case o.CallTimeout == 0:
+	if o.CallTimeout <= 0 {
 		return callTimeout
-	case o.CallTimeout < 0:
-		return 0
 	}
 	return o.CallTimeout
 }

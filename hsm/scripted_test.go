@@ -63,7 +63,12 @@ func pinFile(t *testing.T, pin string) string {
 
 func newScript(t *testing.T, change ...func(*hsm.Options)) *script {
 	t.Helper()
-	s := &script{Scripted: hsmtest.NewScripted(), pin: pinFile(t, hsmtest.ScriptedPIN), clock: &clock{now: time.Unix(1_800_000_000, 0)}}
+	return scriptOf(t, hsmtest.NewScripted(), change...)
+}
+
+func scriptOf(t *testing.T, scripted *hsmtest.Scripted, change ...func(*hsm.Options)) *script {
+	t.Helper()
+	s := &script{Scripted: scripted, pin: pinFile(t, hsmtest.ScriptedPIN), clock: &clock{now: time.Unix(1_800_000_000, 0)}}
 	s.slot = s.AddSlot("service")
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -41,7 +41,7 @@ func (t *Token) isSound(s *session) bool {
 // giveBack keeps the session for the next call, or drops it, by what became of
 // this one.
 func (t *Token) giveBack(s *session, err error) {
-	if s.age != t.age() || meaningOf(err).action != report {
+	if s.age != t.age() || err != nil && meaningOf(err).action != report {
 		t.drop(s)
 		return
 	}

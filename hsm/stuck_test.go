@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/senim-kz/senim/hsm"
+	"github.com/senim-kz/senim/hsm/hsmtest"
 	"github.com/senim-kz/senim/internal/fault"
 )
 
@@ -138,6 +139,46 @@ func TestTooManyCallsThatDoNotReturn(t *testing.T) {
 		check(t, s.token.Wait(t.Context()))
 		s.signs(t, 8, "")
 		synctest.Wait()
+		if n := s.Crossed(); n != 0 {
+			t.Errorf("%d calls into a session in which another was", n)
+		}
+	})
+}
+
+// A caller of SoftHSM stays with its call and has the signature in the end. That it
+// takes too long is seen all the same, and others are turned away.
+func TestCallThatItsCallerStaysWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		metrics, err := hsm.NewMetrics(registry)
+		check(t, err)
+		scripted := hsmtest.NewScripted()
+		scripted.Library = "libsofthsm2.so"
+		s := scriptOf(t, scripted, withRealClock, func(o *hsm.Options) { o.Metrics = metrics })
+		j := newJam(s)
+		j.set(true)
+		var staying sync.WaitGroup
+		staying.Go(func() { s.signs(t, 5, "") })
+		time.Sleep(31 * time.Second)
+		if n := stuckCalls(t, registry); n != 5 {
+			t.Errorf("%v calls are stuck, want 5", n)
+		}
+		if state, cause := s.token.State(); state != hsm.Absent || !fault.Is(cause, fault.HSMUnavailable) {
+			t.Errorf("the token is %v: %v", state, cause)
+		}
+		began := time.Now()
+		s.signs(t, 3, fault.HSMUnavailable)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("calls to a token out of use took %s", took)
+		}
+		j.set(false)
+		staying.Wait()
+		check(t, s.token.Wait(t.Context()))
+		s.signs(t, 8, "")
+		synctest.Wait()
+		if n := stuckCalls(t, registry); n != 0 {
+			t.Errorf("%v calls are stuck, want none", n)
+		}
 		if n := s.Crossed(); n != 0 {
 			t.Errorf("%d calls into a session in which another was", n)
 		}

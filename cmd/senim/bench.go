@@ -35,15 +35,11 @@ var benchRows = []benchRow{
 	},
 	{
 		"hsm-p256", "hsm.Key.Sign, P-256 in SoftHSM, 8 callers, against a bare loop of C_SignInit and C_Sign, 8 sessions",
-		0.95, signWith(hsm.P256, serviceLimit, 128),
-	},
-	{
-		"hsm-p256-unlimited", "the same with no limit to the wait for each call, as the bare loop has none",
-		0.95, signWith(hsm.P256, noLimit, 128),
+		0.95, signWith(hsm.P256, 16),
 	},
 	{
 		"hsm-rsa2048", "as hsm-p256 with RSA-2048",
-		0.95, signWith(hsm.RSA2048, serviceLimit, 4),
+		0.95, signWith(hsm.RSA2048, 2),
 	},
 	{
 		"tsa", "time-stamps over HTTP, P-256 in memory, 16 connections, against sigstore's timestamp-server",

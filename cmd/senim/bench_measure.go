@@ -41,7 +41,9 @@ func (b *bench) alternate(ctx context.Context, row benchRow, ours, reference ben
 				latencies = append(latencies, each...)
 			}
 		}
-		b.tell("%s: round %d of %d: %.1f/s, reference %.1f/s", row.name, round+1, b.config.Rounds, rates[true][round], rates[false][round])
+		if n := round + 1; n%max(1, b.config.Rounds/fullBench.Rounds) == 0 {
+			b.tell("%s: round %d of %d: %.1f/s, reference %.1f/s", row.name, n, b.config.Rounds, rates[true][round], rates[false][round])
+		}
 	}
 	var ratios []float64
 	for i := range rates[true] {

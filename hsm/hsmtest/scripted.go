@@ -26,6 +26,8 @@ type Scripted struct {
 	calls       map[string]int
 	crossed     int // calls into a session in which another call was
 
+	// Library is the name of the file that Open says it has loaded.
+	Library string
 	// Before is called before every function, without a lock held.
 	Before func(function string)
 	// Refuse, if it gives an error for a function, fails it for as long as it
@@ -471,7 +473,7 @@ func (s *Scripted) Open(t testing.TB, change ...func(*hsm.Options)) *hsm.Module 
 	for _, c := range change {
 		c(&o)
 	}
-	module, err := hsm.OpenModule(fmt.Sprint("/scripted/", scriptedModules.Add(1)), o)
+	module, err := hsm.OpenModule(fmt.Sprintf("/scripted/%d/%s", scriptedModules.Add(1), s.Library), o)
 	check(t, err)
 	t.Cleanup(func() { check(t, module.Close()) })
 	return module
