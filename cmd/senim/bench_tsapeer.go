@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -55,14 +57,21 @@ func startTSAPeer(ctx context.Context, b *bench) (*tsaPeer, error) {
 	p := &tsaPeer{ended: make(chan struct{}), url: fmt.Sprintf("http://127.0.0.1:%d/api/v1/timestamp", port)}
 	p.command = exec.Command(binary, "serve", "--host", "127.0.0.1", "--port", fmt.Sprint(port),
 		"--timestamp-signer", "memory", "--disable-ntp-monitoring", "--log-type", "prod")
-	p.command.Stdout, p.command.Stderr = &p.said, &p.said // through a pipe
-	if err := p.command.Start(); err != nil {
-		return nil, fault.Wrap(err, fault.NotRunning, binary, "start the peer")
-	}
+	p.command.Stdout, p.command.Stderr = &p.said, &p.said                    // through a pipe
+	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a bench that is killed takes it along
+	started := make(chan error)
 	go func() {
-		_ = p.command.Wait() // stop kills it
+		runtime.LockOSThread() // that signal is for the end of the thread that starts it
+		err := p.command.Start()
+		started <- err
+		if err == nil {
+			_ = p.command.Wait() // stop kills it
+		}
 		close(p.ended)
 	}()
+	if err := <-started; err != nil {
+		return nil, fault.Wrap(err, fault.NotRunning, binary, "start the peer")
+	}
 	ctx, cancel := context.WithTimeout(ctx, tsaPeerStart)
 	defer cancel()
 	for {
