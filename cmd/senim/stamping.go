@@ -107,16 +107,20 @@ func (s *service) timeMonitor() (*clock.Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	source := clock.RemoteSNTP
+	if s.config.Profile == config.Sandbox {
+		source = clock.SNTP
+	}
 	var sources []clock.Source
 	for _, address := range s.config.TSA.Time.Sources {
-		sources = append(sources, clock.SNTP(address, s.now))
+		sources = append(sources, source(address, s.now))
 	}
 	accuracy := s.config.TSA.Policies[0].Accuracy
 	for _, p := range s.config.TSA.Policies {
 		accuracy = min(accuracy, p.Accuracy)
 	}
 	return clock.New(clock.Config{
-		Sources: sources, Read: clock.Readings(s.now), Accuracy: accuracy,
+		Sources: sources, Read: clock.Readings(s.now), Accuracy: accuracy, Resolution: authority.Resolution,
 		Every: s.config.TSA.Time.Every, Expiry: s.config.TSA.Time.Expiry, Metrics: metrics,
 	})
 }

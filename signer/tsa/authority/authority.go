@@ -19,6 +19,10 @@ const (
 	policiesMax = 32
 )
 
+// Resolution is that of the times in tokens: a time is cut to it, so that the clock
+// must be better than the accuracy that is stated by as much.
+const Resolution = time.Millisecond
+
 // Config of an Authority.
 type Config struct {
 	// Policies, the default one first.
@@ -127,7 +131,7 @@ func (a *Authority) issue(ctx context.Context, p *policy, q *Query) (*Stamp, err
 	if err != nil {
 		return nil, err
 	}
-	at = at.UTC().Truncate(time.Millisecond)
+	at = at.UTC().Truncate(Resolution)
 	u := p.unitAt(at)
 	if u == nil {
 		return nil, fault.New(fault.TSAKeyMissing, "", "under %s", p.OID)

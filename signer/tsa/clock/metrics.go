@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,7 +10,7 @@ import (
 
 // Metrics of a Monitor.
 type Metrics struct {
-	inSync                 *prometheus.GaugeVec
+	state                  *stateCollector
 	offset, dispersion     prometheus.Gauge
 	agreeing, answering    prometheus.Gauge
 	measured               prometheus.Gauge
@@ -25,7 +26,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "senim_tsa_clock_" + name, Help: help}, []string{label})
 	}
 	m := &Metrics{
-		inSync:       vector("state", "1 for the state that the last round left the clock in: in_sync, or why not.", "state"),
+		state:        newStateCollector(),
 		offset:       gauge("offset_seconds", "Offset of the time sources from our clock."),
 		dispersion:   gauge("dispersion_seconds", "Uncertainty of the offset, to either side."),
 		agreeing:     gauge("sources_agreeing", "Time sources that agree with each other."),
@@ -34,7 +35,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		sourceUp:     vector("source_up", "1 if the time source answered usably.", "source"),
 		sourceOffset: vector("source_offset_seconds", "Offset of the time source from our clock.", "source"),
 	}
-	for _, c := range []prometheus.Collector{m.inSync, m.offset, m.dispersion, m.agreeing, m.answering, m.measured, m.sourceUp, m.sourceOffset} {
+	for _, c := range []prometheus.Collector{m.state, m.offset, m.dispersion, m.agreeing, m.answering, m.measured, m.sourceUp, m.sourceOffset} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the clock's metrics: %w", err)
 		}
@@ -42,16 +43,17 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-// inSyncState names the state that has no reason.
-const inSyncState = "in_sync"
+// watch has the state asked for whenever the metrics are read: a state lapses, and
+// a clock jumps or drifts off, without anybody publishing it.
+func (m *Metrics) watch(status func() Status) {
+	if m != nil {
+		m.state.status.Store(&status)
+	}
+}
 
 func (m *Metrics) published(s Status) {
 	if m == nil {
 		return
-	}
-	m.state(inSyncState, s.InSync())
-	for _, reason := range Reasons() {
-		m.state(string(reason), s.Reason == reason)
 	}
 	m.offset.Set(s.Offset.Seconds())
 	m.dispersion.Set(s.Dispersion.Seconds())
@@ -62,12 +64,40 @@ func (m *Metrics) published(s Status) {
 	}
 }
 
-func (m *Metrics) state(name string, holds bool) {
-	value := 0.0
-	if holds {
-		value = 1
+// inSyncState names the state that has no reason.
+const inSyncState = "in_sync"
+
+// stateCollector gives the state that holds at the moment, as Time would.
+type stateCollector struct {
+	described *prometheus.Desc
+	status    atomic.Pointer[func() Status]
+}
+
+func newStateCollector() *stateCollector {
+	return &stateCollector{described: prometheus.NewDesc("senim_tsa_clock_state",
+		"1 for the state that the clock is in: in_sync, or why not.", []string{"state"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *stateCollector) Describe(to chan<- *prometheus.Desc) { to <- c.described }
+
+// Collect implements prometheus.Collector.
+func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
+	reason := NeverMeasured
+	if status := c.status.Load(); status != nil {
+		reason = (*status)().Reason
 	}
-	m.inSync.WithLabelValues(name).Set(value)
+	give := func(name string, holds bool) {
+		value := 0.0
+		if holds {
+			value = 1
+		}
+		to <- prometheus.MustNewConstMetric(c.described, prometheus.GaugeValue, value, name)
+	}
+	give(inSyncState, reason == "")
+	for _, r := range Reasons() {
+		give(string(r), reason == r)
+	}
 }
 
 func (m *Metrics) source(name string, s Sample, err error) {

@@ -2,6 +2,7 @@ package clock
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,9 @@ type Config struct {
 	// Accuracy is what tokens state: the clock may be off by no more, all
 	// uncertainty included.
 	Accuracy time.Duration
+	// Resolution is that of the times in tokens: to cut a time to it makes the time
+	// wrong by as much, which Accuracy must hold too. Zero cuts nothing.
+	Resolution time.Duration
 	// JumpMax is how far the wall clock may move against the monotonic one
 	// between two rounds; zero means a tenth of Accuracy.
 	JumpMax time.Duration
@@ -104,8 +108,8 @@ type Monitor struct {
 // New checks the configuration. Until Measure or Run has measured, the clock is
 // not in sync.
 func New(c Config) (*Monitor, error) {
-	if c.Read == nil || c.Accuracy <= 0 {
-		return nil, fault.New(fault.BadArgument, "", "a time monitor needs a clock and an accuracy to hold it to")
+	if c.Read == nil || c.Resolution < 0 || c.Accuracy <= c.Resolution {
+		return nil, fault.New(fault.BadArgument, "", "a time monitor needs a clock and an accuracy to hold it to, beyond the times' resolution")
 	}
 	if len(c.Sources) < SourcesMin || len(c.Sources) > sourcesMax {
 		return nil, fault.New(fault.BadArgument, "", "%d time sources; %d to %d are needed", len(c.Sources), SourcesMin, sourcesMax)
@@ -123,6 +127,7 @@ func New(c Config) (*Monitor, error) {
 	orElse(&c.Expiry, expiryRounds*c.Every)
 	orElse(&c.Timeout, DefaultTimeout)
 	m := &Monitor{c: c}
+	c.Metrics.watch(m.Status)
 	m.publish(&Status{Reason: NeverMeasured})
 	return m, nil
 }
@@ -190,19 +195,22 @@ func (m *Monitor) ask(ctx context.Context) []Sample {
 
 // judge finds out where most of the sources see our clock. A majority is one of
 // all that are configured, not of those that answer: else two that were left
-// could lie to us.
+// could lie to us. Nor has a source a voice that does not know the time to the
+// accuracy itself: it would agree with whatever the others say, one liar too.
 func (m *Monitor) judge(samples []Sample) *Status {
+	answering := len(samples)
+	samples = slices.DeleteFunc(samples, func(s Sample) bool { return s.Distance > m.c.Accuracy })
 	all := make([]interval, len(samples))
 	for i, s := range samples {
 		all[i] = interval{s.Offset - s.Distance, s.Offset + s.Distance}
 	}
 	agreed, count := agreement(all)
-	s := &Status{Offset: agreed.middle(), Dispersion: agreed.radius(), Agreeing: count, Answering: len(samples)}
+	s := &Status{Offset: agreed.middle(), Dispersion: agreed.radius(), Agreeing: count, Answering: answering}
 	if count <= len(m.c.Sources)/2 {
 		s.Reason = NoMajority
 		return s
 	}
-	if s.Offset.Abs()+s.Dispersion > m.c.Accuracy {
+	if !m.within(s.Offset.Abs() + s.Dispersion) {
 		s.Reason = OutOfAccuracy
 	}
 	for i, sample := range samples {
@@ -214,6 +222,10 @@ func (m *Monitor) judge(samples []Sample) *Status {
 	}
 	return s
 }
+
+// within says whether a time that may be wrong by so much is still accurate when
+// it was cut.
+func (m *Monitor) within(wrong time.Duration) bool { return wrong+m.c.Resolution <= m.c.Accuracy }
 
 func (m *Monitor) publish(s *Status) {
 	m.status.Store(s)
@@ -230,6 +242,21 @@ func moved(from, to Reading) time.Duration {
 // reason.
 func (m *Monitor) Time() (time.Time, error) {
 	s := m.status.Load()
+	r, reason := m.look(s)
+	if reason == "" {
+		return r.Wall, nil
+	}
+	if reason == Jumped {
+		// It holds until the next round has measured the new clock.
+		latched := *s
+		latched.Reason = Jumped
+		m.status.CompareAndSwap(s, &latched)
+	}
+	return time.Time{}, fault.New(fault.TimeNotAvailable, "", "the clock: %s", reason)
+}
+
+// look reads both clocks and says why the status does not vouch for them.
+func (m *Monitor) look(s *Status) (Reading, Reason) {
 	r := m.c.Read()
 	reason := m.refusal(s, r)
 	if reason == Jumped {
@@ -238,18 +265,7 @@ func (m *Monitor) Time() (time.Time, error) {
 		r = m.c.Read()
 		reason = m.refusal(s, r)
 	}
-	if reason == "" {
-		return r.Wall, nil
-	}
-	if reason == Jumped {
-		// It holds until the next round has measured the new clock.
-		latched := *s
-		latched.Reason = Jumped
-		if m.status.CompareAndSwap(s, &latched) {
-			m.c.Metrics.published(latched)
-		}
-	}
-	return time.Time{}, fault.New(fault.TimeNotAvailable, "", "the clock: %s", reason)
+	return r, reason
 }
 
 // refusal is why a status does not vouch for a reading.
@@ -266,7 +282,7 @@ func (m *Monitor) refusal(s *Status, r Reading) Reason {
 		return Jumped
 	}
 	drift := time.Duration(age.Seconds() * float64(driftPerSecond))
-	if s.Offset.Abs()+s.Dispersion+drift+jump > m.c.Accuracy {
+	if !m.within(s.Offset.Abs() + s.Dispersion + drift + jump) {
 		return OutOfAccuracy
 	}
 	return ""
@@ -275,7 +291,7 @@ func (m *Monitor) refusal(s *Status, r Reading) Reason {
 // Status is what holds now, with what came over it since it was measured.
 func (m *Monitor) Status() Status {
 	s := *m.status.Load()
-	s.Reason = m.refusal(&s, m.c.Read())
+	_, s.Reason = m.look(&s)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -50,6 +51,8 @@ func said(samples ...*Sample) []Source {
 
 func at(offset time.Duration) *Sample { return &Sample{Offset: offset, Distance: 5 * time.Millisecond} }
 
+func vague(distance time.Duration) *Sample { return &Sample{Distance: distance} }
+
 func leaping(offset time.Duration) *Sample {
 	s := at(offset)
 	s.Leap = true
@@ -90,7 +93,12 @@ func TestTimeFaults(t *testing.T) {
 		"our clock is early":               {sources: said(at(-2*time.Second), at(-2*time.Second), at(-2*time.Second)), reason: OutOfAccuracy},
 		"late within the accuracy":         {sources: said(at(900*ms), at(901*ms), at(899*ms))},
 		"late and uncertain beyond it":     {sources: said(at(998*ms), at(998*ms), at(998*ms)), reason: OutOfAccuracy},
-		"sources far away":                 {sources: said(&Sample{Distance: 2 * time.Second}, &Sample{Distance: 2 * time.Second}, &Sample{Distance: 2 * time.Second}), reason: OutOfAccuracy},
+		"sources far away":                 {sources: said(vague(2*time.Second), vague(2*time.Second), vague(2*time.Second)), reason: NoMajority},
+		"one of three far away":            {sources: said(at(0), at(1*ms), vague(16*time.Second))},
+		"one lies, one is far away":        {sources: said(at(700*ms), nil, vague(16*time.Second)), reason: NoMajority},
+		"two differ, one is far away":      {sources: said(at(0), at(700*ms), vague(16*time.Second)), reason: NoMajority},
+		"uncertain up to the accuracy":     {sources: said(vague(998*ms), vague(998*ms), vague(998*ms))},
+		"nothing left for the cut":         {sources: said(vague(1000*ms), vague(1000*ms), vague(1000*ms)), reason: OutOfAccuracy},
 		"a leap second, by one":            {sources: said(at(0), leaping(0), at(0)), reason: LeapAnnounced},
 		"a leap second, by a liar":         {sources: said(at(0), leaping(time.Hour), at(0))},
 		"the wall clock is set forward":    {sources: said(at(0), at(0), at(0)), after: func(m *machine) { m.wall = m.wall.Add(time.Second) }, reason: Jumped},
@@ -104,11 +112,20 @@ func TestTimeFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &machine{wall: start}
-			mon := monitor(t, m, tt.sources, nil)
+			registry := prometheus.NewRegistry()
+			metrics, err := NewMetrics(registry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mon := monitor(t, m, tt.sources, func(c *Config) { c.Metrics, c.Resolution = metrics, ms })
 			mon.Measure(t.Context())
 			m.pass(time.Second)
 			if tt.after != nil {
 				tt.after(m)
+			}
+			// Each fault shows without a token being asked for.
+			if state := cmp.Or(string(tt.reason), inSyncState); gauge(t, registry, "senim_tsa_clock_state", state) != 1 {
+				t.Errorf("the metrics do not say %s", state)
 			}
 			got, err := mon.Time()
 			if tt.reason == "" {
@@ -235,11 +252,12 @@ func TestNewRefuses(t *testing.T) {
 	read := (&machine{}).read
 	three := said(at(0), at(0), at(0))
 	for name, c := range map[string]Config{
-		"no clock":         {Sources: three, Accuracy: time.Second},
-		"no accuracy":      {Sources: three, Read: read},
-		"two sources":      {Sources: three[:2], Read: read, Accuracy: time.Second},
-		"many sources":     {Sources: make([]Source, 17), Read: read, Accuracy: time.Second},
-		"negative timeout": {Sources: three, Read: read, Accuracy: time.Second, Timeout: -1},
+		"no clock":           {Sources: three, Accuracy: time.Second},
+		"no accuracy":        {Sources: three, Read: read},
+		"two sources":        {Sources: three[:2], Read: read, Accuracy: time.Second},
+		"many sources":       {Sources: make([]Source, 17), Read: read, Accuracy: time.Second},
+		"no more than a cut": {Sources: three, Read: read, Accuracy: time.Millisecond, Resolution: time.Millisecond},
+		"negative timeout":   {Sources: three, Read: read, Accuracy: time.Second, Timeout: -1},
 	} {
 		if _, err := New(c); !fault.Is(err, fault.BadArgument) {
 			t.Errorf("%s: %v", name, err)

@@ -34,11 +34,38 @@ const precisionMin = time.Millisecond
 // SNTP is the server at host[:port], asked over UDP. Answers of a server that is
 // itself not synchronised, too far from its primary source, or that tells us to
 // go away (RFC 5905 §7.4) are errors.
-func SNTP(address string, now func() time.Time) Source {
+func SNTP(address string, now func() time.Time) Source { return sntp(address, now, dial) }
+
+// RemoteSNTP is SNTP of a server that is not this machine: its clock would agree
+// with itself. However the address is spelled, and whatever its name resolves to:
+// what counts is where the question would go.
+func RemoteSNTP(address string, now func() time.Time) Source { return sntp(address, now, dialAway) }
+
+type dialFunc func(ctx context.Context, address string) (net.Conn, error)
+
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "udp", address)
+}
+
+func dialAway(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	// The kernel has chosen the way, and sent nothing yet. A question to an address of
+	// our own would come from that very address.
+	to, toIP := conn.RemoteAddr().(*net.UDPAddr)
+	from, fromIP := conn.LocalAddr().(*net.UDPAddr)
+	if !toIP || !fromIP || to.IP.IsLoopback() || to.IP.IsUnspecified() || to.IP.Equal(from.IP) {
+		_ = conn.Close() // nothing was sent
+		return nil, fault.New(fault.BadArgument, address, "the time source is this machine")
+	}
+	return conn, nil
+}
+
+func sntp(address string, now func() time.Time, dial dialFunc) Source {
 	return Source{Name: address, Ask: func(ctx context.Context) (Sample, error) {
-		options := ntp.QueryOptions{GetSystemTime: now, Dialer: func(_, remote string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "udp", remote)
-		}}
+		options := ntp.QueryOptions{GetSystemTime: now, Dialer: func(_, remote string) (net.Conn, error) { return dial(ctx, remote) }}
 		if deadline, limited := ctx.Deadline(); limited {
 			// The library sets its own deadline on the socket.
 			options.Timeout = deadline.Sub(now())

@@ -87,3 +87,40 @@ func TestSNTPRefusesWhatIsNoServer(t *testing.T) {
 		}
 	}
 }
+
+// A time source that is this machine is asked nothing, however it is spelled: by a
+// name, as IPv4 in IPv6, in the short forms, or by an address of an interface.
+func TestRemoteSNTPRefusesThisMachine(t *testing.T) {
+	conn, err := net.ListenPacket("udp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, port, err := net.SplitHostPort(conn.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := []string{"127.0.0.1", "127.9.8.7", "localhost", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "127.1"}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range own {
+		if network, ok := a.(*net.IPNet); ok && !network.IP.IsLinkLocalUnicast() {
+			hosts = append(hosts, network.IP.String())
+		}
+	}
+	for _, host := range hosts {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if _, err := clock.RemoteSNTP(net.JoinHostPort(host, port), time.Now).Ask(ctx); !fault.Is(err, fault.PeerDown) {
+			t.Errorf("%q: %v", host, err)
+		}
+		cancel()
+	}
+	if err := conn.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n, from, err := conn.ReadFrom(make([]byte, 100)); err == nil {
+		t.Errorf("%s asked with %d bytes", from, n)
+	}
+}
