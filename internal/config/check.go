@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -217,16 +220,52 @@ func distinct(values ...string) bool {
 	return true
 }
 
+// loopbackNames resolve to loopback by RFC 6761 §6.3, or by the hosts file of the usual
+// systems. What else a name resolves to shows when it is asked.
+var loopbackNames = []string{"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
+
 func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	if slices.Contains(loopbackNames, name) || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
+	address, ok := parseAddress(host)
+	return ok && address.IsLoopback()
 }
 
 // isUnspecified: a connection to 0.0.0.0 or [::] goes to this machine.
 func isUnspecified(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsUnspecified()
+	address, ok := parseAddress(host)
+	return ok && address.IsUnspecified()
+}
+
+// parseAddress reads an address in whatever form a resolver would: besides those of
+// netip, the numbers of inet_aton, such as 127.1 and 0x7f000001.
+func parseAddress(host string) (netip.Addr, bool) {
+	if address, err := netip.ParseAddr(strings.TrimSuffix(host, ".")); err == nil {
+		return address.Unmap().WithZone(""), true
+	}
+	return parseNumbers(strings.TrimSuffix(host, "."))
+}
+
+// parseNumbers reads one to four numbers, decimal, octal or hexadecimal, of which the
+// last fills what the others leave.
+func parseNumbers(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var whole uint64
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (4 - i)
+		}
+		n, err := strconv.ParseUint(part, 0, bits)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		whole = whole<<bits | n
+	}
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(whole)))), true
 }

@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 )
 
 const (
 	// timeSourcesMin: of two clocks that differ nobody knows which is right.
 	timeSourcesMin = 3
+	// accuracyMin is as far as genTime is cut, and no accuracy yet: what
+	// signer/tsa/authority calls Resolution.
+	accuracyMin = time.Millisecond
 	// accuracyMax is the worst that signer/tsa/authority states.
 	accuracyMax = 10 * time.Second
 )
@@ -28,7 +33,8 @@ func (k *checker) tsa(t *TSA) {
 		at := fmt.Sprintf("tsa.policies[%d].", i)
 		policies[i] = p.OID
 		k.must(at+"oid", dottedIdentifier.MatchString(p.OID), "must be an object identifier such as 1.2.398.3.3.2.6.2")
-		k.must(at+"accuracy", p.Accuracy > 0 && p.Accuracy <= accuracyMax, "must be positive and at most "+accuracyMax.String())
+		k.must(at+"accuracy", p.Accuracy > accuracyMin && p.Accuracy <= accuracyMax && p.Accuracy%time.Microsecond == 0,
+			fmt.Sprintf("must be more than %s, at most %s, and whole microseconds", accuracyMin, accuracyMax))
 		k.must(at+"keys", len(p.Keys) > 0, "at least one key is needed")
 		for n, key := range p.Keys {
 			at := fmt.Sprintf("%skeys[%d].", at, n)
@@ -43,19 +49,45 @@ func (k *checker) tsa(t *TSA) {
 }
 
 func (k *checker) time(t TSATime) {
-	k.must("tsa.time.sources", len(t.Sources) >= timeSourcesMin && distinct(t.Sources...),
-		fmt.Sprintf("at least %d different time sources are needed", timeSourcesMin))
-	for _, source := range t.Sources {
-		host := source
-		if h, _, err := net.SplitHostPort(source); err == nil {
-			host = h
-		}
+	servers := make([]string, len(t.Sources))
+	for i, source := range t.Sources {
+		host, port, ok := splitSource(source)
+		k.must("tsa.time.sources", ok, fmt.Sprintf("must be host or host:port: %.100q", source))
+		servers[i] = net.JoinHostPort(host, port)
 		if k.production {
 			k.safe("tsa.time.sources", !isLoopback(host) && !isUnspecified(host), "a loopback address tells the time that it is given: "+source)
+			servers[i] = host // another port of a machine is the same clock
 		}
 	}
+	k.must("tsa.time.sources", len(t.Sources) >= timeSourcesMin && distinct(servers...),
+		fmt.Sprintf("at least %d different time sources are needed", timeSourcesMin))
 	k.must("tsa.time.every", t.Every > 0, "must be positive")
 	k.must("tsa.time.expiry", t.Expiry > t.Every, "must be longer than tsa.time.every")
+}
+
+// ntpPort is what a source without a port is asked at.
+const ntpPort = "123"
+
+// hostName is a DNS name, or an address.
+var hostName = regexp.MustCompile(`^[0-9A-Za-z_.:%-]{1,253}$`)
+
+// splitSource reads a source in one spelling: a name in small letters, without the
+// root's dot; an address as netip writes it.
+func splitSource(source string) (host, port string, ok bool) {
+	host, port = source, ntpPort
+	if bare, bracketed := strings.CutPrefix(source, "["); bracketed && strings.HasSuffix(bare, "]") {
+		host = strings.TrimSuffix(bare, "]")
+	} else if h, p, err := net.SplitHostPort(source); err == nil {
+		host, port = h, p
+	}
+	if address, isAddress := parseAddress(host); isAddress {
+		host = address.String()
+	} else if strings.Contains(host, ":") {
+		return host, port, false
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	number, err := strconv.ParseUint(port, 10, 16)
+	return host, strconv.FormatUint(number, 10), err == nil && number > 0 && hostName.MatchString(host)
 }
 
 // labels of the keys in the token. A key may sign under several policies, and

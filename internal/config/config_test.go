@@ -109,6 +109,11 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "timestamps from loopback", from: "http://tsp.pki.gov.kz/", to: "http://127.0.0.1:1/", code: fault.ConfigUnsafe, key: "timestamp.url"},
 		{name: "time from loopback", from: "ntp1.example", to: "localhost:123", code: fault.ConfigUnsafe, key: "tsa.time.sources"},
 		{name: "time from this machine", from: "ntp1.example", to: "'[::1]:123'", code: fault.ConfigUnsafe, key: "tsa.time.sources"},
+		{name: "time from another port of a machine", from: "ntp2.example:123", to: "NTP1.example.:124", code: fault.ConfigBad, key: "tsa.time.sources"},
+		{name: "a time source that is a URL", from: "ntp2.example:123", to: "ntp://ntp2.example", code: fault.ConfigBad, key: "tsa.time.sources"},
+		{name: "a time source without a name", from: "ntp2.example:123", to: "':123'", code: fault.ConfigBad, key: "tsa.time.sources"},
+		{name: "a time source at no port", from: "ntp2.example:123", to: "ntp2.example:0", code: fault.ConfigBad, key: "tsa.time.sources"},
+		{name: "an accuracy within the cut", from: "oid: 1.2.398.3.3.2.6.2", to: "accuracy: 1ms, oid: 1.2.398.3.3.2.6.2", code: fault.ConfigBad, key: "tsa.policies[0].accuracy"},
 		{name: "two time sources", from: "ntp1.example, ", to: "", code: fault.ConfigBad, key: "tsa.time.sources"},
 		{name: "one time source thrice", from: "ntp1.example, ntp2.example:123", to: "ntp3.example, ntp3.example", code: fault.ConfigBad, key: "tsa.time.sources"},
 		{name: "an expiry too short", from: "time: {sources", to: "time: {every: 1m, expiry: 1m, sources", code: fault.ConfigBad, key: "tsa.time.expiry"},
@@ -286,4 +291,24 @@ func keysOf(t reflect.Type, prefix string) []string {
 		}
 	}
 	return keys
+}
+
+// Loopback is refused in whatever form somebody writes it.
+func TestTimeFromLoopbackByEverySpelling(t *testing.T) {
+	for _, host := range []string{
+		"127.0.0.1", "127.255.0.9", "127.1", "127.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "0x7f.1", "127.0.0.1.",
+		"localhost", "LOCALHOST", "localhost.", "a.localhost", "Localhost.LocalDomain", "ip6-localhost",
+		"::1", "[::1]", "[::1]:123", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "[::ffff:7f00:1]:123", "[::1%lo]:123",
+		"0", "0.0.0.0", "::", "[::]:123", "127.1:123",
+	} {
+		_, err := load(t, strings.Replace(good, "ntp1.example", "'"+host+"'", 1))
+		if !fault.Is(err, fault.ConfigUnsafe) || !strings.Contains(err.Error(), "tsa.time.sources") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	for _, host := range []string{"ntp.example", "192.0.2.1", "[2001:db8::1]:123", "2001:db8::1", "localhost.example", "0xntp.example", "10.1:123"} {
+		if _, err := load(t, strings.Replace(good, "ntp1.example", "'"+host+"'", 1)); err != nil {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
 }
