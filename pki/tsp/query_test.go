@@ -3,6 +3,7 @@ package tsp
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/hex"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,6 +76,15 @@ func TestRequestsRefused(t *testing.T) {
 		"unknown digest":  {bytes.Replace(good, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 1}, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 0x7f}, 1), fault.AlgorithmUnsupported},
 		"a short imprint": {bytes.Replace(good, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 1}, []byte{0x86, 0x48, 1, 0x65, 3, 4, 2, 3}, 1), fault.TimestampUnreadable},
 		"an extension":    {withExtension(good), fault.TimestampExtensionUnknown},
+		"no extensions":   {with(good, "a000"), fault.TimestampUnreadable},
+
+		// 2.25 and a UUID: an identifier that anybody may make.
+		"a digest of large numbers":                 {fromHex("3021020101301c3016" + largeOID + "0402abcd"), fault.AlgorithmUnsupported},
+		"a policy of large numbers":                 {with(query(t, func(r *Request) { r.Nonce, r.CertReq = nil, false }), largeOID), fault.TSAPolicyUnaccepted},
+		"an extension of large numbers":             {with(good, "a01a3018"+largeOID+"0400"), fault.TimestampExtensionUnknown},
+		"another extension of large numbers":        {with(good, "a023300706022a030401003018"+largeOID+"0400"), fault.TimestampExtensionUnknown},
+		"a policy that is cut off":                  {with(query(t, func(r *Request) { r.Nonce, r.CertReq = nil, false }), "06022a83"), fault.TimestampUnreadable},
+		"a policy of large numbers, that has zeros": {with(query(t, func(r *Request) { r.Nonce, r.CertReq = nil, false }), "0608698083f0a5dcae00"), fault.TimestampUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := ParseRequest(tt.der); !fault.Is(err, tt.code) {
@@ -87,6 +97,25 @@ func TestRequestsRefused(t *testing.T) {
 			t.Fatalf("the first %d bytes parse", i)
 		}
 	}
+}
+
+// largeOID is 2.25.329800735698586629295641978511506172918.
+const largeOID = "06146983f09da7ebcfdee0c7a1a7b2c0948cc8f9d776"
+
+func fromHex(text string) []byte {
+	der, err := hex.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+// with puts DER, in hexadecimal, at the end of a short request.
+func with(der []byte, more string) []byte {
+	extra := fromHex(more)
+	out := append(bytes.Clone(der), extra...)
+	out[1] += byte(len(extra))
+	return out
 }
 
 // withExtension adds an extension at the end of a short request.

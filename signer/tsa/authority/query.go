@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"math/big"
+
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
@@ -24,8 +26,8 @@ func ParseQuery(request []byte) (*Query, error) {
 	}
 	parsed, err := tsp.ParseRequest(request)
 	if err != nil {
-		if version, framed := versionOf(request); framed && version != 1 {
-			return nil, fault.New(fault.TSAVersionUnknown, "", "%d", version)
+		if version, framed := versionOf(request); framed && (!version.IsInt64() || version.Int64() != 1) {
+			return nil, fault.New(fault.TSAVersionUnknown, "", "not version 1")
 		}
 		return nil, err
 	}
@@ -33,10 +35,11 @@ func ParseQuery(request []byte) (*Query, error) {
 }
 
 // versionOf reads no more of a request than its version.
-func versionOf(request []byte) (version int, framed bool) {
+func versionOf(request []byte) (version *big.Int, framed bool) {
 	input := cryptobyte.String(request)
 	var body cryptobyte.String
-	framed = input.ReadASN1(&body, cbasn1.SEQUENCE) && body.ReadASN1Integer(&version)
+	version = new(big.Int)
+	framed = input.ReadASN1(&body, cbasn1.SEQUENCE) && body.ReadASN1Integer(version)
 	return version, framed
 }
 

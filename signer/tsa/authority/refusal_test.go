@@ -64,6 +64,8 @@ func TestRefusals(t *testing.T) {
 		"too long":            {request: make([]byte, authority.QueryBytesMax+1), code: fault.InputTooBig, failure: "badDataFormat"},
 		"trailing bytes":      {request: append(good(), 0), code: fault.TimestampUnreadable, failure: "badDataFormat"},
 		"version 2":           {request: changed([]byte{2, 1, 1, 0x30}, []byte{2, 1, 2, 0x30}), code: fault.TSAVersionUnknown, failure: "badRequest"},
+		"version 2^160":       {request: versioned(append([]byte{2, 21, 1}, make([]byte, 20)...)), code: fault.TSAVersionUnknown, failure: "badRequest"},
+		"odd parameters":      {request: changed([]byte{5, 0, 4, 32}, []byte{4, 0, 4, 32}), code: fault.AlgorithmParametersInvalid, failure: "badAlg"},
 		"an unknown digest":   {request: changed(oid(t, algo.SHA256.OID), oid(t, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 99})), code: fault.AlgorithmUnsupported, failure: "badAlg"},
 		"a digest too short":  {request: changed(oid(t, algo.SHA256.OID), oid(t, algo.SHA512.OID)), code: fault.TimestampUnreadable, failure: "badDataFormat"},
 		"SHA-1":               {request: got(request(algo.SHA1, policyEC).Marshal()), code: fault.TSADigestUnaccepted, failure: "badAlg"},
@@ -135,6 +137,13 @@ func counted(registry *prometheus.Registry, status, failure string) float64 {
 func oid(t *testing.T, o asn1.ObjectIdentifier) []byte {
 	t.Helper()
 	return got(asn1.Marshal(o))
+}
+
+// versioned is a request that begins with another version.
+func versioned(version []byte) []byte {
+	good := got((&tsp.Request{Digest: algo.SHA256, Imprint: make([]byte, 32)}).Marshal())
+	content := append(version, good[2+3:]...)
+	return append([]byte{0x30, byte(len(content))}, content...)
 }
 
 // extended is a request with an extension.

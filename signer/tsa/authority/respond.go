@@ -33,15 +33,16 @@ var (
 
 // failures says what a refusal is called in a TimeStampResp.
 var failures = map[fault.Code]failure{
-	fault.AlgorithmUnsupported:      badAlg,
-	fault.TSADigestUnaccepted:       badAlg,
-	fault.TSAVersionUnknown:         badRequest,
-	fault.InputEmpty:                badDataFormat,
-	fault.InputTooBig:               badDataFormat,
-	fault.TimestampUnreadable:       badDataFormat,
-	fault.TimeNotAvailable:          timeNotAvailable,
-	fault.TSAPolicyUnaccepted:       unacceptedPolicy,
-	fault.TimestampExtensionUnknown: unacceptedExtension,
+	fault.AlgorithmUnsupported:       badAlg,
+	fault.AlgorithmParametersInvalid: badAlg, // an AlgorithmIdentifier is both
+	fault.TSADigestUnaccepted:        badAlg,
+	fault.TSAVersionUnknown:          badRequest,
+	fault.InputEmpty:                 badDataFormat,
+	fault.InputTooBig:                badDataFormat,
+	fault.TimestampUnreadable:        badDataFormat,
+	fault.TimeNotAvailable:           timeNotAvailable,
+	fault.TSAPolicyUnaccepted:        unacceptedPolicy,
+	fault.TimestampExtensionUnknown:  unacceptedExtension,
 }
 
 // failureOf falls back on the class: what is not the client's doing is ours.
