@@ -194,8 +194,8 @@ func (a *Authority) Check(at time.Time, ahead time.Duration) error {
 		if p.unitAt(at) == nil {
 			return fault.New(fault.TSAKeyMissing, "", "under %s", p.OID)
 		}
-		if end := p.end(); end.Before(at.Add(ahead)) {
-			return fault.New(fault.TSAKeyExpiring, "", "the last key of %s ends at %s", p.OID, end.Format(time.RFC3339))
+		if end := p.end(at); end.Before(at.Add(ahead)) {
+			return fault.New(fault.TSAKeyExpiring, "", "no key of %s follows the one that ends at %s", p.OID, end.Format(time.RFC3339))
 		}
 	}
 	return nil

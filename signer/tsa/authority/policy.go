@@ -103,9 +103,12 @@ func (p *policy) unitAt(at time.Time) *unit {
 	return nil
 }
 
-// end is when the last key ends.
-func (p *policy) end() time.Time {
-	return slices.MaxFunc(p.units, func(a, b *unit) int { return a.until.Compare(b.until) }).until
+// end is until when some key signs without a gap, from a time on.
+func (p *policy) end(at time.Time) time.Time {
+	for u := p.unitAt(at); u != nil; u = p.unitAt(at) {
+		at = u.until
+	}
+	return at
 }
 
 // unit is a time-stamping unit (EN 319 421 §3.1): a key, with all that is alike

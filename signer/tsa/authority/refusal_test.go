@@ -233,6 +233,30 @@ func TestRollover(t *testing.T) {
 	}
 }
 
+// A key that begins only after the one before it has ended does not follow it:
+// readiness says so while there is time to mend it.
+func TestAGapBetweenKeys(t *testing.T) {
+	month := func(n int) time.Time { return start.AddDate(0, n, 0) }
+	day := 24 * time.Hour
+	for name, tt := range map[string]struct {
+		young time.Time // when it begins
+		want  fault.Code
+	}{"a gap": {month(3).Add(time.Second), fault.TSAKeyExpiring}, "on the stroke": {month(3), ""}, "overlapping": {month(2), ""}} {
+		first, second := policyOf(policyEC, ecKey()).Keys[0], policyOf(policyEC, ec384()).Keys[0]
+		first.Until, second.From = month(3), tt.young
+		a := got(authority.New(authority.Config{
+			Policies: []authority.Policy{{OID: policyEC, Accuracy: time.Second, Keys: []authority.Key{second, first}}},
+			Time:     noTime, Now: time.Now, Journal: got(authority.NewJournal(authority.JournalConfig{Write: newMemory().Write, Now: time.Now})),
+		}))
+		if err := a.Check(month(3).Add(-3*day), 7*day); fault.CodeOf(err) != tt.want {
+			t.Errorf("%s: %v, want %s", name, err, tt.want)
+		}
+		if err := a.Check(month(3).Add(-8*day), 7*day); err != nil {
+			t.Errorf("%s, long before: %v", name, err)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	one := func(change func(*authority.Policy)) []authority.Policy {
 		p := policyOf(policyEC, ecKey())
