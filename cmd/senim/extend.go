@@ -277,9 +277,10 @@ func (p *program) timestamp(ctx context.Context, f timestampFlags, file string) 
 
 var sayingStamps = text{"Файлдың дайджесті есептелуде", "Вычисляется дайджест файла", "Digesting the file"}
 
-// tellStamped says what the authority states.
+// tellStamped says what the authority states: the time to its last digit, and the
+// serial number in whole bytes, as the authority's records have it.
 func (p *program) tellStamped(path string, token *tsp.Token, digest *algo.Digest) error {
-	_, err := fmt.Fprintf(p.stdout, "%s: %s, %s %x, %s\n", path, token.Time.UTC().Format(time.RFC3339),
-		text{"нөмірі", "номер", "serial"}.in(p.language), token.Serial, digest.Name)
+	_, err := fmt.Fprintf(p.stdout, "%s: %s, %s %x, %s\n", path, token.Time.UTC().Format(time.RFC3339Nano),
+		text{"нөмірі", "номер", "serial"}.in(p.language), token.Serial.Bytes(), digest.Name)
 	return err
 }

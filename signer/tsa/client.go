@@ -167,7 +167,7 @@ func (c *Client) ask(ctx context.Context, url string, d *algo.Digest, sum []byte
 	token, err := request.Accept(reply)
 	switch {
 	case fault.Is(err, fault.TSARefused), fault.Is(err, fault.PeerDown):
-		return nil, err
+		return nil, fault.Wrap(err, fault.CodeOf(err), url, "ask for a time-stamp") // of several, which
 	case err != nil:
 		return nil, distrust(url, err)
 	}
@@ -210,6 +210,8 @@ func (c *Client) exchange(ctx context.Context, url string, query []byte) ([]byte
 		return reply, nil
 	case ctx.Err() != nil:
 		return nil, fault.Wrap(ctx.Err(), fault.Cancelled, "", "ask the time-stamping authority")
+	case fault.Is(err, fault.InputTooBig): // theirs, not our caller's
+		return nil, distrust(url, err)
 	case fault.Of(err) == nil, errors.Is(err, context.DeadlineExceeded):
 		return nil, fault.Wrap(err, fault.PeerDown, url, "ask the time-stamping authority")
 	}

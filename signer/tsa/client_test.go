@@ -220,7 +220,7 @@ func TestStampRefuses(t *testing.T) {
 		"another policy":        {authority: newAuthority(x509.ExtKeyUsageTimeStamping, true), change: func(c *tsa.Config) { c.Policy = asn1.ObjectIdentifier{1, 2, 4} }, code: fault.PeerAnswer, inner: fault.TimestampPolicyMismatch},
 		"an expired authority":  {authority: expired, change: func(c *tsa.Config) { c.Now = func() time.Time { return now.Add(2 * time.Hour) } }, code: fault.PeerAnswer, inner: fault.CertificateExpired},
 		"status 500":            {authority: &authority{err: fault.New(fault.PeerDown, "", "status 500")}, code: fault.PeerDown},
-		"too large":             {authority: &authority{err: fault.New(fault.PeerAnswer, "", "more than %d bytes", 1<<20)}, code: fault.PeerAnswer},
+		"too large":             {authority: &authority{err: fault.New(fault.InputTooBig, "", "more than %d bytes", 1<<20)}, code: fault.PeerAnswer, inner: fault.InputTooBig},
 		"an empty answer":       {authority: &authority{reply: []byte{}}, code: fault.PeerAnswer, inner: fault.InputEmpty},
 		"granted, no token":     {authority: &authority{reply: refusal(status{Status: 0})}, code: fault.PeerAnswer, inner: fault.TimestampUnreadable},
 		"nobody's authority":    {authority: stranger, change: func(c *tsa.Config) { c.Anchors = &trust.Store{} }, code: fault.PeerAnswer, inner: fault.ChainNotFound},
