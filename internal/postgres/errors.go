@@ -23,6 +23,7 @@ const (
 	stateTooManyConns     = "53300"
 	stateLockNotAvailable = "55P03"
 	stateQueryCanceled    = "57014"
+	stateReadOnly         = "25006"
 	stateNoDatabase       = "3D000"
 	stateNoPrivilege      = "42501"
 	stateAppendOnly       = "SN001" // raised by senim_refuse_change, migration 00001
@@ -66,6 +67,8 @@ func codeOfState(state string) fault.Code {
 	switch {
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "57P"):
 		return fault.DatabaseDown // connection lost, or the server is starting or stopping
+	case state == stateReadOnly, strings.HasPrefix(state, "53"), strings.HasPrefix(state, "58"):
+		return fault.DatabaseDown // a standby answers, or the disk or the memory is full, or fails
 	case strings.HasPrefix(state, "28"):
 		return fault.DatabaseDenied
 	}
