@@ -505,9 +505,7 @@ func (s *service) makeAPI(ctx context.Context) error {
 	if s.stamping != nil {
 		d.Stamps = s.stamping
 		d.Checks["clock"] = s.stamping.clock.Check
-		d.Checks["timestamps"] = func(context.Context) error {
-			return s.stamping.Check(s.now(), time.Duration(s.config.TSA.ExpiryDays)*24*time.Hour)
-		}
+		d.Checks["timestamps"] = s.checkStamping
 	}
 	s.api, err = api.New(api.Config{Listener: s.listener, TLS: transport, Log: s.log, Now: s.now}, d)
 	return err

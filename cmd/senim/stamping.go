@@ -81,6 +81,9 @@ func (s *service) makeTSA(ctx context.Context) error {
 		return err
 	}
 	made := &stamping{store: authority.NewStore(s.pool)}
+	if err := s.checkRecords(ctx, made.store); err != nil {
+		return err
+	}
 	if made.clock, err = s.timeMonitor(); err != nil {
 		return err
 	}
@@ -99,6 +102,24 @@ func (s *service) makeTSA(ctx context.Context) error {
 	}
 	s.stamping = made
 	return made.store.Remember(ctx, s.now(), made.Certificates())
+}
+
+// checkRecords makes sure that records of time-stamps can be made durable. A sandbox
+// that is made for tests does not care.
+func (s *service) checkRecords(ctx context.Context, store *authority.Store) error {
+	err := store.Check(ctx)
+	if s.config.Profile == config.Sandbox && fault.Is(err, fault.ConfigUnsafe) {
+		return nil
+	}
+	return err
+}
+
+// checkStamping fails if tokens cannot be issued, or soon not any more.
+func (s *service) checkStamping(ctx context.Context) error {
+	if err := s.checkRecords(ctx, s.stamping.store); err != nil {
+		return err
+	}
+	return s.stamping.Check(s.now(), time.Duration(s.config.TSA.ExpiryDays)*24*time.Hour)
 }
 
 // timeMonitor holds the clock to the best accuracy that any policy states.

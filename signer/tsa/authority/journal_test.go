@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"maps"
 	"reflect"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -236,6 +238,36 @@ func TestStore(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), sql); !fault.Is(postgres.Classify(err), fault.RecordImmutable) {
 			t.Errorf("%s: %v", sql, err)
 		}
+	}
+}
+
+// TestStoreCheck: a role or a database for which commits are not flushed, and a
+// standby, are no place for records.
+func TestStoreCheck(t *testing.T) {
+	pool := postgrestest.Pool(t)
+	with := func(parameters map[string]string) *authority.Store {
+		c := pool.Config() // a copy
+		maps.Copy(c.ConnConfig.RuntimeParams, parameters)
+		changed := got(pgxpool.NewWithConfig(t.Context(), c))
+		t.Cleanup(changed.Close)
+		return authority.NewStore(changed)
+	}
+	if err := with(map[string]string{"synchronous_commit": "off"}).Check(t.Context()); !fault.Is(err, fault.ConfigUnsafe) {
+		t.Errorf("no flush: %v", err)
+	}
+	if err := with(map[string]string{"default_transaction_read_only": "on"}).Check(t.Context()); !fault.Is(err, fault.DatabaseDown) {
+		t.Errorf("a standby: %v", err)
+	}
+	var fsync string
+	must(pool.QueryRow(t.Context(), "SHOW fsync").Scan(&fsync))
+	err := with(map[string]string{"synchronous_commit": "local"}).Check(t.Context())
+	if fsync == "on" && err != nil || fsync == "off" && !fault.Is(err, fault.ConfigUnsafe) {
+		t.Errorf("with fsync %s: %v", fsync, err)
+	}
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	if err := with(nil).Check(ended); err == nil {
+		t.Error("nobody was asked")
 	}
 }
 

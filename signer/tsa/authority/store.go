@@ -72,6 +72,25 @@ func (r *Record) check() error {
 	return nil
 }
 
+// Check makes sure that the database takes records now, and that a commit is on the
+// disk when it says so: somebody may have switched that off for the server, the
+// database or our role. Its refusals: database_unavailable on a standby,
+// config_unsafe.
+func (s *Store) Check(ctx context.Context) error {
+	var readOnly, fsync, commit string
+	err := s.pool.QueryRow(ctx, `
+		SELECT current_setting('transaction_read_only'), current_setting('fsync'), current_setting('synchronous_commit')`).Scan(&readOnly, &fsync, &commit)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask the database how it keeps records: %w", postgres.Classify(err))
+	case readOnly == "on":
+		return fault.New(fault.DatabaseDown, "", "the database is read-only")
+	case fsync == "off", commit == "off":
+		return fault.New(fault.ConfigUnsafe, "database", "a commit is not durable: fsync is %s, synchronous_commit is %s", fsync, commit)
+	}
+	return nil
+}
+
 // Remember keeps certificates, before the first token is signed by their keys.
 // Those that are known stay as they are.
 func (s *Store) Remember(ctx context.Context, now time.Time, certificates []*cert.Certificate) error {
