@@ -70,7 +70,10 @@ func load(path string) (Cryptoki, error) {
 	if ctx == nil {
 		return nil, fault.New(fault.HSMModuleUnusable, path, "the file is not a PKCS#11 library for this machine")
 	}
-	library := newLoaded(path, ctx)
+	library, err := newLoaded(path, ctx)
+	if err != nil {
+		return nil, err
+	}
 	if isSerial(path) {
 		return &serial{path: path, each: library}, nil
 	}

@@ -23,13 +23,28 @@ typedef struct {
 	int begun;                // C_SignInit succeeded
 } signed_t;
 
-// function_of finds a function of a library that is loaded, and stays so.
-static void *function_of(const char *path, const char *name) {
+// function_list_t is CK_FUNCTION_LIST: the functions in the order of PKCS#11 v2.40
+// section 6.
+typedef struct {
+	unsigned char version[2];
+	void *function[68];
+} function_list_t;
+
+enum { INIT_TOKEN = 9, INIT_PIN = 10, LOGIN = 18, SIGN_INIT = 42, SIGN = 43 };
+
+typedef unsigned long (*get_function_list_t)(function_list_t **);
+
+// functions_of gives the functions of a library that is loaded, and stays so; or
+// NULL if it does not tell them.
+static void **functions_of(const char *path) {
+	function_list_t *list = NULL;
 	void *library = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
-	void *function = library == NULL ? NULL : dlsym(library, name);
+	get_function_list_t get = library == NULL ? NULL : (get_function_list_t)dlsym(library, "C_GetFunctionList");
+	if (get == NULL || get(&list) != 0)
+		list = NULL;
 	if (library != NULL)
 		dlclose(library); // gives back the reference that dlopen took
-	return function;
+	return list == NULL ? NULL : list->function;
 }
 
 static unsigned long call_login(void *f, unsigned long session, unsigned long user, const void *pin, unsigned long length) {
@@ -63,6 +78,8 @@ import (
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/senim-kz/senim/internal/fault"
 )
 
 // loaded is a shared object. Where a PIN goes to it, it is given our own buffer,
@@ -71,19 +88,29 @@ import (
 // takes three and asks for the length first.
 type loaded struct {
 	*pkcs11.Ctx
-	// nil where the library does not export it
 	login, initPIN, initToken, signInit, sign unsafe.Pointer
 }
 
-func newLoaded(path string, ctx *pkcs11.Ctx) *loaded {
+// called are the places in CK_FUNCTION_LIST of what Cryptoki has: of the rest some
+// libraries leave out what they do not do, against the standard.
+var called = []int{0, 1, 2, 4, 5, 6, 9, 10, 12, 13, 15, 18, 19, 20, 22, 24, 26, 27, 28, 42, 43, 59}
+
+// newLoaded takes the functions from where the binding has them. That asks no
+// further when a library refuses to tell them, and calls what is not there.
+func newLoaded(path string, ctx *pkcs11.Ctx) (*loaded, error) {
 	file := C.CString(path)
 	defer C.free(unsafe.Pointer(file))
-	find := func(name string) unsafe.Pointer {
-		function := C.CString(name)
-		defer C.free(unsafe.Pointer(function))
-		return C.function_of(file, function)
+	list := C.functions_of(file)
+	if list == nil {
+		return nil, fault.New(fault.HSMModuleUnusable, path, "the library does not give its functions (C_GetFunctionList)")
 	}
-	return &loaded{ctx, find("C_Login"), find("C_InitPIN"), find("C_InitToken"), find("C_SignInit"), find("C_Sign")}
+	functions := unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(list)), 68)
+	for _, i := range called {
+		if functions[i] == nil {
+			return nil, fault.New(fault.HSMModuleUnusable, path, "function %d of the library is missing", i)
+		}
+	}
+	return &loaded{ctx, functions[C.LOGIN], functions[C.INIT_PIN], functions[C.INIT_TOKEN], functions[C.SIGN_INIT], functions[C.SIGN]}, nil
 }
 
 // secretOf is where the bytes of a PIN are, and how many.
@@ -100,7 +127,7 @@ func returned(rv C.ulong) error {
 
 // Login is C_Login.
 func (l *loaded) Login(session pkcs11.SessionHandle, userType uint, pin string) error {
-	if l.login == nil || pin == "" {
+	if pin == "" {
 		return l.Ctx.Login(session, userType, pin)
 	}
 	secret, length := secretOf(pin)
@@ -109,7 +136,7 @@ func (l *loaded) Login(session pkcs11.SessionHandle, userType uint, pin string) 
 
 // InitPIN is C_InitPIN.
 func (l *loaded) InitPIN(session pkcs11.SessionHandle, pin string) error {
-	if l.initPIN == nil || pin == "" {
+	if pin == "" {
 		return l.Ctx.InitPIN(session, pin)
 	}
 	secret, length := secretOf(pin)
@@ -118,7 +145,7 @@ func (l *loaded) InitPIN(session pkcs11.SessionHandle, pin string) error {
 
 // InitToken is C_InitToken. The label is filled up with blanks (PKCS#11 v2.40 §5.5).
 func (l *loaded) InitToken(slot uint, pin, label string) error {
-	if l.initToken == nil || pin == "" {
+	if pin == "" {
 		return l.Ctx.InitToken(slot, pin, label)
 	}
 	var padded [labelBytesMax]byte
@@ -132,7 +159,7 @@ func (l *loaded) InitToken(slot uint, pin, label string) error {
 // SignWith is C_SignInit and C_Sign. One that wants a larger buffer than the
 // signature can be is CKR_BUFFER_TOO_SMALL.
 func (l *loaded) SignWith(session pkcs11.SessionHandle, m *pkcs11.Mechanism, key pkcs11.ObjectHandle, data []byte, size int) ([]byte, error) {
-	if l.signInit == nil || l.sign == nil || len(data) == 0 {
+	if len(data) == 0 {
 		return l.signBySteps(session, m, key, data)
 	}
 	signature := make([]byte, size)
@@ -144,8 +171,10 @@ func (l *loaded) SignWith(session pkcs11.SessionHandle, m *pkcs11.Mechanism, key
 		return nil, fmt.Errorf("C_SignInit: %w", pkcs11.Error(s.rv))
 	case s.rv != pkcs11.CKR_OK:
 		return nil, fmt.Errorf("C_Sign: %w", pkcs11.Error(s.rv))
+	case s.length > C.ulong(size):
+		return nil, fault.New(fault.HSMFailed, "", "C_Sign: a signature of %d bytes, where there was room for %d", uint64(s.length), size)
 	}
-	return signature[:min(int(s.length), size)], nil
+	return signature[:s.length], nil
 }
 
 // signBySteps goes through the binding.
