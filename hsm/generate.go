@@ -71,7 +71,8 @@ func (t *Token) Generate(ctx context.Context, spec KeySpec) (*Key, error) {
 	}
 	key, err := t.proven(ctx, spec.ID)
 	if err != nil {
-		return nil, errors.Join(err, t.destroy(ctx, public, private))
+		// A pair that nobody has proven does not stay, also if the caller has gone.
+		return nil, errors.Join(err, t.destroy(context.WithoutCancel(ctx), public, private))
 	}
 	return key, nil
 }

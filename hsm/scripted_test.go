@@ -690,3 +690,20 @@ func TestWaitHonoursTheContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Whoever goes away while a key is made leaves none behind that is not proven.
+func TestGenerateThatIsInterrupted(t *testing.T) {
+	s := newScript(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Before = func(function string) {
+		if function == "C_GenerateKeyPair" {
+			cancel()
+		}
+	}
+	if _, err := s.token.Generate(ctx, hsm.KeySpec{Label: "half", Algorithm: hsm.P256}); !fault.Is(err, fault.Cancelled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	if _, err := s.token.Key(t.Context(), "half"); !fault.Is(err, fault.HSMKeyMissing) {
+		t.Errorf("the key is still there: %v", err)
+	}
+}
