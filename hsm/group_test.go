@@ -360,4 +360,12 @@ func TestCertificateThatExpires(t *testing.T) {
 			t.Errorf("at %s: %v", at, err)
 		}
 	}
+	// Nothing but a CKA_ID tells that one certificate replaces another of a different name.
+	c = hsm.Contents{Certificates: []hsm.CertificateInfo{
+		{Label: "authority", Subject: "CN=CA", NotAfter: end.AddDate(10, 0, 0)},
+		{Label: "seal", Subject: "CN=Seal", NotAfter: end},
+	}}
+	if err := c.CheckExpiry(end, week); !fault.Is(err, fault.HSMCertificateExpiring) {
+		t.Errorf("two certificates without an identifier: %v", err)
+	}
 }
