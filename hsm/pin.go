@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unsafe"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -23,9 +24,8 @@ const pinBytesMax = 256
 // asks for it and wiped when the call returns. It has no form that prints, and
 // there is no way to give one in a flag or a URI.
 //
-// The token is handed the buffer itself (loaded.go); only where a library does not
-// export C_Login, a copy in C memory is freed by the binding and not wiped. A value
-// in the environment stays there.
+// The token is handed the buffer itself (loaded.go). A value in the environment
+// stays there.
 type PIN struct {
 	kind pinKind
 	name string
@@ -109,12 +109,15 @@ func (p PIN) use(fn func(pin string) error) error {
 	if err != nil {
 		return err
 	}
-	value, _, _ := bytes.Cut(buffer[:n], []byte("\n"))
+	value, _, ended := bytes.Cut(buffer[:n], []byte("\n"))
 	value = bytes.TrimSuffix(value, []byte("\r"))
 	switch {
+	case bytes.HasPrefix(value, []byte("\ufeff")):
+		// It would cost an attempt, and a person does not see it.
+		return fault.New(fault.PINUnavailable, "", "%s begins with a byte order mark", p)
 	case len(value) == 0:
 		return fault.New(fault.PINUnavailable, "", "%s is empty", p)
-	case len(value) > pinBytesMax || n == len(buffer):
+	case len(value) > pinBytesMax || n == len(buffer) && !ended:
 		return fault.New(fault.PINUnavailable, "", "%s is longer than %d bytes", p, pinBytesMax)
 	case bytes.IndexByte(value, 0) >= 0:
 		return fault.New(fault.PINUnavailable, "", "%s holds a zero byte", p)
@@ -146,7 +149,8 @@ func (p PIN) read(buffer []byte) (int, error) {
 
 // readSecret fills the buffer from a file that strangers cannot read.
 func readSecret(path string, buffer []byte) (int, error) {
-	f, err := os.Open(path)
+	// A pipe, which is refused below, would wait here for somebody to write.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, fault.Wrap(err, fault.PINUnavailable, "", "open the PIN file")
 	}

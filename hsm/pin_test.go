@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -25,6 +26,10 @@ func TestPINSources(t *testing.T) {
 		}
 		return path
 	}
+	pipe := filepath.Join(dir, "pipe") // nobody writes to it
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	t.Setenv("SENIM_TEST_PIN", "from env")
 	t.Setenv("SENIM_TEST_EMPTY", "")
@@ -39,6 +44,10 @@ func TestPINSources(t *testing.T) {
 		{"longest", PINFile(write("longest", strings.Repeat("9", pinBytesMax), 0o600)), strings.Repeat("9", pinBytesMax)},
 		{"too long", PINFile(write("long", strings.Repeat("9", pinBytesMax+1), 0o600)), ""},
 		{"endless", PINFile(write("endless", strings.Repeat("9", 10000), 0o600)), ""},
+		{"much below it", PINFile(write("below", "1234\n"+strings.Repeat("a line of words\n", 100), 0o600)), "1234"},
+		{"longest and CRLF", PINFile(write("longest-dos", strings.Repeat("9", pinBytesMax)+"\r\n", 0o600)), strings.Repeat("9", pinBytesMax)},
+		{"byte order mark", PINFile(write("bom", "\ufeff1234\n", 0o600)), ""},
+		{"pipe", PINFile(pipe), ""},
 		{"empty file", PINFile(write("empty", "\n", 0o600)), ""},
 		{"zero byte", PINFile(write("zero", "12\x0034", 0o600)), ""},
 		{"readable by all", PINFile(write("all", "1234", 0o604)), ""},
