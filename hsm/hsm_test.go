@@ -11,6 +11,7 @@ import (
 	_ "crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -168,13 +169,19 @@ func TestInitTokenKeepsWhatIsThere(t *testing.T) {
 	if err := soft.Module.InitToken(soft.Token.Info().Label, soft.PIN, soft.PIN); !fault.Is(err, fault.HSMTokenExists) {
 		t.Errorf("the same label again: %v", err)
 	}
-	for _, label := range []string{"", strings.Repeat("x", 33)} {
+	for _, label := range []string{"", strings.Repeat("x", 33), "ends in a blank ", "two\nlines", "\xff"} {
 		if err := soft.Module.InitToken(label, soft.PIN, soft.PIN); !fault.Is(err, fault.BadArgument) {
 			t.Errorf("label of %d bytes: %v", len(label), err)
 		}
 	}
 	if err := soft.Module.InitToken("new", soft.PIN, hsm.PIN{}); !fault.Is(err, fault.PINUnavailable) {
 		t.Errorf("no PIN: %v", err)
+	}
+	for _, length := range []int{3, 256} { // SoftHSM takes 4 to 255
+		pin := hsm.PINFile(pinFile(t, strings.Repeat("7", length)))
+		if err := errors.Join(soft.Module.InitToken("new", soft.PIN, pin), soft.Module.InitToken("new", pin, soft.PIN)); !fault.Is(err, fault.PINUnavailable) {
+			t.Errorf("a PIN of %d bytes: %v", length, err)
+		}
 	}
 	tokens, err := soft.Module.Tokens()
 	if err != nil {

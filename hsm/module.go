@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/miekg/pkcs11"
 
@@ -177,8 +179,8 @@ func (l *library) choose(u URI) (TokenInfo, error) {
 // security officer's PIN, and then the user's PIN (C_InitPIN). It never touches
 // a token that is initialised, and refuses a label that is in use.
 func (m *Module) InitToken(label string, so, user PIN) error {
-	if label == "" || len(label) > labelBytesMax {
-		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes", labelBytesMax)
+	if label == "" || len(label) > labelBytesMax || !isPrintable(label) || unpad(label) != label {
+		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes of text, the last no blank", labelBytesMax)
 	}
 	limit := changeTimeout
 	if so.asks() || user.asks() {
@@ -196,12 +198,33 @@ func (l *library) initToken(label string, so, user PIN) error {
 	}
 	return so.use(func(soPIN string) error {
 		return user.use(func(userPIN string) error {
+			// Afterwards it is too late: there would be a token without a user's PIN.
+			if err := errors.Join(l.checkPINLength(slot, so, soPIN), l.checkPINLength(slot, user, userPIN)); err != nil {
+				return err
+			}
 			if err := l.ctx.InitToken(slot, soPIN, label); err != nil {
 				return explain("C_InitToken", err)
 			}
 			return l.setUserPIN(slot, soPIN, userPIN)
 		})
 	})
+}
+
+func isPrintable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// checkPINLength compares a PIN with what the token takes (CK_TOKEN_INFO.ulMinPinLen,
+// ulMaxPinLen). One that does not tell states no limit.
+func (l *library) checkPINLength(slot uint, source PIN, pin string) error {
+	info, err := l.ctx.GetTokenInfo(slot)
+	if err != nil {
+		return explain("C_GetTokenInfo", err)
+	}
+	if n := uint(len(pin)); info.MaxPinLen > 0 && (n < info.MinPinLen || n > info.MaxPinLen) {
+		return fault.New(fault.PINUnavailable, "", "%s: the token takes PINs of %d to %d bytes", source, info.MinPinLen, info.MaxPinLen)
+	}
+	return nil
 }
 
 func (l *library) blankSlot(label string) (uint, error) {
