@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -90,11 +91,15 @@ func (u *URI) add(pair string) error {
 	}
 	switch name {
 	case "slot-id":
-		n, err := strconv.ParseUint(value, 10, 32)
+		n, err := strconv.ParseUint(value, 10, strconv.IntSize) // of a CK_ULONG, which some modules use up
 		if err != nil {
 			return fault.New(fault.HSMTokenURIInvalid, name, "not a number")
 		}
 		u.slotID = uint(n)
+	case "library-version":
+		if value, err = version(value); err != nil {
+			return fault.New(fault.HSMTokenURIInvalid, name, "not a number, or two with a point between")
+		}
 	case "type":
 		if !objectTypes[value] {
 			return fault.New(fault.HSMTokenURIInvalid, name, "not an object type of RFC 7512")
@@ -107,6 +112,18 @@ func (u *URI) add(pair string) error {
 	}
 	u.attributes[name] = value
 	return nil
+}
+
+// version reads 1*DIGIT [ "." 1*DIGIT ], each of one byte; "2" means 2.0 (RFC 7512
+// §2.3).
+func version(s string) (string, error) {
+	major, minor, pointed := strings.Cut(s, ".")
+	if !pointed {
+		minor = "0"
+	}
+	a, errMajor := strconv.ParseUint(major, 10, 8)
+	b, errMinor := strconv.ParseUint(minor, 10, 8)
+	return fmt.Sprintf("%d.%d", a, b), errors.Join(errMajor, errMinor)
 }
 
 // plainInValue are the characters of RFC 7512's pk11-path-res-avail beside the
@@ -178,11 +195,7 @@ func (u URI) matches(library pkcs11.Info, t TokenInfo) bool {
 		case "library-description":
 			have = unpad(library.LibraryDescription)
 		case "library-version":
-			// "2" means 2.0 (RFC 7512 §2.3).
 			have = fmt.Sprintf("%d.%d", library.LibraryVersion.Major, library.LibraryVersion.Minor)
-			if !strings.Contains(value, ".") {
-				value += ".0"
-			}
 		}
 		if have != value {
 			return false
