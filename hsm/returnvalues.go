@@ -186,6 +186,16 @@ func meaningOf(err error) meaning {
 	return meaning{code: fault.HSMFailed}
 }
 
+// isUnknown tells a value that is not listed: a vendor's own.
+func isUnknown(err error) bool {
+	var rv pkcs11.Error
+	if !errors.As(err, &rv) {
+		return false
+	}
+	_, listed := returnValues[rv]
+	return !listed
+}
+
 // explain gives the return value of a PKCS#11 call its code. The text is the
 // module's own constant (CKR_…) and carries no data.
 func explain(call string, err error) error {

@@ -295,6 +295,27 @@ func TestLastAttemptAndLockedPINAreLeftAlone(t *testing.T) {
 	}
 }
 
+// A token whose last attempt is left alone while it is in use is out of use: there is
+// nothing to look for, and an operator must act.
+func TestLastAttemptOfATokenInUse(t *testing.T) {
+	for name, spoil := range map[string]func(*script){
+		"the last attempt":   func(s *script) { s.Change(func([]*hsmtest.ScriptedSlot) { s.slot.Attempts = 1 }) },
+		"a value of its own": func(s *script) { s.Script("C_Login", pkcs11.CKR_VENDOR_DEFINED|0x63) },
+	} {
+		s := newScript(t)
+		s.DropSessions(s.slot)
+		spoil(s)
+		for range 3 {
+			if err := s.key.Prove(t.Context()); !fault.Is(err, fault.PINRefused) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if state, cause := s.token.State(); state != hsm.Latched || !fault.Is(cause, fault.PINRefused) {
+			t.Errorf("%s: the token is %v: %v", name, state, cause)
+		}
+	}
+}
+
 // A token that cannot be asked for its count of attempts has refused no PIN.
 func TestTroubleBeforeThePINIsNoRefusal(t *testing.T) {
 	for _, values := range [][]uint{{pkcs11.CKR_DEVICE_MEMORY}, {pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_GENERAL_ERROR}, {pkcs11.CKR_DEVICE_REMOVED}} {
@@ -312,7 +333,7 @@ func TestTroubleBeforeThePINIsNoRefusal(t *testing.T) {
 func TestEveryRefusalOfThePINLatches(t *testing.T) {
 	for _, value := range []uint{
 		pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_PIN_LOCKED,
-		pkcs11.CKR_USER_PIN_NOT_INITIALIZED,
+		pkcs11.CKR_USER_PIN_NOT_INITIALIZED, pkcs11.CKR_VENDOR_DEFINED | 0x63, 0x4711,
 	} {
 		s := newScript(t)
 		if err := s.token.Close(); err != nil {

@@ -125,7 +125,7 @@ func (t *Token) logInForOne(s *session) error {
 // sendPIN is the only place where a user's PIN goes to a token. A refusal is
 // remembered for the life of the process, whoever asks: trying again could lock
 // the token. So could the last attempt, if the token says that it is; that one is
-// left to an operator.
+// left to an operator. An answer that the standard does not know may be a refusal.
 func (t *Token) sendPIN(handle pkcs11.SessionHandle, userType uint) error {
 	if refusal := t.lib.refused[t.identity]; refusal != nil {
 		return fault.Wrap(refusal, fault.PINRefused, "", "not tried again: the token refused it earlier")
@@ -144,8 +144,13 @@ func (t *Token) sendPIN(handle pkcs11.SessionHandle, userType uint) error {
 		if errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) && userType == pkcs11.CKU_USER {
 			return nil
 		}
-		if meaningOf(err).action == latch {
+		switch {
+		case meaningOf(err).action == latch:
 			t.lib.refused[t.identity] = err
+		case isUnknown(err):
+			err := fault.Wrap(err, fault.PINRefused, "", "C_Login: the token answers with a value of its maker's own")
+			t.lib.refused[t.identity] = err
+			return err
 		}
 		return explain("C_Login", err)
 	})

@@ -211,6 +211,9 @@ func (t *Token) doWithin(ctx context.Context, limit time.Duration, h hold, k *Ke
 		}
 		t.options.Metrics.failed(t.label, err)
 		act := meaningOf(err).action
+		if fault.Is(err, fault.PINRefused) {
+			act = latch // also where no return value said so
+		}
 		if !t.act(ctx, act, taken[act], at, k, err) {
 			return err
 		}
