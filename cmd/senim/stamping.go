@@ -107,7 +107,7 @@ func (s *service) makeTSA(ctx context.Context) error {
 // checkRecords makes sure that records of time-stamps can be made durable. A sandbox
 // that is made for tests does not care.
 func (s *service) checkRecords(ctx context.Context, store *authority.Store) error {
-	err := store.Check(ctx)
+	err := store.Check(ctx, s.now())
 	if s.config.Profile == config.Sandbox && fault.Is(err, fault.ConfigUnsafe) {
 		return nil
 	}

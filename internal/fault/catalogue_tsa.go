@@ -10,6 +10,7 @@ const (
 	TSAKeyMissing       Code = "tsa_key_missing"
 	TSAKeyExpiring      Code = "tsa_key_expiring"
 	TSATokenBad         Code = "tsa_token_wrong"
+	TSAMonthMissing     Code = "tsa_month_missing"
 )
 
 var tsaEntries = []Entry{
@@ -21,4 +22,5 @@ var tsaEntries = []Entry{
 	{TSAKeyMissing, Fatal, "Уақыт белгісі саясатының қазір жарамды кілті жоқ.", "У политики меток времени нет ключа, действующего сейчас.", "The time-stamping policy has no key that is valid now."},
 	{TSAKeyExpiring, Fatal, "Уақыт белгісі кілтінің мерзімі жақында аяқталады, ал келесісі жоқ.", "Срок ключа меток времени скоро истечёт, а следующего нет.", "The time-stamping key expires soon and has no successor."},
 	{TSATokenBad, Fatal, "Жасалған уақыт белгісі тексеруден өтпеді; ол берілмейді.", "Созданная метка времени не прошла проверку и не выдана.", "The time-stamp that was made did not pass its verification and is not given out."},
+	{TSAMonthMissing, Fatal, "Дерекқорда келесі айдың уақыт белгілеріне орын жоқ.", "В базе данных нет места для меток времени следующего месяца.", "The database has no place for the time-stamps of the coming month."},
 }

@@ -242,9 +242,10 @@ func TestStore(t *testing.T) {
 }
 
 // TestStoreCheck: a role or a database for which commits are not flushed, and a
-// standby, are no place for records.
+// standby, are no place for records; nor is one without next month's partition.
 func TestStoreCheck(t *testing.T) {
 	pool := postgrestest.Pool(t)
+	must(postgres.EnsurePartitions(t.Context(), pool, start)) // three months ahead
 	with := func(parameters map[string]string) *authority.Store {
 		c := pool.Config() // a copy
 		maps.Copy(c.ConnConfig.RuntimeParams, parameters)
@@ -252,21 +253,30 @@ func TestStoreCheck(t *testing.T) {
 		t.Cleanup(changed.Close)
 		return authority.NewStore(changed)
 	}
-	if err := with(map[string]string{"synchronous_commit": "off"}).Check(t.Context()); !fault.Is(err, fault.ConfigUnsafe) {
+	if err := with(map[string]string{"synchronous_commit": "off"}).Check(t.Context(), start); !fault.Is(err, fault.ConfigUnsafe) {
 		t.Errorf("no flush: %v", err)
 	}
-	if err := with(map[string]string{"default_transaction_read_only": "on"}).Check(t.Context()); !fault.Is(err, fault.DatabaseDown) {
+	if err := with(map[string]string{"default_transaction_read_only": "on"}).Check(t.Context(), start); !fault.Is(err, fault.DatabaseDown) {
 		t.Errorf("a standby: %v", err)
 	}
 	var fsync string
 	must(pool.QueryRow(t.Context(), "SHOW fsync").Scan(&fsync))
-	err := with(map[string]string{"synchronous_commit": "local"}).Check(t.Context())
+	err := with(map[string]string{"synchronous_commit": "local"}).Check(t.Context(), start)
 	if fsync == "on" && err != nil || fsync == "off" && !fault.Is(err, fault.ConfigUnsafe) {
 		t.Errorf("with fsync %s: %v", fsync, err)
 	}
+	for _, later := range []time.Time{start.AddDate(0, 3, 0), start.AddDate(0, 4, 0), start.AddDate(1, 0, 0)} {
+		if err := with(nil).Check(t.Context(), later); !fault.Is(err, fault.TSAMonthMissing) {
+			t.Errorf("without upkeep until %s: %v", later, err)
+		}
+	}
+	// Over the year's end, on the last day of a month.
+	if err := with(nil).Check(t.Context(), time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)); fault.Is(err, fault.TSAMonthMissing) {
+		t.Error(err)
+	}
 	ended, stop := context.WithCancel(t.Context())
 	stop()
-	if err := with(nil).Check(ended); err == nil {
+	if err := with(nil).Check(ended, start); err == nil {
 		t.Error("nobody was asked")
 	}
 }

@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,23 +73,36 @@ func (r *Record) check() error {
 	return nil
 }
 
-// Check makes sure that the database takes records now, and that a commit is on the
-// disk when it says so: somebody may have switched that off for the server, the
-// database or our role. Its refusals: database_unavailable on a standby,
-// config_unsafe.
-func (s *Store) Check(ctx context.Context) error {
+// Check makes sure that the database takes records now and in a month, and that a
+// commit is on the disk when it says so: somebody may have switched that off for the
+// server, the database or our role. Its refusals: database_unavailable on a standby,
+// config_unsafe, and tsa_month_missing if the upkeep has failed for months.
+func (s *Store) Check(ctx context.Context, now time.Time) error {
+	year, month, _ := now.UTC().Date()
+	months := []string{partitionOf(year, month), partitionOf(year, month+1)}
 	var readOnly, fsync, commit string
+	var found int
 	err := s.pool.QueryRow(ctx, `
-		SELECT current_setting('transaction_read_only'), current_setting('fsync'), current_setting('synchronous_commit')`).Scan(&readOnly, &fsync, &commit)
+		SELECT current_setting('transaction_read_only'), current_setting('fsync'), current_setting('synchronous_commit'),
+			(SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+			  WHERE i.inhparent = 'tsa_records'::regclass AND c.relname = ANY ($1))`, months).Scan(&readOnly, &fsync, &commit, &found)
 	switch {
 	case err != nil:
 		return fmt.Errorf("ask the database how it keeps records: %w", postgres.Classify(err))
 	case readOnly == "on":
 		return fault.New(fault.DatabaseDown, "", "the database is read-only")
+	case found < len(months):
+		return fault.New(fault.TSAMonthMissing, "", "%d of %s are there", found, strings.Join(months, ", "))
 	case fsync == "off", commit == "off":
 		return fault.New(fault.ConfigUnsafe, "database", "a commit is not durable: fsync is %s, synchronous_commit is %s", fsync, commit)
 	}
 	return nil
+}
+
+// partitionOf is the partition with the records of a month, as postgres.EnsurePartitions
+// names it.
+func partitionOf(year int, month time.Month) string {
+	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format("tsa_records_200601")
 }
 
 // Remember keeps certificates, before the first token is signed by their keys.
