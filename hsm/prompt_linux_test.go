@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +54,44 @@ func TestPINPrompt(t *testing.T) {
 	}
 	if shown := <-typed; shown != "PIN: |\r\n" {
 		t.Errorf("the terminal showed %q", shown)
+	}
+}
+
+func TestReadLine(t *testing.T) {
+	for keys, want := range map[string]string{
+		"1234\r": "1234", "1234\n5": "1234", "1234\x04": "1234", "12\x7f34\r": "134", "1ұ\x08\x08\x082\r": "2",
+		"99\x151234\r": "1234", "\r": "", "123456789\r": "12345678",
+	} {
+		buffer := make([]byte, 8)
+		n, err := readLine(strings.NewReader(keys), buffer)
+		if got := string(buffer[:n]); err != nil || got != want {
+			t.Errorf("%q: got %q, %v", keys, got, err)
+		}
+	}
+	for keys, code := range map[string]fault.Code{"12\x03": fault.Cancelled, "12": fault.PINUnavailable} {
+		if n, err := readLine(strings.NewReader(keys), make([]byte, 8)); n != 0 || !fault.Is(err, code) {
+			t.Errorf("%q: %d, %v", keys, n, err)
+		}
+	}
+}
+
+// A person who will not give the PIN is not kept, and has their terminal back.
+func TestPINPromptInterrupted(t *testing.T) {
+	person, name := terminal(t)
+	before, err := unix.IoctlGetTermios(int(person.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = bufio.NewReader(person).ReadString(' ') // the question
+		_, _ = person.WriteString("27\x03")
+	}()
+	if err := (PIN{pinPrompt, name}).use(func(string) error { return nil }); !fault.Is(err, fault.Cancelled) {
+		t.Errorf("got %v", err)
+	}
+	after, err := unix.IoctlGetTermios(int(person.Fd()), unix.TCGETS)
+	if err != nil || *after != *before {
+		t.Errorf("the terminal is %+v, was %+v: %v", after, before, err)
 	}
 }
 
