@@ -38,6 +38,12 @@ type KeySpec struct {
 	Algorithm Algorithm
 }
 
+// Check refuses what no token is asked for.
+func (s KeySpec) Check() error {
+	_, _, err := s.mechanism()
+	return err
+}
+
 const (
 	keyLabelBytesMax = 255
 	keyIDBytesMax    = 64

@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -83,19 +82,41 @@ func (p *program) withToken(ctx context.Context, f *tokenFlags, work func(*hsm.T
 	return work(token)
 }
 
-// key finds the key that the flags name.
+// keyID is the identifier that --id gives.
+func (f *tokenFlags) keyID() ([]byte, error) {
+	id, err := hex.DecodeString(f.id)
+	if err != nil {
+		return nil, &exitError{exitUsage, fault.New(fault.BadArgument, "--id", "not hexadecimal")}
+	}
+	return id, nil
+}
+
+// checkKey refuses flags that name no key, before a PIN is sent for nothing.
+func (f *tokenFlags) checkKey() error {
+	if f.id == "" && f.label == "" {
+		return &exitError{exitUsage, fault.New(fault.BadArgument, "--label", "which key? --label or --id names it")}
+	}
+	_, err := f.keyID()
+	return err
+}
+
+// key finds the key that the flags name; with both of them it must have both.
 func (f *tokenFlags) key(ctx context.Context, token *hsm.Token) (*hsm.Key, error) {
-	switch {
-	case f.id != "":
-		id, err := hex.DecodeString(f.id)
-		if err != nil {
-			return nil, &exitError{exitUsage, fault.New(fault.BadArgument, "--id", "not hexadecimal")}
-		}
-		return token.KeyByID(ctx, id)
-	case f.label != "":
+	id, err := f.keyID()
+	if err != nil {
+		return nil, err
+	}
+	if len(id) == 0 {
 		return token.Key(ctx, f.label)
 	}
-	return nil, &exitError{exitUsage, fault.New(fault.BadArgument, "--label", "which key? --label or --id names it")}
+	key, err := token.KeyByID(ctx, id)
+	if err == nil && f.label != "" && key.Label() != f.label {
+		err = fault.New(fault.HSMKeyMissing, "", "the key with this identifier has another label")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return key, nil
 }
 
 // listedToken is a token of senim token list.
@@ -115,16 +136,19 @@ func (p *program) tokenList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tokens, err := module.Tokens()
-		if err := errors.Join(err, module.Close()); err != nil {
-			return err
+		tokens, silent := module.Tokens() // some may not say what they are, and hide no others
+		if err := module.Close(); err != nil {
+			return errors.Join(silent, err)
+		}
+		if silent != nil && len(tokens) == 0 {
+			return silent
 		}
 		listed := []listedToken{}
 		for _, t := range tokens {
 			listed = append(listed, listedToken{t.URI(), t})
 		}
 		if f.json {
-			return p.printJSON(map[string]any{"module": module.Path(), "tokens": listed})
+			return errors.Join(p.printJSON(map[string]any{"module": module.Path(), "tokens": listed}), silent)
 		}
 		for _, t := range listed {
 			state := "blank"
@@ -133,7 +157,7 @@ func (p *program) tokenList() *cobra.Command {
 			}
 			fmt.Fprintf(p.stdout, "slot %d: %s\n", t.SlotID, state)
 		}
-		return nil
+		return silent
 	})
 }
 
@@ -236,12 +260,16 @@ func (p *program) tokenGenkey() *cobra.Command {
 	var f tokenFlags
 	var algorithm string
 	c := f.command("genkey", "Make a key inside the token and have it prove itself", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		id, err := hex.DecodeString(f.id)
+		id, err := f.keyID()
 		if err != nil {
-			return &exitError{exitUsage, fault.New(fault.BadArgument, "--id", "not hexadecimal")}
+			return err
+		}
+		spec := hsm.KeySpec{Label: f.label, ID: id, Algorithm: hsm.Algorithm(algorithm)}
+		if err := spec.Check(); err != nil {
+			return &exitError{exitUsage, err}
 		}
 		return p.withToken(ctx, &f, func(token *hsm.Token) error {
-			key, err := token.Generate(ctx, hsm.KeySpec{Label: f.label, ID: id, Algorithm: hsm.Algorithm(algorithm)})
+			key, err := token.Generate(ctx, spec)
 			if err != nil {
 				return err
 			}
@@ -277,16 +305,4 @@ func publicPEM(public crypto.PublicKey) (string, error) {
 		return "", fmt.Errorf("encode the public key: %w", err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), nil
-}
-
-// writeOrPrint puts a text into a new file, or on stdout where none is named.
-func (p *program) writeOrPrint(path, text string) error {
-	if path == "" {
-		_, err := fmt.Fprint(p.stdout, text)
-		return err
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		return fault.Wrap(err, fault.Unreadable, path, "write the file")
-	}
-	return nil
 }

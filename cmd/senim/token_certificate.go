@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +25,9 @@ func (p *program) tokenCSR() *cobra.Command {
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
+		if err := f.checkKey(); err != nil {
+			return err
+		}
 		return p.withToken(ctx, &f, func(token *hsm.Token) error {
 			key, err := f.key(ctx, token)
 			if err != nil {
@@ -33,10 +38,18 @@ func (p *program) tokenCSR() *cobra.Command {
 				return err
 			}
 			text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-			if f.json {
-				return p.printJSON(map[string]string{"label": key.Label(), "id": hex.EncodeToString(key.ID()), "csr": text})
+			if out != "" {
+				if err := os.WriteFile(out, []byte(text), 0o644); err != nil {
+					return fault.Wrap(err, fault.OutputFailed, out, "write the request")
+				}
 			}
-			return p.writeOrPrint(out, text)
+			switch {
+			case f.json:
+				return p.printJSON(map[string]string{"label": key.Label(), "id": hex.EncodeToString(key.ID()), "csr": text})
+			case out == "":
+				_, err = io.WriteString(p.stdout, text)
+			}
+			return err
 		})
 	})
 	f.keyFlags(c)
@@ -49,6 +62,9 @@ func (p *program) tokenCSR() *cobra.Command {
 func (p *program) tokenImportCert() *cobra.Command {
 	var f tokenFlags
 	c := f.command("import-cert FILE", "Store a certificate beside its key", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		if err := f.checkKey(); err != nil {
+			return err
+		}
 		certificates, err := trust.LoadCertificates(args[0])
 		if err == nil && len(certificates) != 1 {
 			err = fault.New(fault.Unreadable, args[0], "%d certificates, where one is wanted", len(certificates))
@@ -93,6 +109,10 @@ type testedKey struct {
 func (p *program) tokenTest() *cobra.Command {
 	var f tokenFlags
 	c := f.command("test", "Have each key sign, and verify what it signed", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		id, err := f.keyID()
+		if err != nil {
+			return err
+		}
 		return p.withToken(ctx, &f, func(token *hsm.Token) error {
 			contents, err := token.Contents(ctx)
 			if err != nil {
@@ -101,7 +121,7 @@ func (p *program) tokenTest() *cobra.Command {
 			tested := []testedKey{}
 			good := true
 			for _, k := range contents.Keys {
-				if f.label != "" && k.Label != f.label || f.id != "" && k.ID != f.id {
+				if f.label != "" && k.Label != f.label || len(id) > 0 && k.ID != hex.EncodeToString(id) {
 					continue
 				}
 				t := p.testKey(ctx, token, k)
