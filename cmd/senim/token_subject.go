@@ -33,16 +33,20 @@ func parseSubject(s string) ([]byte, error) {
 	}
 	var name pkix.RDNSequence
 	for _, part := range splitEscaped(s, ',') {
-		key, value, ok := strings.Cut(part, "=")
+		key, written, ok := strings.Cut(part, "=")
 		oid, known := attributeType(strings.TrimSpace(key))
 		if !ok || !known {
 			return refuse("%q is not a known attribute and its value", part)
 		}
-		text, ok := unescapeValue(value)
+		text, ok := unescapeValue(written)
 		if !ok || text == "" {
 			return refuse("the value of %s is empty or wrongly escaped", strings.TrimSpace(key))
 		}
-		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: oid, Value: text}})
+		value, ok := attributeValue(oid, text)
+		if !ok {
+			return refuse("%q is no value of %s", text, strings.TrimSpace(key))
+		}
+		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: oid, Value: value}})
 	}
 	slices.Reverse(name)
 	der, err := asn1.Marshal(name)
@@ -50,6 +54,28 @@ func parseSubject(s string) ([]byte, error) {
 		return refuse("it cannot be encoded")
 	}
 	return der, nil
+}
+
+// stringTypes are the types of string that some attributes have to have (RFC 5280
+// appendix A.1); the others are DirectoryStrings.
+var stringTypes = map[string]string{
+	"2.5.4.5":                    "printable", // serialNumber
+	"2.5.4.6":                    "printable", // countryName
+	"0.9.2342.19200300.100.1.25": "ia5",       // domainComponent
+	"1.2.840.113549.1.9.1":       "ia5",       // emailAddress
+}
+
+// attributeValue gives a text the type that its attribute wants.
+func attributeValue(oid asn1.ObjectIdentifier, text string) (any, bool) {
+	kind, fixed := stringTypes[oid.String()]
+	if !fixed {
+		return text, true // PrintableString, or UTF8String where that is not enough
+	}
+	der, err := asn1.MarshalWithParams(text, kind)
+	if oid.Equal(subjectAttributes["C"]) && len(text) != 2 {
+		return nil, false
+	}
+	return asn1.RawValue{FullBytes: der}, err == nil
 }
 
 // splitEscaped splits at a separator that no backslash precedes. A plus, which
@@ -86,9 +112,13 @@ func attributeType(name string) (asn1.ObjectIdentifier, bool) {
 }
 
 // unescapeValue takes the escapes of RFC 4514 §2.4 away: a backslash before a
-// special character, or before two hexadecimal digits.
+// special character, or before two hexadecimal digits. A value that begins with #
+// is a BER encoding there, which is not taken here.
 func unescapeValue(s string) (string, bool) {
 	s = strings.TrimLeft(s, " ")
+	if strings.HasPrefix(s, "#") {
+		return "", false
+	}
 	var b strings.Builder
 	spaces := 0 // unescaped, at the end
 	for i := 0; i < len(s); i++ {

@@ -80,6 +80,7 @@ func TestParseSubject(t *testing.T) {
 		"CN=a\\,b,O=x\\+y":                  "CN=a\\,b,O=x\\+y",
 		"cn= spaced ,o=ү":                   "CN=spaced,O=ү",
 		"CN=\\D2\\AF":                       "CN=ү",
+		"CN=\\#1":                           "CN=\\#1",
 		"CN=ends in space\\ ":               "CN=ends in space\\ ",
 		"2.5.4.5=IIN123456789012,CN=by OID": "SERIALNUMBER=IIN123456789012,CN=by OID",
 		"SERIALNUMBER=IIN123456789012,SURNAME=А": "SERIALNUMBER=IIN123456789012,2.5.4.4=#0c02d090",
@@ -96,9 +97,31 @@ func TestParseSubject(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
-	for _, text := range []string{"", "a", "CN", "CN=", "=a", "CN=a,", "CN=a+O=b", "XX=a", "CN=\\", "CN=\\zz", "CN=\\ff", "CN=\"a\"", "1=a", "9.9=a", string(make([]byte, 2000))} {
+	for _, text := range []string{"", "a", "CN", "CN=", "=a", "CN=a,", "CN=a+O=b", "XX=a", "CN=\\", "CN=\\zz", "CN=\\ff", "CN=\"a\"", "CN=#0c0161", "C=KAZ", "C=ҚЗ", "SERIALNUMBER=ИИН123456789012", "DC=қаз", "1=a", "9.9=a", string(make([]byte, 2000))} {
 		if _, err := parseSubject(text); !fault.Is(err, fault.BadArgument) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Some attributes have a type of string of their own (RFC 5280 appendix A.1).
+func TestSubjectStringTypes(t *testing.T) {
+	for text, tag := range map[string]int{
+		"CN=a": asn1.TagPrintableString, "CN=ү": asn1.TagUTF8String, "C=KZ": asn1.TagPrintableString,
+		"DC=kz": asn1.TagIA5String, "1.2.840.113549.1.9.1=a@b.kz": asn1.TagIA5String,
+	} {
+		der, err := parseSubject(text)
+		var name []asn1.RawValue
+		if _, parse := asn1.Unmarshal(der, &name); err != nil || parse != nil || len(name) != 1 {
+			t.Errorf("%s: %v, %v", text, err, parse)
+			continue
+		}
+		var pair struct {
+			Type  asn1.ObjectIdentifier
+			Value asn1.RawValue
+		}
+		if _, err := asn1.Unmarshal(name[0].Bytes, &pair); err != nil || pair.Value.Tag != tag {
+			t.Errorf("%s: type %d, want %d: %v", text, pair.Value.Tag, tag, err)
 		}
 	}
 }
