@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"io"
+	"net/url"
 	"slices"
 	"time"
 
@@ -110,8 +111,8 @@ func (c *Client) StampDigest(ctx context.Context, d *algo.Digest, sum []byte) (*
 	pause := c.c.Pause
 	for round := 0; ; round++ {
 		failures = failures[:0]
-		for _, url := range c.urls {
-			token, err := c.ask(ctx, url, d, sum)
+		for _, address := range c.urls {
+			token, err := c.ask(ctx, address, d, sum)
 			if err == nil || ctx.Err() != nil {
 				return token, err
 			}
@@ -150,7 +151,7 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // ask gets a token from one authority. Every request has a nonce of its own.
-func (c *Client) ask(ctx context.Context, url string, d *algo.Digest, sum []byte) (*tsp.Token, error) {
+func (c *Client) ask(ctx context.Context, address string, d *algo.Digest, sum []byte) (*tsp.Token, error) {
 	request, err := tsp.NewRequest(nil, d, c.c.Random)
 	if err != nil {
 		return nil, err
@@ -160,19 +161,19 @@ func (c *Client) ask(ctx context.Context, url string, d *algo.Digest, sum []byte
 	if err != nil {
 		return nil, err
 	}
-	reply, err := c.exchange(ctx, url, query)
+	reply, err := c.exchange(ctx, address, query)
 	if err != nil {
 		return nil, err
 	}
 	token, err := request.Accept(reply)
 	switch {
 	case fault.Is(err, fault.TSARefused), fault.Is(err, fault.PeerDown):
-		return nil, fault.Wrap(err, fault.CodeOf(err), url, "ask for a time-stamp") // of several, which
+		return nil, fault.Wrap(err, fault.CodeOf(err), place(address), "ask for a time-stamp") // of several, which
 	case err != nil:
-		return nil, distrust(url, err)
+		return nil, distrust(address, err)
 	}
 	if err := c.verify(token); err != nil {
-		return nil, distrust(url, err)
+		return nil, distrust(address, err)
 	}
 	return token, nil
 }
@@ -201,25 +202,35 @@ func (c *Client) verify(token *tsp.Token) error {
 
 // exchange posts the query within the timeout. Running out of it is the
 // authority's failure; the caller's own end is not.
-func (c *Client) exchange(ctx context.Context, url string, query []byte) ([]byte, error) {
+func (c *Client) exchange(ctx context.Context, address string, query []byte) ([]byte, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.c.Timeout)
 	defer cancel()
-	reply, err := c.c.Fetcher.Fetch(bounded, url, tsp.ContentTypeQuery, query, replyBytesMax)
+	reply, err := c.c.Fetcher.Fetch(bounded, address, tsp.ContentTypeQuery, query, replyBytesMax)
 	switch {
 	case err == nil:
 		return reply, nil
 	case ctx.Err() != nil:
 		return nil, fault.Wrap(ctx.Err(), fault.Cancelled, "", "ask the time-stamping authority")
 	case fault.Is(err, fault.InputTooBig): // theirs, not our caller's
-		return nil, distrust(url, err)
+		return nil, distrust(address, err)
 	case fault.Of(err) == nil, errors.Is(err, context.DeadlineExceeded):
-		return nil, fault.Wrap(err, fault.PeerDown, url, "ask the time-stamping authority")
+		return nil, fault.Wrap(err, fault.PeerDown, place(address), "ask the time-stamping authority")
 	}
 	return nil, err
 }
 
 // distrust wraps why an authority's answer is not relied on; the reason's own
 // code stays inside.
-func distrust(url string, reason error) error {
-	return fault.Wrap(reason, fault.PeerAnswer, url, "the token is not to be relied on")
+func distrust(address string, reason error) error {
+	return fault.Wrap(reason, fault.PeerAnswer, place(address), "the token is not to be relied on")
+}
+
+// place is an address without what may be a secret in it: a name with a password, or
+// a key in the query.
+func place(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,6 +235,21 @@ func TestStampRefuses(t *testing.T) {
 				t.Errorf("%v, want %s inside", err, tt.inner)
 			}
 		})
+	}
+}
+
+// What may be a secret in an authority's address is in no error.
+func TestErrorsKeepTheAddressSecret(t *testing.T) {
+	a := newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	a.change = func(i *tstInfo, _ *cms.Template) { i.Nonce = nil }
+	for name, peer := range map[string]*authority{
+		"a wrong token": a, "a refusal": {reply: marshal(struct{ Status status }{status{Status: 2}})},
+		"a failure": {err: context.DeadlineExceeded}, "too large": {err: fault.New(fault.InputTooBig, "", "much")},
+	} {
+		_, err := client(t, peer, func(c *tsa.Config) { c.URL = "https://we:hush@tsa.example/stamp?key=hush" }).Stamp(t.Context(), []byte("x"))
+		if err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "https://tsa.example/stamp") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
