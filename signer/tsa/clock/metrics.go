@@ -13,7 +13,7 @@ type Metrics struct {
 	state                  *stateCollector
 	offset, dispersion     prometheus.Gauge
 	agreeing, answering    prometheus.Gauge
-	measured               prometheus.Gauge
+	measured, expires      prometheus.Gauge
 	sourceUp, sourceOffset *prometheus.GaugeVec
 }
 
@@ -32,10 +32,11 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		agreeing:     gauge("sources_agreeing", "Time sources that agree with each other."),
 		answering:    gauge("sources_answering", "Time sources that answered."),
 		measured:     gauge("measured_timestamp_seconds", "When the sources were asked last."),
+		expires:      gauge("expires_timestamp_seconds", "When what was measured counts no more."),
 		sourceUp:     vector("source_up", "1 if the time source answered usably.", "source"),
 		sourceOffset: vector("source_offset_seconds", "Offset of the time source from our clock.", "source"),
 	}
-	for _, c := range []prometheus.Collector{m.state, m.offset, m.dispersion, m.agreeing, m.answering, m.measured, m.sourceUp, m.sourceOffset} {
+	for _, c := range []prometheus.Collector{m.state, m.offset, m.dispersion, m.agreeing, m.answering, m.measured, m.expires, m.sourceUp, m.sourceOffset} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the clock's metrics: %w", err)
 		}
@@ -60,8 +61,13 @@ func (m *Metrics) published(s Status) {
 	m.agreeing.Set(float64(s.Agreeing))
 	m.answering.Set(float64(s.Answering))
 	if !s.Measured.IsZero() {
-		m.measured.Set(float64(s.Measured.UnixMilli()) / float64(time.Second/time.Millisecond))
+		m.measured.Set(unixSeconds(s.Measured))
+		m.expires.Set(unixSeconds(s.Measured.Add(s.Expiry)))
 	}
+}
+
+func unixSeconds(t time.Time) float64 {
+	return float64(t.UnixMilli()) / float64(time.Second/time.Millisecond)
 }
 
 // inSyncState names the state that has no reason.
@@ -106,6 +112,7 @@ func (m *Metrics) source(name string, s Sample, err error) {
 	}
 	if err != nil {
 		m.sourceUp.WithLabelValues(name).Set(0)
+		m.sourceOffset.DeleteLabelValues(name) // of before
 		return
 	}
 	m.sourceUp.WithLabelValues(name).Set(1)

@@ -170,6 +170,10 @@ func TestAJumpIsLatched(t *testing.T) {
 	if up := gauge(t, registry, "senim_tsa_clock_source_up", "c"); up != 0 || gauge(t, registry, "senim_tsa_clock_sources_answering", "") != 2 {
 		t.Errorf("the silent source is up: %v", up)
 	}
+	measured := gauge(t, registry, "senim_tsa_clock_measured_timestamp_seconds", "")
+	if expires := gauge(t, registry, "senim_tsa_clock_expires_timestamp_seconds", ""); expires != measured+30 {
+		t.Errorf("measured at %v, it expires at %v", measured, expires)
+	}
 	m.wall = m.wall.Add(time.Minute)
 	if _, err := mon.Time(); err == nil {
 		t.Fatal("no jump")
