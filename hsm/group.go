@@ -19,6 +19,9 @@ const (
 	// breakerOpenFor is how long an open breaker keeps calls away; then one is
 	// let through to see.
 	breakerOpenFor = 10 * time.Second
+	// memberWaitMax is how long a call waits for a session of one member before it
+	// asks the next: a token whose calls do not return has none left.
+	memberWaitMax = time.Second
 	// healthEvery is how often Run has each member sign.
 	healthEvery = 10 * time.Second
 )
@@ -100,25 +103,57 @@ func (g *Group) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 }
 
 // SignContext is Key.SignContext by the first member that does it. What the
-// caller did wrong no member is asked twice. With every breaker open it fails at
-// once, with hsm_unavailable.
+// caller did wrong no member is asked twice. One that is busy is waited for only
+// when the others have been asked. With every breaker open it fails at once, with
+// hsm_unavailable.
 func (g *Group) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	var errs []error
-	for _, m := range g.inTurn() {
+	var busy *member
+	members := g.inTurn()
+	for _, m := range members {
 		if !m.admit(g.options.Now()) {
 			continue
 		}
-		signature, err := m.key.SignContext(ctx, digest, opts)
-		g.note(m, err)
-		if err == nil {
-			return signature, nil
+		if len(members) == 1 {
+			busy = m
+			break
 		}
-		if fault.Is(err, fault.BadArgument) || ctx.Err() != nil {
-			return nil, err
+		short := &lazyTimeout{Context: ctx, limit: memberWaitMax}
+		signature, err := g.signBy(short, m, digest, opts)
+		short.cancel()
+		if err == nil || fault.Is(err, fault.BadArgument) || ctx.Err() != nil {
+			return signature, err
+		}
+		if busy == nil && fault.Is(err, fault.HSMBusy) {
+			busy = m
 		}
 		errs = append(errs, err)
 	}
-	return nil, fault.Wrap(errors.Join(errs...), fault.HSMUnavailable, "", "no member of the group signs")
+	if busy != nil {
+		signature, err := g.signBy(ctx, busy, digest, opts)
+		if err == nil || fault.Is(err, fault.BadArgument) || ctx.Err() != nil {
+			return signature, err
+		}
+		errs = append(errs, err)
+	}
+	return nil, fault.Wrap(errors.Join(errs...), refusal(errs), "", "no member of the group signs")
+}
+
+// signBy has one member sign, and keeps its breaker by what became of it.
+func (g *Group) signBy(ctx context.Context, m *member, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	signature, err := m.key.SignContext(ctx, digest, opts)
+	g.note(m, err)
+	return signature, err
+}
+
+// refusal is what it means that no member signs: to come again helps, unless every one
+// understood and will not.
+func refusal(errs []error) fault.Code {
+	will := func(err error) bool { return !fault.Is(err, fault.HSMRefused) }
+	if len(errs) > 0 && !slices.ContainsFunc(errs, will) {
+		return fault.HSMRefused
+	}
+	return fault.HSMUnavailable
 }
 
 func (g *Group) inTurn() []*member {

@@ -85,6 +85,52 @@ func breaks(s *script) (mend func()) {
 	}
 }
 
+// A member that has no session left, as when its calls do not return, does not keep
+// the others' callers. If all are so, the call waits as long as its context says.
+func TestGroupWithABusyMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTeam(t, 2, hsm.InOrder, nil)
+		first := w.members[0].token.HoldSessions()
+		began := time.Now()
+		check(t, w.sign(t))
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("the other member was asked after %s", took)
+		}
+		second := w.members[1].token.HoldSessions()
+		began = time.Now()
+		if err := w.sign(t); !fault.Is(err, fault.HSMBusy) {
+			t.Errorf("both are busy: %v", err)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("waited %s", took)
+		}
+		time.AfterFunc(5*time.Second, first)
+		check(t, w.sign(t))
+		second()
+		// Neither breaker has counted that.
+		check(t, w.group.Ready())
+		if got := w.signed(); got[0] != 1 || got[1] != 1 {
+			t.Errorf("signatures asked for: %v", got)
+		}
+	})
+}
+
+// What every member understood and will not do is not to be tried later.
+func TestGroupThatRefuses(t *testing.T) {
+	w := newTeam(t, 2, hsm.InOrder, nil)
+	for _, m := range w.members {
+		m.Script("C_SignInit", pkcs11.CKR_MECHANISM_INVALID)
+	}
+	if err := w.sign(t); !fault.Is(err, fault.HSMRefused) {
+		t.Errorf("both refuse: %v", err)
+	}
+	w.members[0].Script("C_SignInit", pkcs11.CKR_MECHANISM_INVALID)
+	w.members[1].Script("C_SignInit", pkcs11.CKR_DEVICE_MEMORY)
+	if err := w.sign(t); !fault.Is(err, fault.HSMUnavailable) {
+		t.Errorf("one refuses: %v", err)
+	}
+}
+
 func TestGroupInOrder(t *testing.T) {
 	w := newTeam(t, 2, hsm.InOrder, nil)
 	for range 4 {
