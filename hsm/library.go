@@ -152,10 +152,18 @@ func (l *library) release() error {
 	if l.refs == 1 && l.stuck.Load() > 0 {
 		return errNotReturned() // it stays initialised
 	}
-	l.refs--
-	if l.refs > 0 {
+	if l.refs > 1 {
+		l.refs--
 		return nil
 	}
+	// A question to the module needs no token, and so may still be under way.
+	l.restarting.Lock()
+	defer l.restarting.Unlock()
+	if err := l.gate.close(closeWaitMax); err != nil {
+		return errNotReturned()
+	}
+	defer l.gate.open()
+	l.refs--
 	err := l.ctx.Finalize()
 	if errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)) {
 		return nil // a restart that failed left it so

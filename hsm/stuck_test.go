@@ -2,6 +2,7 @@ package hsm_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,5 +249,33 @@ func TestGroupWithAMemberThatDoesNotReturn(t *testing.T) {
 		}
 		j.set(false)
 		synctest.Wait()
+	})
+}
+
+// A module is not finalised under a question to it, which has no session.
+func TestCloseUnderAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scripted := hsmtest.NewScripted()
+		var inside atomic.Bool
+		answer := make(chan struct{})
+		module := scripted.Open(t)
+		scripted.Before = func(function string) {
+			switch function {
+			case "C_GetSlotList":
+				inside.Store(true)
+				<-answer
+				inside.Store(false)
+			case "C_Finalize":
+				if inside.Load() {
+					t.Error("finalised under the question")
+				}
+			}
+		}
+		var asking sync.WaitGroup
+		asking.Go(func() { _, _ = module.Tokens() })
+		synctest.Wait()
+		time.AfterFunc(time.Second, func() { close(answer) })
+		check(t, module.Close())
+		asking.Wait()
 	})
 }
