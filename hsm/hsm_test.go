@@ -164,6 +164,26 @@ func TestTokenIsChosenByURI(t *testing.T) {
 	}
 }
 
+// Of several blank tokens that one is initialised that was meant.
+func TestInitTokenAt(t *testing.T) {
+	scripted := hsmtest.NewScripted()
+	scripted.Change(func(slots []*hsmtest.ScriptedSlot) { slots[0].Serial = "A" })
+	meant := scripted.AddSlot("")
+	scripted.Change(func([]*hsmtest.ScriptedSlot) { meant.Initialized, meant.Serial = false, "B" })
+	module, pin := scripted.Open(t), hsm.PINFile(pinFile(t, "271828"))
+	for uri, code := range map[string]fault.Code{
+		"pkcs11:serial=C": fault.HSMTokenNotFound, "pkcs11:": fault.HSMTokenAmbiguous, "pkcs11:object=x": fault.HSMTokenURIInvalid, "B": fault.HSMTokenURIInvalid,
+	} {
+		if err := module.InitTokenAt(uri, "new", pin, pin); !fault.Is(err, code) {
+			t.Errorf("%s: %v", uri, err)
+		}
+	}
+	check(t, module.InitTokenAt("pkcs11:serial=B", "new", pin, pin))
+	if slot := scripted.Slot("new"); slot != meant {
+		t.Errorf("initialised %+v", slot)
+	}
+}
+
 func TestInitTokenKeepsWhatIsThere(t *testing.T) {
 	soft := hsmtest.SoftHSM(t)
 	if err := soft.Module.InitToken(soft.Token.Info().Label, soft.PIN, soft.PIN); !fault.Is(err, fault.HSMTokenExists) {

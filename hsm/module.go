@@ -130,13 +130,17 @@ func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error)
 		return nil, err
 	}
 	if u.namesObject() {
-		return nil, fault.New(fault.HSMTokenURIInvalid, "", "the URI must describe a token, and names an object in it")
+		return nil, errNamesObject()
 	}
 	info, err := inside(ctx, m.lib, m.options.callTimeout(), func() (TokenInfo, error) { return m.lib.choose(u) })
 	if err != nil {
 		return nil, err
 	}
 	return openToken(ctx, m, info, pin)
+}
+
+func errNamesObject() error {
+	return fault.New(fault.HSMTokenURIInvalid, "", "the URI must describe a token, and names an object in it")
 }
 
 // choose returns the one initialised token that matches. Anything else is an
@@ -179,6 +183,22 @@ func (l *library) choose(u URI) (TokenInfo, error) {
 // security officer's PIN, and then the user's PIN (C_InitPIN). It never touches
 // a token that is initialised, and refuses a label that is in use.
 func (m *Module) InitToken(label string, so, user PIN) error {
+	return m.initToken(nil, label, so, user)
+}
+
+// InitTokenAt is InitToken of the one blank token that the RFC 7512 URI describes.
+func (m *Module) InitTokenAt(uri, label string, so, user PIN) error {
+	u, err := ParseURI(uri)
+	if err != nil {
+		return err
+	}
+	if u.namesObject() {
+		return errNamesObject()
+	}
+	return m.initToken(&u, label, so, user)
+}
+
+func (m *Module) initToken(u *URI, label string, so, user PIN) error {
 	if label == "" || len(label) > labelBytesMax || !isPrintable(label) || unpad(label) != label {
 		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes of text, the last no blank", labelBytesMax)
 	}
@@ -186,13 +206,13 @@ func (m *Module) InitToken(label string, so, user PIN) error {
 	if so.asks() || user.asks() {
 		limit = 0
 	}
-	return insideDo(context.Background(), m.lib, limit, func() error { return m.lib.initToken(label, so, user) })
+	return insideDo(context.Background(), m.lib, limit, func() error { return m.lib.initToken(u, label, so, user) })
 }
 
-func (l *library) initToken(label string, so, user PIN) error {
+func (l *library) initToken(u *URI, label string, so, user PIN) error {
 	l.login.Lock()
 	defer l.login.Unlock()
-	slot, err := l.blankSlot(label)
+	slot, err := l.blankSlot(u, label)
 	if err != nil {
 		return err
 	}
@@ -227,24 +247,32 @@ func (l *library) checkPINLength(slot uint, source PIN, pin string) error {
 	return nil
 }
 
-func (l *library) blankSlot(label string) (uint, error) {
+// blankSlot is the slot of the first blank token, or of the one that the URI describes.
+func (l *library) blankSlot(u *URI, label string) (uint, error) {
 	tokens, err := l.tokens()
 	if err != nil {
 		return 0, err
 	}
-	blank := -1
-	for i, t := range tokens {
-		if t.Initialized && t.Label == label {
+	library, err := l.ctx.GetInfo()
+	if err != nil {
+		return 0, explain("C_GetInfo", err)
+	}
+	var blank []uint
+	for _, t := range tokens {
+		switch {
+		case t.Initialized && t.Label == label:
 			return 0, fault.New(fault.HSMTokenExists, "", "%s", t.URI())
-		}
-		if !t.Initialized && blank < 0 {
-			blank = i
+		case !t.Initialized && (u == nil || u.matches(library, t)):
+			blank = append(blank, t.SlotID)
 		}
 	}
-	if blank < 0 {
-		return 0, fault.New(fault.HSMTokenNotFound, "", "there is no uninitialised token")
+	switch {
+	case len(blank) == 0:
+		return 0, fault.New(fault.HSMTokenNotFound, "", "there is no such uninitialised token")
+	case u != nil && len(blank) > 1:
+		return 0, fault.New(fault.HSMTokenAmbiguous, "", "%d uninitialised tokens match", len(blank))
 	}
-	return tokens[blank].SlotID, nil
+	return blank[0], nil
 }
 
 func (l *library) setUserPIN(slot uint, soPIN, userPIN string) (err error) {

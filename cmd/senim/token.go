@@ -216,8 +216,11 @@ func (p *program) tokenInit() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		uri, err := initToken(module, label, soFile, f.file)
+		uri, err := initTokenAt(module, f.uri, label, soFile, f.file)
 		if err := errors.Join(err, module.Close()); err != nil {
+			if fault.Is(err, fault.HSMTokenURIInvalid) {
+				return &exitError{exitUsage, err}
+			}
 			return err
 		}
 		if f.json {
@@ -231,7 +234,13 @@ func (p *program) tokenInit() *cobra.Command {
 	return c
 }
 
+// initToken initialises the first blank token.
 func initToken(module *hsm.Module, label, soFile, userFile string) (uri string, err error) {
+	return initTokenAt(module, "", label, soFile, userFile)
+}
+
+// initTokenAt initialises the one blank token that the URI describes, or the first.
+func initTokenAt(module *hsm.Module, which, label, soFile, userFile string) (uri string, err error) {
 	so, err := ensurePIN(soFile)
 	if err != nil {
 		return "", err
@@ -240,7 +249,12 @@ func initToken(module *hsm.Module, label, soFile, userFile string) (uri string, 
 	if err != nil {
 		return "", err
 	}
-	if err := module.InitToken(label, so, user); err != nil {
+	if which == "" {
+		err = module.InitToken(label, so, user)
+	} else {
+		err = module.InitTokenAt(which, label, so, user)
+	}
+	if err != nil {
 		return "", err
 	}
 	tokens, err := module.Tokens()
