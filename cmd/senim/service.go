@@ -146,6 +146,7 @@ func (s *service) run(ctx context.Context) error {
 	upkeep.Go(func() { s.law.run(serving) })
 	if s.stamping != nil {
 		upkeep.Go(func() { s.stamping.run(serving) })
+		upkeep.Go(func() { s.watchOwnStatus(serving) })
 	}
 	defer upkeep.Wait()
 	defer stopUpkeep()

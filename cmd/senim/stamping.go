@@ -101,6 +101,7 @@ func (s *service) makeTSA(ctx context.Context) error {
 		return err
 	}
 	s.stamping = made
+	s.askOwnStatuses(ctx, ownStatusPatience)
 	return made.store.Remember(ctx, s.now(), made.Certificates())
 }
 

@@ -1,13 +1,26 @@
 package main
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/asn1"
+	"log/slog"
 	"net"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/senim-kz/senim/internal/config"
+	"github.com/senim-kz/senim/internal/fetch"
+	"github.com/senim-kz/senim/internal/sandbox/nca"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/revocation"
+	"github.com/senim-kz/senim/pki/trust"
+	"github.com/senim-kz/senim/signer/tsa/authority"
 )
 
 // In production no source on this machine is asked, even by a name that passed the
@@ -55,4 +68,60 @@ func TestTimeSourcesOfProductionAreElsewhere(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOwnStatus: a key whose certificate the CA revokes or puts on hold signs no more;
+// a responder that is away, or answers wrongly, changes nothing.
+func TestOwnStatus(t *testing.T) {
+	ca, address := startNCA(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	issued, err := ca.Issue(nca.Request{Profile: nca.TimeStamping, PublicKey: key.Public()})
+	check(t, err)
+	certificate, err := cert.Parse(issued.Certificate)
+	check(t, err)
+	var authorities []*cert.Certificate
+	for _, der := range [][]byte{ca.Root(), ca.Issuing()} {
+		c, err := cert.Parse(der)
+		check(t, err)
+		authorities = append(authorities, c)
+	}
+	anchors, err := trust.New(authorities...)
+	check(t, err)
+	host, err := url.Parse(address)
+	check(t, err)
+	fetcher, err := fetch.New(fetch.Config{AllowedHosts: []string{host.Host}, AllowLoopback: true})
+	check(t, err)
+	defer fetcher.Close()
+	journal, err := authority.NewJournal(authority.JournalConfig{Now: time.Now, Write: func(context.Context, []authority.Record) error { return nil }})
+	check(t, err)
+	issuing, err := authority.New(authority.Config{
+		Policies: []authority.Policy{{OID: asn1.ObjectIdentifier{1, 2, 3}, Accuracy: time.Second, Keys: []authority.Key{{Signer: key, Certificate: certificate}}}},
+		Time:     func() (time.Time, error) { return time.Now(), nil }, Journal: journal, Now: time.Now,
+	})
+	check(t, err)
+	s := &service{
+		now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchors, stamping: &stamping{Authority: issuing},
+		status: revocation.NewStore(revocation.StoreConfig{Fetcher: fetcher, Now: time.Now, AnswerAge: -1}),
+	}
+	signs := func(when string, want bool) {
+		t.Helper()
+		s.askOwnStatuses(t.Context(), 10*time.Second)
+		if err := issuing.Check(time.Now(), 0); (err == nil) != want {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	signs("good", true)
+	check(t, ca.SetFaults(nca.Faults{OCSP: nca.Unavailable, CRL: nca.Unavailable}))
+	signs("nobody answers", true)
+	check(t, ca.SetFaults(nca.Faults{}))
+	check(t, ca.Hold(issued.Serial))
+	signs("on hold", false)
+	check(t, ca.SetFaults(nca.Faults{OCSP: nca.BadSignature, CRL: nca.BadSignature}))
+	signs("on hold, and nobody to be believed", false)
+	check(t, ca.SetFaults(nca.Faults{}))
+	check(t, ca.Unhold(issued.Serial))
+	signs("held no more", true)
+	check(t, ca.Revoke(issued.Serial, 1))
+	signs("revoked", false)
 }

@@ -154,9 +154,13 @@ func (a *Authority) issue(ctx context.Context, p *policy, q *Query) (*Stamp, err
 	}
 	a.c.Metrics.waited(a.c.Now().Sub(began))
 	// While the key signed and the record was written the clock may have been
-	// found wrong: then the token's time is in doubt, and it stays here.
+	// found wrong: then the token's time is in doubt, and it stays here. So it does if
+	// the certificate was revoked.
 	if _, err := a.c.Time(); err != nil {
 		return nil, err
+	}
+	if u.revoked.Load() {
+		return nil, fault.New(fault.TSAKeyMissing, "", "the certificate of the key of %s was revoked", p.OID)
 	}
 	return s, nil
 }
@@ -185,6 +189,20 @@ func (a *Authority) Certificates() []*cert.Certificate {
 		}
 	}
 	return all
+}
+
+// SetRevoked has the keys of a certificate sign no more, from this moment on, or again
+// if it was only on hold, and reports whether that is new. Who knows of revocations
+// calls it.
+func (a *Authority) SetRevoked(c *cert.Certificate, revoked bool) (changed bool) {
+	for _, p := range a.policies {
+		for _, u := range p.units {
+			if u.fingerprint == c.Fingerprint() && u.revoked.Swap(revoked) != revoked {
+				changed = true
+			}
+		}
+	}
+	return changed
 }
 
 // Check makes sure that every policy has a key now, and still will for as long as

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -96,7 +97,7 @@ func (p *policy) accepts(d *algo.Digest) bool { return slices.Contains(p.Digests
 // unitAt is the key that signs at a time; nil if none is valid.
 func (p *policy) unitAt(at time.Time) *unit {
 	for _, u := range p.units {
-		if !at.Before(u.from) && at.Before(u.until) {
+		if !at.Before(u.from) && at.Before(u.until) && !u.revoked.Load() {
 			return u
 		}
 	}
@@ -120,6 +121,7 @@ type unit struct {
 	algorithm   *algo.Signature
 	fingerprint [sha256.Size]byte
 	policy      string // dotted
+	revoked     atomic.Bool
 
 	encoded
 }

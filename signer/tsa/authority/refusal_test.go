@@ -233,6 +233,55 @@ func TestRollover(t *testing.T) {
 	}
 }
 
+// A revoked certificate's key signs no more: the one before it does, while it is
+// valid, or none. On hold, it comes back.
+func TestRevocation(t *testing.T) {
+	first, second := policyOf(policyEC, ecKey()).Keys[0], policyOf(policyEC, ec384()).Keys[0]
+	second.From = start.Add(-time.Hour)
+	a, _ := issuing(t, func(c *authority.Config) {
+		c.Policies = []authority.Policy{{OID: policyEC, Accuracy: time.Second, Keys: []authority.Key{first, second}}}
+	})
+	signs := func(want *cert.Certificate) {
+		t.Helper()
+		if got := authority.KeyAt(a, start); got != want {
+			t.Errorf("%v signs", got)
+		}
+		_, err := a.Respond(t.Context(), got(request(algo.SHA256, policyEC).Marshal()))
+		if (err == nil) != (want != nil) || err != nil && !fault.Is(err, fault.TSAKeyMissing) {
+			t.Error(err)
+		}
+		if err := a.Check(start, time.Hour); (err == nil) != (want != nil) {
+			t.Error(err)
+		}
+	}
+	signs(second.Certificate)
+	if !a.SetRevoked(second.Certificate, true) || a.SetRevoked(second.Certificate, true) || a.SetRevoked(root(), true) {
+		t.Error("what changes is told wrongly")
+	}
+	signs(first.Certificate)
+	a.SetRevoked(first.Certificate, true)
+	signs(nil)
+	a.SetRevoked(second.Certificate, false)
+	signs(second.Certificate)
+}
+
+// A token that is under way when its certificate is found revoked stays here.
+func TestRevokedMeanwhile(t *testing.T) {
+	var a *authority.Authority
+	p := policyOf(policyEC, ecKey())
+	a, _ = issuing(t, func(c *authority.Config) {
+		write := newMemory().Write
+		c.Policies = []authority.Policy{p}
+		c.Journal = running(t, authority.JournalConfig{Write: func(ctx context.Context, records []authority.Record) error {
+			a.SetRevoked(p.Keys[0].Certificate, true)
+			return write(ctx, records)
+		}})
+	})
+	if _, err := a.Respond(t.Context(), got(request(algo.SHA256, policyEC).Marshal())); !fault.Is(err, fault.TSAKeyMissing) {
+		t.Error(err)
+	}
+}
+
 // A key that begins only after the one before it has ended does not follow it:
 // readiness says so while there is time to mend it.
 func TestAGapBetweenKeys(t *testing.T) {

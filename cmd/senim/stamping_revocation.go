@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/senim-kz/senim/internal/config"
+	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/revocation"
+)
+
+// How often the authority's own certificates are asked about.
+const (
+	ownStatusEvery        = time.Minute
+	ownStatusEverySandbox = 5 * time.Second // its responder is on this machine
+	// ownStatusPatience bounds a round: a responder that is away delays a start by no
+	// more.
+	ownStatusPatience = 5 * time.Second
+)
+
+// watchOwnStatus has no key sign whose certificate is revoked, or on hold, until the
+// context ends. An authority is told so by whoever revokes; that it stops must not
+// depend on it. The first round was when the authority was made.
+func (s *service) watchOwnStatus(ctx context.Context) {
+	every := ownStatusEvery
+	if s.config.Profile == config.Sandbox {
+		every = ownStatusEverySandbox
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.askOwnStatuses(ctx, ownStatusPatience)
+		}
+	}
+}
+
+// askOwnStatuses asks about each certificate, one after another.
+func (s *service) askOwnStatuses(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, c := range s.stamping.Certificates() {
+		s.askOwnStatus(ctx, c)
+	}
+}
+
+// askOwnStatus asks about one certificate. A responder that does not answer, or does
+// not know, changes nothing: it must not be able to stop the authority.
+func (s *service) askOwnStatus(ctx context.Context, c *cert.Certificate) {
+	issuer := s.issuerAmongAnchors(c)
+	if issuer == nil {
+		return
+	}
+	checker := revocation.Checker{Store: s.status}
+	now := s.now()
+	found := checker.Check(ctx, revocation.Subject{Certificate: c, Issuer: issuer}, revocation.Rules{At: now, Now: now, Skew: peerSkew}).Evidence
+	if found == nil || found.Status == revocation.Unknown {
+		return
+	}
+	if s.stamping.SetRevoked(c, found.Status == revocation.Revoked) {
+		s.log.LogAttrs(ctx, slog.LevelError, "time-stamps: the status of a certificate changed",
+			slog.String("serial", c.Serial.Text(16)), slog.String("status", string(found.Status)))
+	}
+}
+
+func (s *service) issuerAmongAnchors(c *cert.Certificate) *cert.Certificate {
+	if sent := s.issuerOf(c); len(sent) > 0 {
+		return sent[0]
+	}
+	for _, a := range s.anchors.Anchors() {
+		if a.Certificate != nil && c.VerifySignedBy(a.Certificate) == nil {
+			return a.Certificate
+		}
+	}
+	return nil
+}
