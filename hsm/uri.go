@@ -106,7 +106,7 @@ func (u *URI) add(pair string) error {
 		}
 	case "id": // any bytes
 	default:
-		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		if !isText(value) {
 			return fault.New(fault.HSMTokenURIInvalid, name, "the value is not text")
 		}
 	}
@@ -205,8 +205,16 @@ func (u URI) matches(library pkcs11.Info, t TokenInfo) bool {
 }
 
 // URI describes the token so that it is found again: by everything that stays
-// the same when it moves to another slot.
+// the same when it moves to another slot. What is not text, as RFC 7512 wants it (some
+// tools write labels in another encoding), stands in no URI.
 func (i TokenInfo) URI() string {
-	return "pkcs11:token=" + escape(i.Label) + ";serial=" + escape(i.Serial) +
-		";model=" + escape(i.Model) + ";manufacturer=" + escape(i.Manufacturer)
+	var pairs []string
+	for _, pair := range [][2]string{{"token", i.Label}, {"serial", i.Serial}, {"model", i.Model}, {"manufacturer", i.Manufacturer}} {
+		if isText(pair[1]) {
+			pairs = append(pairs, pair[0]+"="+escape(pair[1]))
+		}
+	}
+	return "pkcs11:" + strings.Join(pairs, ";")
 }
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -45,6 +45,17 @@ func TestURIMatches(t *testing.T) {
 	}
 }
 
+// A label that is not text does not spoil the URI, which finds the token all the same.
+func TestURIOfATokenWithAStrangeLabel(t *testing.T) {
+	for _, label := range []string{"\xea\xeb\xfe\xf7", "a\x00b"} {
+		token := TokenInfo{Label: label, Serial: "7", Model: "M", Manufacturer: "Maker"}
+		u, err := ParseURI(token.URI())
+		if err != nil || !u.matches(pkcs11.Info{}, token) || u.matches(pkcs11.Info{}, TokenInfo{Label: label, Serial: "8", Model: "M", Manufacturer: "Maker"}) {
+			t.Errorf("%s: %v", token.URI(), err)
+		}
+	}
+}
+
 func TestURIRefused(t *testing.T) {
 	for name, uri := range map[string]string{
 		"empty":               "",
