@@ -13,7 +13,6 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/fetch"
 	"github.com/senim-kz/senim/pki/algo"
-	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/pki/tsp"
@@ -81,7 +80,7 @@ func (p *program) proof(f proofFlags) (*proof, error) {
 	made.clients = append(made.clients, outside)
 	// Answers are not remembered: one from before the time-stamp proves less.
 	x.Revocation = revocation.Checker{Store: revocation.NewStore(revocation.StoreConfig{Fetcher: outside, Now: p.now, AnswerAge: -1})}
-	made.stamper, err = p.stamper(f.tsa, digest, x.Anchors, x.Certificates, made)
+	made.stamper, err = p.stamper(f.tsa, digest, made)
 	if err != nil {
 		made.close()
 		return nil, err
@@ -91,7 +90,7 @@ func (p *program) proof(f proofFlags) (*proof, error) {
 }
 
 // stamper makes the client of time-stamping authorities.
-func (p *program) stamper(urls []string, digest *algo.Digest, anchors *trust.Store, certs []*cert.Certificate, made *proof) (*tsa.Client, error) {
+func (p *program) stamper(urls []string, digest *algo.Digest, made *proof) (*tsa.Client, error) {
 	if len(urls) == 0 {
 		urls = []string{nucStamper}
 		if configured := environment(p.environ, "SENIM_TIMESTAMP_URL"); configured != "" {
@@ -111,9 +110,10 @@ func (p *program) stamper(urls []string, digest *algo.Digest, anchors *trust.Sto
 		return nil, err
 	}
 	made.clients = append(made.clients, client)
+	x := made.extender
 	return tsa.New(tsa.Config{
-		URL: urls[0], Fallbacks: urls[1:], Fetcher: client, Anchors: anchors, Certificates: append(certs, anchors.Intermediates()...),
-		Now: p.now, Digest: digest, Retries: stampRetries,
+		URL: urls[0], Fallbacks: urls[1:], Fetcher: client, Anchors: x.Anchors, Certificates: append(x.Certificates, x.Anchors.Intermediates()...),
+		Revocation: &x.Revocation, Now: p.now, Digest: digest, Retries: stampRetries,
 	})
 }
 
@@ -225,7 +225,8 @@ func (p *program) timestampCommand() *cobra.Command {
 		Short: "Have a file time-stamped",
 		Long: `Asks a time-stamping authority (RFC 3161) for a time-stamp over FILE, of any
 size: only its digest goes out. The token is verified whole before it is written,
-in DER, as openssl ts -verify -token_in reads it.
+in DER, as openssl ts -verify -token_in reads it. An authority that is known to be
+revoked is refused; where nobody can be asked about it, that is no reason.
 
 Exit status: 0 time-stamped, 1 refused, 64 wrong usage, 65 FILE unreadable.`,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/path"
+	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/pki/tsp"
 )
@@ -47,7 +48,11 @@ type Config struct {
 	Anchors *trust.Store
 	// Certificates may complete the authority's path; trusted for nothing.
 	Certificates []*cert.Certificate
-	Now          func() time.Time
+	// Revocation finds out whether the authority's path is revoked: then its token is
+	// refused. What cannot be found out refuses none, since many authorities name
+	// nobody whom we may ask. nil asks nobody.
+	Revocation *revocation.Checker
+	Now        func() time.Time
 
 	Policy  asn1.ObjectIdentifier // under which the time-stamp is wanted; nil leaves it to the authority
 	Digest  *algo.Digest          // of the imprint; nil means SHA-256
@@ -172,7 +177,7 @@ func (c *Client) ask(ctx context.Context, address string, d *algo.Digest, sum []
 	case err != nil:
 		return nil, distrust(address, err)
 	}
-	if err := c.verify(token); err != nil {
+	if err := c.verify(ctx, token); err != nil {
 		return nil, distrust(address, err)
 	}
 	return token, nil
@@ -180,7 +185,7 @@ func (c *Client) ask(ctx context.Context, address string, d *algo.Digest, sum []
 
 // verify checks a token that answers our request: who signed it, with what
 // authority, and when.
-func (c *Client) verify(token *tsp.Token) error {
+func (c *Client) verify(ctx context.Context, token *tsp.Token) error {
 	signer, err := token.VerifySignature(c.c.Certificates...)
 	if err != nil {
 		return err
@@ -188,7 +193,7 @@ func (c *Client) verify(token *tsp.Token) error {
 	if err := tsp.CheckAuthority(signer); err != nil {
 		return err
 	}
-	_, err = path.Build(path.Request{
+	found, err := path.Build(path.Request{
 		Leaf: signer, Intermediates: append(token.Certificates(), c.c.Certificates...), Anchors: c.c.Anchors, At: token.Time,
 	})
 	if err != nil {
@@ -196,6 +201,24 @@ func (c *Client) verify(token *tsp.Token) error {
 	}
 	if off := token.Time.Sub(c.c.Now()).Abs(); off > c.c.Skew {
 		return fault.New(fault.TimestampInvalid, "", "its time is %s from ours", off.Round(time.Second))
+	}
+	return c.notRevoked(ctx, found)
+}
+
+// notRevoked asks about each certificate of the path but the anchor's.
+func (c *Client) notRevoked(ctx context.Context, p *path.Path) error {
+	if c.c.Revocation == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.c.Timeout)
+	defer cancel()
+	now := c.c.Now()
+	for i := 0; i+1 < len(p.Certificates); i++ {
+		subject := revocation.Subject{Certificate: p.Certificates[i], Issuer: p.Certificates[i+1]}
+		e := c.c.Revocation.Check(ctx, subject, revocation.Rules{At: now, Now: now, Skew: c.c.Skew}).Evidence
+		if e != nil && e.Status == revocation.Revoked {
+			return fault.New(fault.CertificateRevoked, "", "%s since %s", e.Reason, e.RevokedAt.Format(time.RFC3339))
+		}
 	}
 	return nil
 }

@@ -16,12 +16,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/cms"
+	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/pki/trust"
 	"github.com/senim-kz/senim/pki/tsp"
 	"github.com/senim-kz/senim/signer/tsa"
@@ -69,11 +71,14 @@ type status struct {
 	Fail   asn1.BitString `asn1:"optional"`
 }
 
+// serials of the authorities' certificates.
+var serials atomic.Int64
+
 func newAuthority(usage x509.ExtKeyUsage, critical bool) *authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "TIME-STAMPING AUTHORITY"},
+		SerialNumber: big.NewInt(serials.Add(1) + 4), Subject: pkix.Name{CommonName: "TIME-STAMPING AUTHORITY"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	oid := asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
@@ -101,7 +106,7 @@ var root = sync.OnceValue(func() issuer {
 	must(err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Root"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	must(err)
@@ -235,6 +240,35 @@ func TestStampRefuses(t *testing.T) {
 				t.Errorf("%v, want %s inside", err, tt.inner)
 			}
 		})
+	}
+}
+
+// An authority that is known to be revoked is not believed, and the next one is asked.
+func TestRevokedAuthority(t *testing.T) {
+	bad, good := newAuthority(x509.ExtKeyUsageTimeStamping, true), newAuthority(x509.ExtKeyUsageTimeStamping, true)
+	listed := func(entries ...x509.RevocationListEntry) *revocation.Checker {
+		list, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+			Number: big.NewInt(1), ThisUpdate: now.Add(-time.Minute), NextUpdate: now.Add(time.Hour), RevokedCertificateEntries: entries,
+		}, root().x509, root().key)
+		must(err)
+		return &revocation.Checker{Given: []revocation.Information{{Kind: revocation.CRL, Raw: list}}}
+	}
+	entry := x509.RevocationListEntry{SerialNumber: bad.cert.Serial, RevocationTime: now.Add(-time.Minute)}
+	for name, tt := range map[string]struct {
+		checker *revocation.Checker
+		refused bool
+	}{"nobody is asked": {nil, false}, "nobody knows": {&revocation.Checker{}, false}, "good": {listed(), false}, "revoked": {listed(entry), true}} {
+		token, err := client(t, bad, func(c *tsa.Config) { c.Revocation = tt.checker }).Stamp(t.Context(), []byte("x"))
+		if (token == nil) != tt.refused || tt.refused && (!fault.Is(err, fault.PeerAnswer) || !fault.Is(fault.Of(err).Cause, fault.CertificateRevoked)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	both := authorities{"http://bad.example/": bad, "http://good.example/": good}
+	token, err := client(t, nil, func(c *tsa.Config) {
+		c.URL, c.Fallbacks, c.Fetcher, c.Revocation = "http://bad.example/", []string{"http://good.example/"}, both, listed(entry)
+	}).Stamp(t.Context(), []byte("x"))
+	if err != nil || !token.Signer.Identifier.Names(good.cert) {
+		t.Errorf("the next one: %v", err)
 	}
 }
 
