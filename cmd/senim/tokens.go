@@ -29,6 +29,8 @@ type tokens struct {
 	// production takes no token that keeps its keys in files.
 	production bool
 	away       []int // places of the tokens that were not there at the start
+	// certificates that the service uses until it ends, by label.
+	certificates map[string]*cert.Certificate
 
 	mu     sync.Mutex
 	all    []member              // in the order of the configuration
@@ -47,7 +49,8 @@ var tokenOrders = map[config.TokenOrder]hsm.Order{config.InOrder: hsm.InOrder, c
 // that are away are left out for the moment, as long as one is there.
 func openTokens(ctx context.Context, c *config.Config, o hsm.Options) (*tokens, error) {
 	o.SessionsMax, o.CallTimeout = c.Token.SessionsMax, c.Token.CallTimeout
-	t := &tokens{config: &c.Token, options: o, production: c.Profile == config.Production, groups: make(map[string]*hsm.Group)}
+	t := &tokens{config: &c.Token, options: o, production: c.Profile == config.Production,
+		groups: make(map[string]*hsm.Group), certificates: make(map[string]*cert.Certificate)}
 	members := c.Token.All()
 	var away []error
 	for i, m := range members {
@@ -196,6 +199,7 @@ func (t *tokens) certificate(ctx context.Context, label string) (*cert.Certifica
 		if err != nil {
 			return nil, fmt.Errorf("certificate %s in token %s: %w", label, token.Info().Label, err)
 		}
+		t.certificates[label] = c
 		return c, nil
 	}
 	return nil, fmt.Errorf("certificate %s: %w", label, errors.Join(errs...))
@@ -290,9 +294,19 @@ func (t *tokens) ready() error {
 	return nil
 }
 
-// checkCertificates fails if a certificate in a token ends within the margin, or
-// no token shows any. One of several that is away is no fault of the service.
+// checkCertificates fails if a certificate that the service uses ends within the
+// margin, or no token shows any. Both those that it read at its start count, of which it
+// goes on with the old where a new one is in the token since, and those that it would
+// read now. What else a token holds, such as the certificate of a key that was replaced,
+// does not. One of several tokens that is away is no fault of the service.
 func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) error {
+	now := t.options.Now()
+	for label, c := range t.certificates {
+		held := hsm.Contents{Certificates: []hsm.CertificateInfo{{Label: label, NotAfter: c.NotAfter}}}
+		if err := held.CheckExpiry(now, margin); err != nil {
+			return fmt.Errorf("since the start: %w", err)
+		}
+	}
 	var errs []error
 	all := t.present()
 	for _, token := range all {
@@ -301,7 +315,8 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 			errs = append(errs, err)
 			continue
 		}
-		if err := contents.CheckExpiry(t.options.Now(), margin); err != nil {
+		contents.Certificates = slices.DeleteFunc(contents.Certificates, func(c hsm.CertificateInfo) bool { return t.certificates[c.Label] == nil })
+		if err := contents.CheckExpiry(now, margin); err != nil {
 			return err
 		}
 	}

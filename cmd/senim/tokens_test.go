@@ -8,8 +8,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -235,4 +237,45 @@ func TestTokenThatMustNotJoin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// certify puts a self-signed certificate beside a key.
+func certify(t *testing.T, token *hsm.Token, label string, private *ecdsa.PrivateKey, ends time.Time) {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: ends.AddDate(-1, 0, 0), NotAfter: ends}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	check(t, err)
+	check(t, token.PutCertificate(t.Context(), label, []byte(label), der))
+}
+
+// The certificates that the service uses must be good for a while; what else is in the
+// token does not matter, and neither does a new one that the service has not read.
+func TestCertificatesInUseExpire(t *testing.T) {
+	const day = 24 * time.Hour
+	r, private := newRacks(t, 1), ecKey(t)
+	r.addKey(t, 0, "seal", private)
+	now := time.Now()
+	made, err := openTokens(t.Context(), &r.config, r.options)
+	check(t, err)
+	t.Cleanup(func() { check(t, made.close()) })
+	token := made.present()[0].Token
+	certify(t, token, "seal", private, now.Add(30*day))
+	certify(t, token, "replaced", private, now.Add(-day))
+	_, err = made.certificate(t.Context(), "seal")
+	check(t, err)
+	expires := func(margin time.Duration, want fault.Code) {
+		t.Helper()
+		if err := made.checkCertificates(t.Context(), margin); fault.CodeOf(err) != want {
+			t.Errorf("a margin of %s: %v", margin, err)
+		}
+	}
+	expires(7*day, "")
+	expires(60*day, fault.HSMCertificateExpiring)
+	certify(t, token, "seal", private, now.Add(90*day))
+	expires(60*day, fault.HSMCertificateExpiring) // the service has the old one
+	_, err = made.certificate(t.Context(), "seal")
+	check(t, err)
+	expires(60*day, "")
+	certify(t, token, "seal", private, now.Add(30*day))
+	expires(60*day, fault.HSMCertificateExpiring) // and would read this at its next start
 }
