@@ -31,6 +31,7 @@ type tokens struct {
 	away       []int // places of the tokens that were not there at the start
 	// certificates that the service uses until it ends, by label.
 	certificates map[string]*cert.Certificate
+	until        map[string]time.Time // when the key with the label is given up before its certificate ends
 
 	mu     sync.Mutex
 	all    []member              // in the order of the configuration
@@ -50,7 +51,7 @@ var tokenOrders = map[config.TokenOrder]hsm.Order{config.InOrder: hsm.InOrder, c
 func openTokens(ctx context.Context, c *config.Config, o hsm.Options) (*tokens, error) {
 	o.SessionsMax, o.CallTimeout = c.Token.SessionsMax, c.Token.CallTimeout
 	t := &tokens{config: &c.Token, options: o, production: c.Profile == config.Production,
-		groups: make(map[string]*hsm.Group), certificates: make(map[string]*cert.Certificate)}
+		groups: make(map[string]*hsm.Group), certificates: make(map[string]*cert.Certificate), until: givenUp(c)}
 	members := c.Token.All()
 	var away []error
 	for i, m := range members {
@@ -302,6 +303,9 @@ func (t *tokens) ready() error {
 func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) error {
 	now := t.options.Now()
 	for label, c := range t.certificates {
+		if !t.mustLast(label, c.NotAfter) {
+			continue
+		}
 		held := hsm.Contents{Certificates: []hsm.CertificateInfo{{Label: label, NotAfter: c.NotAfter}}}
 		if err := held.CheckExpiry(now, margin); err != nil {
 			return fmt.Errorf("since the start: %w", err)
@@ -315,7 +319,7 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 			errs = append(errs, err)
 			continue
 		}
-		contents.Certificates = slices.DeleteFunc(contents.Certificates, func(c hsm.CertificateInfo) bool { return t.certificates[c.Label] == nil })
+		contents.Certificates = slices.DeleteFunc(contents.Certificates, func(c hsm.CertificateInfo) bool { return !t.mustLast(c.Label, c.NotAfter) })
 		if err := contents.CheckExpiry(now, margin); err != nil {
 			return err
 		}
@@ -324,6 +328,35 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 		return errors.Join(errs...)
 	}
 	return nil
+}
+
+// mustLast reports whether the service uses the certificate with the label to its end.
+func (t *tokens) mustLast(label string, end time.Time) bool {
+	until, bounded := t.until[label]
+	return t.certificates[label] != nil && (!bounded || until.After(end))
+}
+
+// givenUp are the times when time-stamping keys that others replace sign no more. A key
+// that does something else too is not given up.
+func givenUp(c *config.Config) map[string]time.Time {
+	last := make(map[string]time.Time)
+	var kept []string
+	for _, p := range c.TSA.Policies {
+		for _, k := range p.Keys {
+			if k.Until.IsZero() {
+				kept = append(kept, k.Label)
+			} else if k.Until.After(last[k.Label]) {
+				last[k.Label] = k.Until
+			}
+		}
+	}
+	for _, seal := range c.Signature.Seals {
+		kept = append(kept, seal.Label)
+	}
+	for _, label := range append(kept, c.Token.Keys.Gateway) {
+		delete(last, label)
+	}
+	return last
 }
 
 // gostKeys are the kinds of GOST key by their names in the configuration.

@@ -279,3 +279,34 @@ func TestCertificatesInUseExpire(t *testing.T) {
 	certify(t, token, "seal", private, now.Add(30*day))
 	expires(60*day, fault.HSMCertificateExpiring) // and would read this at its next start
 }
+
+// A time-stamping key that is given up before its certificate ends needs no new one.
+func TestCertificateOfAKeyThatIsGivenUp(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Now()
+	for name, row := range map[string]struct {
+		until time.Time
+		seal  string // a label that signs something else too
+		want  fault.Code
+	}{
+		"for good":                {want: fault.HSMCertificateExpiring},
+		"given up already":        {until: now.Add(-day)},
+		"given up before":         {until: now.Add(10 * day)},
+		"given up after":          {until: now.Add(40 * day), want: fault.HSMCertificateExpiring},
+		"given up, and is a seal": {until: now.Add(-day), seal: "tsa", want: fault.HSMCertificateExpiring},
+	} {
+		r, private := newRacks(t, 1), ecKey(t)
+		r.addKey(t, 0, "tsa", private)
+		r.config.TSA.Policies = []config.TSAPolicy{{Keys: []config.TSAKey{{Label: "tsa", Until: row.until}}}}
+		r.config.Signature.Seals = []config.Seal{{Label: row.seal}}
+		made, err := openTokens(t.Context(), &r.config, r.options)
+		check(t, err)
+		certify(t, made.present()[0].Token, "tsa", private, now.Add(30*day))
+		_, err = made.certificate(t.Context(), "tsa")
+		check(t, err)
+		if err := made.checkCertificates(t.Context(), 60*day); fault.CodeOf(err) != row.want {
+			t.Errorf("%s: %v", name, err)
+		}
+		check(t, made.close())
+	}
+}
