@@ -80,6 +80,10 @@ func (p *program) tokenImportCert() *cobra.Command {
 			if err := key.PutCertificate(ctx, certificates[0].Raw); err != nil {
 				return err
 			}
+			if !certificates[0].Covers(p.now()) {
+				fmt.Fprintf(p.stderr, "senim: stored, but the certificate is good from %s until %s only\n",
+					certificates[0].NotBefore.UTC().Format(time.RFC3339), certificates[0].NotAfter.UTC().Format(time.RFC3339))
+			}
 			if f.json {
 				return p.printJSON(map[string]string{
 					"label": key.Label(), "id": hex.EncodeToString(key.ID()), "subject": certificates[0].Subject.String(),
