@@ -104,7 +104,7 @@ func newLoaded(path string, ctx *pkcs11.Ctx) (*loaded, error) {
 	if list == nil {
 		return nil, fault.New(fault.HSMModuleUnusable, path, "the library does not give its functions (C_GetFunctionList)")
 	}
-	functions := unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(list)), 68)
+	functions := unsafe.Slice(list, 68)
 	for _, i := range called {
 		if functions[i] == nil {
 			return nil, fault.New(fault.HSMModuleUnusable, path, "function %d of the library is missing", i)
