@@ -154,8 +154,9 @@ func (o objects) mustBeFree(s KeySpec) error {
 	return nil
 }
 
-// proven finds the new key, sees that the token really holds it as asked, and
-// has it sign. A module may ignore a template.
+// proven finds the new key, sees that the token really holds it as asked and that
+// nobody else has made one under its label meanwhile, and has it sign. A module may
+// ignore a template.
 func (t *Token) proven(ctx context.Context, id []byte) (*Key, error) {
 	key, err := t.KeyByID(ctx, id)
 	if err != nil {
@@ -166,7 +167,15 @@ func (t *Token) proven(ctx context.Context, id []byte) (*Key, error) {
 		if err != nil {
 			return err
 		}
-		return t.objects(s).checkConfined(handle)
+		o := t.objects(s)
+		twins, err := o.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_LABEL, key.label))
+		if err != nil {
+			return err
+		}
+		if len(twins) > 1 {
+			return fault.New(fault.HSMKeyExists, "", "another key was made under the label at the same time")
+		}
+		return o.checkConfined(handle)
 	})
 	if err != nil {
 		return nil, err

@@ -728,3 +728,22 @@ func TestGenerateThatIsInterrupted(t *testing.T) {
 		t.Errorf("the key is still there: %v", err)
 	}
 }
+
+// Of two that make a key under one label at once, none is left with a twin.
+func TestGenerateAtOnce(t *testing.T) {
+	s := newScript(t)
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	s.Before = func(function string) {
+		if function == "C_GenerateKeyPair" {
+			s.AddKey(s.slot, "twin", other)
+		}
+	}
+	if _, err := s.token.Generate(t.Context(), hsm.KeySpec{Label: "twin", Algorithm: hsm.P256}); !fault.Is(err, fault.HSMKeyExists) {
+		t.Errorf("at once: %v", err)
+	}
+	key, err := s.token.Key(t.Context(), "twin")
+	if err != nil || !other.PublicKey.Equal(key.Public()) {
+		t.Errorf("the other's key: %v", err)
+	}
+}
