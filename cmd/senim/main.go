@@ -75,6 +75,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	out := &results{to: p.stdout}
+	p.stdout = out
+	defer func() { p.stdout = out.to }()
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetArgs(args)
@@ -87,6 +90,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 		markRan(c, &ran)
 	}
 	err := root.ExecuteContext(ctx)
+	if failure := out.failure(); err == nil && failure != nil {
+		err = &exitError{code: exitFailed, err: failure}
+	}
 	if err == nil {
 		return exitOK
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/pem"
@@ -11,6 +12,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+
+	"golang.org/x/term"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/signer/cades"
@@ -23,6 +27,40 @@ const (
 	// longInput is from where on work on a file tells how far it is.
 	longInput = 64 << 20
 )
+
+// results is where results go. A result that could not be written is no success,
+// whether or not who wrote it looked.
+type results struct {
+	to io.Writer
+
+	mu  sync.Mutex
+	err error // the first
+}
+
+func (r *results) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, err := r.to.Write(p)
+	r.err = cmp.Or(r.err, err)
+	return n, err
+}
+
+func (r *results) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		return nil
+	}
+	return fault.Wrap(r.err, fault.OutputFailed, "", "write the result")
+}
+
+func isTerminal(w io.Writer) bool {
+	if r, wrapped := w.(*results); wrapped {
+		w = r.to
+	}
+	file, isFile := w.(*os.File)
+	return isFile && term.IsTerminal(int(file.Fd()))
+}
 
 // inputFile is a document that may be of any size: read where it lies, or, from
 // a pipe, out of a temporary file.

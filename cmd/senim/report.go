@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
@@ -112,7 +110,7 @@ func (p *program) reportRequest(f *reportFlags, name string, toFile bool) (*repo
 	if toFile {
 		return request, f.out.check()
 	}
-	if file, isFile := p.stdout.(*os.File); request.Format.Binary() && isFile && term.IsTerminal(int(file.Fd())) {
+	if request.Format.Binary() && isTerminal(p.stdout) {
 		return nil, fault.New(fault.BadArgument, "--format", "a terminal cannot show %s: name a file with --out", request.Format)
 	}
 	return request, nil
