@@ -301,6 +301,15 @@ func TestLastAttemptOfATokenInUse(t *testing.T) {
 	for name, spoil := range map[string]func(*script){
 		"the last attempt":   func(s *script) { s.Change(func([]*hsmtest.ScriptedSlot) { s.slot.Attempts = 1 }) },
 		"a value of its own": func(s *script) { s.Script("C_Login", pkcs11.CKR_VENDOR_DEFINED|0x63) },
+		"an attempt counted": func(s *script) {
+			s.Refuse = func(function string) error {
+				if function != "C_Login" {
+					return nil
+				}
+				s.slot.Attempts--
+				return pkcs11.Error(pkcs11.CKR_FUNCTION_FAILED)
+			}
+		},
 	} {
 		s := newScript(t)
 		s.DropSessions(s.slot)
@@ -312,6 +321,9 @@ func TestLastAttemptOfATokenInUse(t *testing.T) {
 		}
 		if state, cause := s.token.State(); state != hsm.Latched || !fault.Is(cause, fault.PINRefused) {
 			t.Errorf("%s: the token is %v: %v", name, state, cause)
+		}
+		if n := s.slot.Attempts; n == 0 {
+			t.Errorf("%s: the PIN is locked", name)
 		}
 	}
 }

@@ -125,13 +125,16 @@ func (t *Token) logInForOne(s *session) error {
 // sendPIN is the only place where a user's PIN goes to a token. A refusal is
 // remembered for the life of the process, whoever asks: trying again could lock
 // the token. So could the last attempt, if the token says that it is; that one is
-// left to an operator. An answer that the standard does not know may be a refusal.
+// left to an operator. An answer that the standard does not know may be a refusal,
+// and any other failure is one if the token has counted an attempt.
 func (t *Token) sendPIN(handle pkcs11.SessionHandle, userType uint) error {
 	if refusal := t.lib.refused[t.identity]; refusal != nil {
 		return fault.Wrap(refusal, fault.PINRefused, "", "not tried again: the token refused it earlier")
 	}
+	var before uint // of a login for one signature it is not known: nothing may come between
 	if userType == pkcs11.CKU_USER {
-		err := t.mayTry()
+		var err error
+		before, err = t.mayTry()
 		if fault.Is(err, fault.PINRefused) {
 			t.lib.refused[t.identity] = err
 		}
@@ -144,29 +147,47 @@ func (t *Token) sendPIN(handle pkcs11.SessionHandle, userType uint) error {
 		if errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)) && userType == pkcs11.CKU_USER {
 			return nil
 		}
+		explained := explain("C_Login", err)
 		switch {
+		case err == nil:
+			return nil
 		case meaningOf(err).action == latch:
-			t.lib.refused[t.identity] = err
 		case isUnknown(err):
-			err := fault.Wrap(err, fault.PINRefused, "", "C_Login: the token answers with a value of its maker's own")
-			t.lib.refused[t.identity] = err
-			return err
+			explained = fault.Wrap(err, fault.PINRefused, "", "C_Login: the token answers with a value of its maker's own")
+		case t.attemptsLeft()&^before != 0:
+			explained = fault.Wrap(err, fault.PINRefused, "", "C_Login: the token has counted an attempt")
+		default:
+			return explained
 		}
-		return explain("C_Login", err)
+		t.lib.refused[t.identity] = explained
+		return explained
 	})
 }
 
-// mayTry looks at the token's count of attempts (CK_TOKEN_INFO.flags).
-func (t *Token) mayTry() error {
+// attemptsFlags of CK_TOKEN_INFO tell how many attempts are left.
+const attemptsFlags = pkcs11.CKF_USER_PIN_COUNT_LOW | pkcs11.CKF_USER_PIN_FINAL_TRY | pkcs11.CKF_USER_PIN_LOCKED
+
+// attemptsLeft are those of the flags that are set. A token that does not answer
+// tells it before the next attempt (mayTry).
+func (t *Token) attemptsLeft() uint {
 	info, err := t.lib.ctx.GetTokenInfo(t.slot())
 	if err != nil {
-		return explain("C_GetTokenInfo", err)
+		return 0
+	}
+	return info.Flags & attemptsFlags
+}
+
+// mayTry looks at the token's count of attempts, and gives the flags of it.
+func (t *Token) mayTry() (uint, error) {
+	info, err := t.lib.ctx.GetTokenInfo(t.slot())
+	if err != nil {
+		return 0, explain("C_GetTokenInfo", err)
 	}
 	switch {
 	case info.Flags&pkcs11.CKF_USER_PIN_LOCKED != 0:
-		return fault.Wrap(pkcs11.Error(pkcs11.CKR_PIN_LOCKED), fault.PINRefused, "", "the token says that the PIN is locked")
+		return 0, fault.Wrap(pkcs11.Error(pkcs11.CKR_PIN_LOCKED), fault.PINRefused, "", "the token says that the PIN is locked")
 	case info.Flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
-		return fault.New(fault.PINRefused, "", "the token has one attempt left, which is not spent here: log in once with another program")
+		return 0, fault.New(fault.PINRefused, "", "the token has one attempt left, which is not spent here: log in once with another program")
 	}
-	return nil
+	return info.Flags & attemptsFlags, nil
 }

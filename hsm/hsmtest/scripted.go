@@ -304,6 +304,8 @@ func (s *Scripted) GetTokenInfo(id uint) (pkcs11.TokenInfo, error) {
 		flags |= pkcs11.CKF_TOKEN_INITIALIZED
 	}
 	switch slot.Attempts {
+	case 2:
+		flags |= pkcs11.CKF_USER_PIN_COUNT_LOW
 	case 0:
 		flags |= pkcs11.CKF_USER_PIN_LOCKED
 	case 1:
