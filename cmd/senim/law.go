@@ -50,18 +50,11 @@ func (l *law) Law() payments.Law { return *l.current.Load() }
 // leaves what was read before: an order of yesterday's tariff is refused or
 // computed by its own dates, and no order at all would stop the border.
 func (l *law) run(ctx context.Context) {
-	ticker := time.NewTicker(lawInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if err := l.refresh(); err != nil {
-				l.log.Error("the tariff or the exchange rates stay as they were", "error", err)
-			}
+	every(ctx, lawInterval, func() {
+		if err := l.refresh(); err != nil {
+			l.log.Error("the tariff or the exchange rates stay as they were", "error", err)
 		}
-	}
+	})
 }
 
 // refresh reads what has changed.

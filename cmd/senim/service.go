@@ -128,6 +128,21 @@ func newService(ctx context.Context, c *config.Config, listener net.Listener, no
 // of the machine collect; GOGC, where it is set, counts instead.
 const collectAtPercent = 400
 
+// every does something at intervals, for the first time after one, until the context
+// ends.
+func every(ctx context.Context, interval time.Duration, do func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			do()
+		}
+	}
+}
+
 // run serves until the context ends, then drains. Meanwhile the keys that stand
 // behind every signature get their tables, and CRLs are kept fresh.
 func (s *service) run(ctx context.Context) error {

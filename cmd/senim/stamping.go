@@ -11,6 +11,7 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/cert"
+	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/signer/tsa/authority"
 	"github.com/senim-kz/senim/signer/tsa/clock"
 )
@@ -56,6 +57,8 @@ type stamping struct {
 	store   *authority.Store
 	journal *authority.Journal
 	clock   *clock.Monitor
+	// subjects are the authority's certificates that somebody can be asked about.
+	subjects []revocation.Subject
 }
 
 // AllCertificates are those of every key that ever signed.
@@ -101,7 +104,8 @@ func (s *service) makeTSA(ctx context.Context) error {
 		return err
 	}
 	s.stamping = made
-	s.askOwnStatuses(ctx, ownStatusPatience)
+	made.subjects = s.subjectsOf(made.Certificates())
+	s.askOwnStatuses(ctx)
 	return made.store.Remember(ctx, s.now(), made.Certificates())
 }
 

@@ -23,48 +23,47 @@ const (
 // context ends. An authority is told so by whoever revokes; that it stops must not
 // depend on it. The first round was when the authority was made.
 func (s *service) watchOwnStatus(ctx context.Context) {
-	every := ownStatusEvery
+	interval := ownStatusEvery
 	if s.config.Profile == config.Sandbox {
-		every = ownStatusEverySandbox
+		interval = ownStatusEverySandbox
 	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			s.askOwnStatuses(ctx, ownStatusPatience)
-		}
-	}
+	every(ctx, interval, func() { s.askOwnStatuses(ctx) })
 }
 
 // askOwnStatuses asks about each certificate, one after another.
-func (s *service) askOwnStatuses(ctx context.Context, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (s *service) askOwnStatuses(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, ownStatusPatience)
 	defer cancel()
-	for _, c := range s.stamping.Certificates() {
-		s.askOwnStatus(ctx, c)
+	for _, subject := range s.stamping.subjects {
+		s.askOwnStatus(ctx, subject)
 	}
 }
 
 // askOwnStatus asks about one certificate. A responder that does not answer, or does
 // not know, changes nothing: it must not be able to stop the authority.
-func (s *service) askOwnStatus(ctx context.Context, c *cert.Certificate) {
-	issuer := s.issuerAmongAnchors(c)
-	if issuer == nil {
-		return
-	}
+func (s *service) askOwnStatus(ctx context.Context, subject revocation.Subject) {
 	checker := revocation.Checker{Store: s.status}
 	now := s.now()
-	found := checker.Check(ctx, revocation.Subject{Certificate: c, Issuer: issuer}, revocation.Rules{At: now, Now: now, Skew: peerSkew}).Evidence
+	found := checker.Check(ctx, subject, revocation.Rules{At: now, Now: now, Skew: peerSkew}).Evidence
 	if found == nil || found.Status == revocation.Unknown {
 		return
 	}
+	c := subject.Certificate
 	if s.stamping.SetRevoked(c, found.Status == revocation.Revoked) {
 		s.log.LogAttrs(ctx, slog.LevelError, "time-stamps: the status of a certificate changed",
 			slog.String("serial", c.Serial.Text(16)), slog.String("status", string(found.Status)))
 	}
+}
+
+// subjectsOf are those of the certificates whose issuer is known.
+func (s *service) subjectsOf(certificates []*cert.Certificate) []revocation.Subject {
+	var subjects []revocation.Subject
+	for _, c := range certificates {
+		if issuer := s.issuerAmongAnchors(c); issuer != nil {
+			subjects = append(subjects, revocation.Subject{Certificate: c, Issuer: issuer})
+		}
+	}
+	return subjects
 }
 
 func (s *service) issuerAmongAnchors(c *cert.Certificate) *cert.Certificate {
