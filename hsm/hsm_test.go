@@ -174,11 +174,11 @@ func TestInitTokenAt(t *testing.T) {
 	for uri, code := range map[string]fault.Code{
 		"pkcs11:serial=C": fault.HSMTokenNotFound, "pkcs11:": fault.HSMTokenAmbiguous, "pkcs11:object=x": fault.HSMTokenURIInvalid, "B": fault.HSMTokenURIInvalid,
 	} {
-		if err := module.InitTokenAt(uri, "new", pin, pin); !fault.Is(err, code) {
+		if err := module.InitToken(uri, "new", pin, pin); !fault.Is(err, code) {
 			t.Errorf("%s: %v", uri, err)
 		}
 	}
-	check(t, module.InitTokenAt("pkcs11:serial=B", "new", pin, pin))
+	check(t, module.InitToken("pkcs11:serial=B", "new", pin, pin))
 	if slot := scripted.Slot("new"); slot != meant {
 		t.Errorf("initialised %+v", slot)
 	}
@@ -186,20 +186,20 @@ func TestInitTokenAt(t *testing.T) {
 
 func TestInitTokenKeepsWhatIsThere(t *testing.T) {
 	soft := hsmtest.SoftHSM(t)
-	if err := soft.Module.InitToken(soft.Token.Info().Label, soft.PIN, soft.PIN); !fault.Is(err, fault.HSMTokenExists) {
+	if err := soft.Module.InitToken("", soft.Token.Info().Label, soft.PIN, soft.PIN); !fault.Is(err, fault.HSMTokenExists) {
 		t.Errorf("the same label again: %v", err)
 	}
 	for _, label := range []string{"", strings.Repeat("x", 33), "ends in a blank ", "two\nlines", "\xff"} {
-		if err := soft.Module.InitToken(label, soft.PIN, soft.PIN); !fault.Is(err, fault.BadArgument) {
+		if err := soft.Module.InitToken("", label, soft.PIN, soft.PIN); !fault.Is(err, fault.BadArgument) {
 			t.Errorf("label of %d bytes: %v", len(label), err)
 		}
 	}
-	if err := soft.Module.InitToken("new", soft.PIN, hsm.PIN{}); !fault.Is(err, fault.PINUnavailable) {
+	if err := soft.Module.InitToken("", "new", soft.PIN, hsm.PIN{}); !fault.Is(err, fault.PINUnavailable) {
 		t.Errorf("no PIN: %v", err)
 	}
 	for _, length := range []int{3, 256} { // SoftHSM takes 4 to 255
 		pin := hsm.PINFile(pinFile(t, strings.Repeat("7", length)))
-		if err := errors.Join(soft.Module.InitToken("new", soft.PIN, pin), soft.Module.InitToken("new", pin, soft.PIN)); !fault.Is(err, fault.PINUnavailable) {
+		if err := errors.Join(soft.Module.InitToken("", "new", soft.PIN, pin), soft.Module.InitToken("", "new", pin, soft.PIN)); !fault.Is(err, fault.PINUnavailable) {
 			t.Errorf("a PIN of %d bytes: %v", length, err)
 		}
 	}

@@ -125,12 +125,9 @@ func (m *Module) Unlatch(token TokenInfo) {
 // Token opens the one token that the RFC 7512 URI describes and logs in. A URI
 // that names an object besides is refused.
 func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error) {
-	u, err := ParseURI(uri)
+	u, err := parseTokenURI(uri)
 	if err != nil {
 		return nil, err
-	}
-	if u.namesObject() {
-		return nil, errNamesObject()
 	}
 	info, err := inside(ctx, m.lib, m.options.callTimeout(), func() (TokenInfo, error) { return m.lib.choose(u) })
 	if err != nil {
@@ -139,8 +136,12 @@ func (m *Module) Token(ctx context.Context, uri string, pin PIN) (*Token, error)
 	return openToken(ctx, m, info, pin)
 }
 
-func errNamesObject() error {
-	return fault.New(fault.HSMTokenURIInvalid, "", "the URI must describe a token, and names an object in it")
+func parseTokenURI(uri string) (URI, error) {
+	u, err := ParseURI(uri)
+	if err == nil && u.namesObject() {
+		err = fault.New(fault.HSMTokenURIInvalid, "", "the URI must describe a token, and names an object in it")
+	}
+	return u, err
 }
 
 // choose returns the one initialised token that matches. Anything else is an
@@ -179,26 +180,19 @@ func (l *library) choose(u URI) (TokenInfo, error) {
 	return TokenInfo{}, fault.New(fault.HSMTokenAmbiguous, "", "%d tokens match; present: %s", len(matching), list)
 }
 
-// InitToken initialises the first blank token (C_InitToken), sets its label and
-// security officer's PIN, and then the user's PIN (C_InitPIN). It never touches
-// a token that is initialised, and refuses a label that is in use.
-func (m *Module) InitToken(label string, so, user PIN) error {
-	return m.initToken(nil, label, so, user)
-}
-
-// InitTokenAt is InitToken of the one blank token that the RFC 7512 URI describes.
-func (m *Module) InitTokenAt(uri, label string, so, user PIN) error {
-	u, err := ParseURI(uri)
-	if err != nil {
-		return err
+// InitToken initialises the one blank token that the RFC 7512 URI describes, or with
+// no URI the first (C_InitToken), sets its label and security officer's PIN, and
+// then the user's PIN (C_InitPIN). It never touches a token that is initialised, and
+// refuses a label that is in use.
+func (m *Module) InitToken(uri, label string, so, user PIN) error {
+	var u *URI
+	if uri != "" {
+		described, err := parseTokenURI(uri)
+		if err != nil {
+			return err
+		}
+		u = &described
 	}
-	if u.namesObject() {
-		return errNamesObject()
-	}
-	return m.initToken(&u, label, so, user)
-}
-
-func (m *Module) initToken(u *URI, label string, so, user PIN) error {
 	if label == "" || len(label) > labelBytesMax || !isPrintable(label) || unpad(label) != label {
 		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes of text, the last no blank", labelBytesMax)
 	}

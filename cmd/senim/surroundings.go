@@ -296,7 +296,7 @@ func (s *surroundings) openToken(ctx context.Context, label string) (*hsm.Token,
 		known = known || t.Initialized && t.Label == label
 	}
 	if !known {
-		if err := s.module.InitToken(label, so, user); err != nil {
+		if err := s.module.InitToken("", label, so, user); err != nil {
 			return nil, fmt.Errorf("initialise the token %s: %w", label, err)
 		}
 	}

@@ -216,7 +216,7 @@ func (p *program) tokenInit() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		uri, err := initTokenAt(module, f.uri, label, soFile, f.file)
+		uri, err := initToken(module, f.uri, label, soFile, f.file)
 		if err := errors.Join(err, module.Close()); err != nil {
 			if fault.Is(err, fault.HSMTokenURIInvalid) {
 				return &exitError{exitUsage, err}
@@ -234,13 +234,9 @@ func (p *program) tokenInit() *cobra.Command {
 	return c
 }
 
-// initToken initialises the first blank token.
-func initToken(module *hsm.Module, label, soFile, userFile string) (uri string, err error) {
-	return initTokenAt(module, "", label, soFile, userFile)
-}
-
-// initTokenAt initialises the one blank token that the URI describes, or the first.
-func initTokenAt(module *hsm.Module, which, label, soFile, userFile string) (uri string, err error) {
+// initToken initialises the one blank token that a URI describes, or with none the
+// first, and gives the URI that it has then.
+func initToken(module *hsm.Module, which, label, soFile, userFile string) (uri string, err error) {
 	so, err := ensurePIN(soFile)
 	if err != nil {
 		return "", err
@@ -249,12 +245,7 @@ func initTokenAt(module *hsm.Module, which, label, soFile, userFile string) (uri
 	if err != nil {
 		return "", err
 	}
-	if which == "" {
-		err = module.InitToken(label, so, user)
-	} else {
-		err = module.InitTokenAt(which, label, so, user)
-	}
-	if err != nil {
+	if err := module.InitToken(which, label, so, user); err != nil {
 		return "", err
 	}
 	tokens, err := module.Tokens()

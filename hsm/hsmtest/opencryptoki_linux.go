@@ -61,7 +61,7 @@ func OpenCryptoki(t testing.TB) (module *hsm.Module, uri string, pin hsm.PIN) {
 			t.Skipf("opencryptoki's token %q is in use", token.Label)
 		}
 		if !token.Initialized {
-			check(t, module.InitToken(openCryptokiLabel, files["so"], files["user"]))
+			check(t, module.InitToken("", openCryptokiLabel, files["so"], files["user"]))
 		}
 	}
 	return module, "pkcs11:token=" + openCryptokiLabel, files["user"]

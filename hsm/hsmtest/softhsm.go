@@ -59,7 +59,7 @@ func SoftHSM(t testing.TB, change ...func(*hsm.Options)) *Soft {
 	check(t, err)
 	user, err := hsm.GeneratePINFile(pins)
 	check(t, err)
-	check(t, module.InitToken(label, so, user))
+	check(t, module.InitToken("", label, so, user))
 	uri := "pkcs11:token=test%20" + fmt.Sprint(number)
 	token, err := module.Token(t.Context(), uri, user)
 	if err != nil {
