@@ -164,9 +164,21 @@ func (c Contents) CheckExpiry(now time.Time, margin time.Duration) error {
 		}
 	}
 	for _, certificate := range last {
-		if certificate.Problem == "" && !now.Add(margin).Before(certificate.NotAfter) {
-			return fault.New(fault.HSMCertificateExpiring, certificate.Label, "the certificate is good until %s", certificate.NotAfter.UTC().Format(time.RFC3339))
+		if certificate.Problem != "" {
+			continue
+		}
+		if err := CheckExpiry(certificate.Label, certificate.NotAfter, now, margin); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// CheckExpiry fails if the certificate with a label, which ends then, is not good for
+// a margin of time from now on.
+func CheckExpiry(label string, end, now time.Time, margin time.Duration) error {
+	if now.Add(margin).Before(end) {
+		return nil
+	}
+	return fault.New(fault.HSMCertificateExpiring, label, "the certificate is good until %s", end.UTC().Format(time.RFC3339))
 }

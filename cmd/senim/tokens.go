@@ -306,8 +306,7 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 		if !t.mustLast(label, c.NotAfter) {
 			continue
 		}
-		held := hsm.Contents{Certificates: []hsm.CertificateInfo{{Label: label, NotAfter: c.NotAfter}}}
-		if err := held.CheckExpiry(now, margin); err != nil {
+		if err := hsm.CheckExpiry(label, c.NotAfter, now, margin); err != nil {
 			return fmt.Errorf("since the start: %w", err)
 		}
 	}
