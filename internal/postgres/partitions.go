@@ -42,6 +42,12 @@ func EnsurePartitions(ctx context.Context, pool *pgxpool.Pool, now time.Time) er
 	return nil
 }
 
+// Partition is the name of a table's partition of a month, as EnsurePartitions makes
+// it (senim_month_partitions). A thirteenth month is the next year's first.
+func Partition(table string, year int, month time.Month) string {
+	return table + time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format("_200601")
+}
+
 func partitionedTables(ctx context.Context, q Querier) ([]string, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.oid::regclass::text

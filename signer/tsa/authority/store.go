@@ -79,7 +79,7 @@ func (r *Record) check() error {
 // config_unsafe, and tsa_month_missing if the upkeep has failed for months.
 func (s *Store) Check(ctx context.Context, now time.Time) error {
 	year, month, _ := now.UTC().Date()
-	months := []string{partitionOf(year, month), partitionOf(year, month+1)}
+	months := []string{postgres.Partition("tsa_records", year, month), postgres.Partition("tsa_records", year, month+1)}
 	var readOnly, fsync, commit string
 	var found int
 	err := s.pool.QueryRow(ctx, `
@@ -97,12 +97,6 @@ func (s *Store) Check(ctx context.Context, now time.Time) error {
 		return fault.New(fault.ConfigUnsafe, "database", "a commit is not durable: fsync is %s, synchronous_commit is %s", fsync, commit)
 	}
 	return nil
-}
-
-// partitionOf is the partition with the records of a month, as postgres.EnsurePartitions
-// names it.
-func partitionOf(year int, month time.Month) string {
-	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format("tsa_records_200601")
 }
 
 // Remember keeps certificates, before the first token is signed by their keys.
