@@ -69,6 +69,19 @@ func (s *script) signs(t *testing.T, n int, code fault.Code) {
 	all.Wait()
 }
 
+// isOutOfUse wants the token to turn callers away at once.
+func (s *script) isOutOfUse(t *testing.T) {
+	t.Helper()
+	if state, cause := s.token.State(); state != hsm.Absent || !fault.Is(cause, fault.HSMUnavailable) {
+		t.Errorf("the token is %v: %v", state, cause)
+	}
+	began := time.Now()
+	s.signs(t, 3, fault.HSMUnavailable)
+	if took := time.Since(began); took != 0 {
+		t.Errorf("calls to a token out of use took %s", took)
+	}
+}
+
 // withRealClock is for a bubble, where real time is the bubble's.
 func withRealClock(o *hsm.Options) { o.Now = time.Now }
 
@@ -124,14 +137,7 @@ func TestTooManyCallsThatDoNotReturn(t *testing.T) {
 		j := newJam(s)
 		j.set(true)
 		s.signs(t, 5, fault.HSMUnavailable)
-		if state, cause := s.token.State(); state != hsm.Absent || !fault.Is(cause, fault.HSMUnavailable) {
-			t.Errorf("the token is %v: %v", state, cause)
-		}
-		began := time.Now()
-		s.signs(t, 3, fault.HSMUnavailable)
-		if took := time.Since(began); took != 0 {
-			t.Errorf("calls to a token out of use took %s", took)
-		}
+		s.isOutOfUse(t)
 		time.Sleep(10 * time.Minute)
 		if n := s.Calls("C_Finalize"); n != 0 {
 			t.Errorf("the module was finalised %d times under a call", n)
@@ -164,14 +170,7 @@ func TestCallThatItsCallerStaysWith(t *testing.T) {
 		if n := stuckCalls(t, registry); n != 5 {
 			t.Errorf("%v calls are stuck, want 5", n)
 		}
-		if state, cause := s.token.State(); state != hsm.Absent || !fault.Is(cause, fault.HSMUnavailable) {
-			t.Errorf("the token is %v: %v", state, cause)
-		}
-		began := time.Now()
-		s.signs(t, 3, fault.HSMUnavailable)
-		if took := time.Since(began); took != 0 {
-			t.Errorf("calls to a token out of use took %s", took)
-		}
+		s.isOutOfUse(t)
 		j.set(false)
 		staying.Wait()
 		check(t, s.token.Wait(t.Context()))
