@@ -165,7 +165,7 @@ func TestTokenIsChosenByURI(t *testing.T) {
 }
 
 // Of several blank tokens that one is initialised that was meant.
-func TestInitTokenAt(t *testing.T) {
+func TestInitTokenByURI(t *testing.T) {
 	scripted := hsmtest.NewScripted()
 	scripted.Change(func(slots []*hsmtest.ScriptedSlot) { slots[0].Serial = "A" })
 	meant := scripted.AddSlot("")
