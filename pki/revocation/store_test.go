@@ -34,8 +34,10 @@ func (c *counting) Fetch(ctx context.Context, _, _ string, _ []byte, _ int64) ([
 		select {
 		case <-c.start:
 		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
+	}
+	if err := ctx.Err(); err != nil { // also where both came
+		return nil, err
 	}
 	return c.raw, c.err
 }
