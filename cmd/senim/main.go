@@ -39,6 +39,7 @@ type program struct {
 func main() {
 	forgetPGVariables()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process, wherever it is: a library cannot be told to return
 	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), language: localeLanguage(os.Getenv), now: time.Now}
 	code := p.run(ctx, os.Args[1:])
 	stop()

@@ -2,13 +2,15 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
-
-	"crypto/x509/pkix"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -140,4 +142,48 @@ func FuzzParseSubject(f *testing.F) {
 			t.Fatalf("%q became %x: %v", s, der, err)
 		}
 	})
+}
+
+// A library that never returns keeps a command from ending when it is told to; the
+// second signal ends it.
+func TestSecondSignal(t *testing.T) {
+	compiler, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs a C compiler: ", err)
+	}
+	room := t.TempDir()
+	library, inside := filepath.Join(room, "silent.so"), filepath.Join(room, "inside")
+	c := exec.Command(compiler, "-w", "-shared", "-fPIC", "-o", library, "-x", "c", "-")
+	c.Stdin = strings.NewReader(`
+		#include <fcntl.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		static unsigned long initialize(void *arguments) { close(creat(getenv("INSIDE"), 0600)); for (;;) pause(); }
+		static struct { unsigned char version[2]; void *function[68]; } list;
+		unsigned long C_GetFunctionList(void **out) {
+			for (int i = 0; i < 68; i++)
+				list.function[i] = initialize;
+			*out = &list;
+			return 0;
+		}`)
+	if said, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	p := launch(t, t, func(c *exec.Cmd) { c.Env = append(c.Env, "INSIDE="+inside) }, "token", "list", "--module", library)
+	eventually(t, "it is in the library", stoppedWithin, func() bool {
+		_, err := os.Stat(inside)
+		return err == nil
+	})
+	eventually(t, "the second signal ends it", stoppedWithin, func() bool {
+		select {
+		case <-p.ended:
+			return true
+		default:
+			_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended since
+			return false
+		}
+	})
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v", p.cmd.ProcessState)
+	}
 }
