@@ -94,6 +94,27 @@ func (w *world) peersThatFail(t *testing.T) {
 		w.refuses(t, w.documents(transaction, w.signedBy(t, sandbox.Dismissed, w.declaration)), 422, fault.CertificateRevoked)
 		w.untouched(t, transaction)
 	})
+	t.Run("TSP's certificate is on hold", func(t *testing.T) {
+		stamper, err := w.service.stamper()
+		check(t, err)
+		token, err := stamper.Stamp(t.Context(), []byte("who are you"))
+		check(t, err)
+		signer, err := token.VerifySignature()
+		check(t, err)
+		change := func(action string) {
+			w.orderAt(t, http.MethodPost, u.Control.NCA+"certificates", fmt.Sprintf(`{"serial":"%x","action":%q}`, signer.Serial, action))
+		}
+		change("hold")
+		node := w.another(t, func(*config.Config) {}, time.Now) // the others remember
+		transaction := w.opened(t, "PEER")
+		var document api.Document
+		err = node.send(t.Context(), node.window, transaction.ID, w.signed, &document)
+		change("unhold")
+		if p := problemOf(t, err); p.Status != http.StatusServiceUnavailable || p.Code != string(fault.PeerAnswer) {
+			t.Errorf("refused with %v", p)
+		}
+		w.untouched(t, transaction)
+	})
 }
 
 // order tells a stand-in something by its control endpoint.

@@ -14,7 +14,6 @@ import (
 	"github.com/senim-kz/senim/internal/outbox"
 	"github.com/senim-kz/senim/pki/revocation"
 	"github.com/senim-kz/senim/signer/cades"
-	"github.com/senim-kz/senim/signer/tsa"
 )
 
 // sealing lends the signer to the API: with the keys that the configuration
@@ -45,10 +44,7 @@ func (s *service) openSeals(ctx context.Context) (*sealing, error) {
 		made.names = append(made.names, seal.Name)
 		made.keys[seal.Name] = cades.Identity{Key: key, Certificate: c, Chain: s.anchors.Intermediates()}
 	}
-	stamper, err := tsa.New(tsa.Config{
-		URL: s.config.Timestamp.URL, Fetcher: s.peers, Anchors: s.anchors, Certificates: s.anchors.Intermediates(),
-		Now: s.now, Timeout: s.config.Timestamp.Timeout,
-	})
+	stamper, err := s.stamper()
 	if err != nil {
 		return nil, err
 	}

@@ -449,10 +449,7 @@ func (s *service) makeDossier(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stamper, err := tsa.New(tsa.Config{
-		URL: s.config.Timestamp.URL, Fetcher: s.peers, Anchors: s.anchors, Certificates: s.anchors.Intermediates(),
-		Now: s.now, Timeout: s.config.Timestamp.Timeout,
-	})
+	stamper, err := s.stamper()
 	if err != nil {
 		return err
 	}
@@ -462,6 +459,15 @@ func (s *service) makeDossier(ctx context.Context) error {
 	})
 	s.keys, err = s.dossier.PublishReceiptKey(ctx)
 	return err
+}
+
+// stamper makes the client of the time-stamping authority. Whether that one is
+// revoked is asked as of any certificate.
+func (s *service) stamper() (*tsa.Client, error) {
+	return tsa.New(tsa.Config{
+		URL: s.config.Timestamp.URL, Fetcher: s.peers, Anchors: s.anchors, Certificates: s.anchors.Intermediates(),
+		Revocation: &revocation.Checker{Store: s.status}, Now: s.now, Timeout: s.config.Timestamp.Timeout,
+	})
 }
 
 func (s *service) makeAccess(context.Context) (err error) {
