@@ -128,6 +128,21 @@ func (d *Digest) Identifier() Identifier {
 	return Identifier{OID: d.OID}
 }
 
+// IdentifierBeside is what we write beside a signature of a key. Under a key of
+// Russia's GOST its digests go by Russia's identifiers, without parameters (RFC
+// 9215 §2.2): nobody there knows Kazakhstan's.
+func (d *Digest) IdentifierBeside(public crypto.PublicKey) Identifier {
+	key, ok := public.(*gost.PublicKey)
+	if !ok || key.Algorithm().Algorithm().Layout == gost.LayoutKZ {
+		return d.Identifier()
+	}
+	named, err := key.Digest()
+	if err != nil {
+		return d.Identifier()
+	}
+	return Identifier{OID: named.OIDs[0]}
+}
+
 // digestOfGOST is the row of a digest of pki/gost. Russia's with the test
 // parameters is the function that Kazakhstan calls GOST 34.311-95.
 func digestOfGOST(g *gost.Digest) *Digest {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/algo"
-	"github.com/senim-kz/senim/pki/gost"
 )
 
 // chooseAlgorithm finds what a key signs with. Ed25519 has SHA-512 beside it,
@@ -28,19 +27,4 @@ func chooseAlgorithm(public crypto.PublicKey, digest *algo.Digest, pss bool) (*a
 		algorithm, err = algo.SignatureFor(public, digest)
 	}
 	return algorithm, digest, err
-}
-
-// digestIdentifier is how a digest is written beside a signature of a key. Under
-// a key of Russia's GOST its digests go by Russia's identifiers, without
-// parameters (RFC 9215 §2.2): nobody there knows Kazakhstan's.
-func digestIdentifier(public crypto.PublicKey, d *algo.Digest) algo.Identifier {
-	key, ok := public.(*gost.PublicKey)
-	if !ok || key.Algorithm().Algorithm().Layout == gost.LayoutKZ {
-		return d.Identifier()
-	}
-	named, err := key.Digest()
-	if err != nil {
-		return d.Identifier()
-	}
-	return algo.Identifier{OID: named.OIDs[0]}
 }

@@ -170,7 +170,7 @@ func (m *Message) sign(ctx context.Context, document *content, who Identity, o O
 	if err != nil {
 		return err
 	}
-	if err := m.announce(s.digest, digestIdentifier(who.Key.Public(), s.digest)); err != nil {
+	if err := m.announce(s.digest, s.digest.IdentifierBeside(who.Key.Public())); err != nil {
 		return err
 	}
 	m.carry(who)
@@ -256,7 +256,7 @@ func (s *signing) signerInfo(ctx context.Context, contentType, contentDigest, st
 			b.AddBytes(c.RawIssuer)
 			b.AddASN1BigInt(c.Serial)
 		})
-		digestIdentifier(s.who.Key.Public(), s.digest).AddTo(b)
+		s.digest.IdentifierBeside(s.who.Key.Public()).AddTo(b)
 		b.AddBytes(implicit)
 		s.algorithm.Identifier().AddTo(b)
 		b.AddASN1OctetString(value)

@@ -3,18 +3,25 @@ package authority_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/senim-kz/senim/pki/algo"
+	"github.com/senim-kz/senim/pki/gost"
 	"github.com/senim-kz/senim/pki/tsp"
 	"github.com/senim-kz/senim/signer/tsa/authority"
 )
+
+// policyRussia is for a key with Russia's identifiers, which openssl's engine knows.
+var policyRussia = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1, 5}
 
 // openssl runs it in a folder of the test's files.
 type openssl struct {
@@ -69,13 +76,18 @@ var digestsOfOpenSSL = map[*algo.Digest]string{
 func TestOpenSSLAsksAndVerifies(t *testing.T) {
 	o := newOpenSSL(t)
 	engine := o.gost()
-	a, _ := issuing(t, nil)
-	for _, p := range policies() {
+	all := policies()
+	if engine {
+		curve := got(gost.CurveByOID(asn1.ObjectIdentifier{1, 2, 643, 7, 1, 2, 1, 2, 1}))
+		all = append(slices.Clip(all), policyOf(policyRussia, got(gost.GenerateKey(rand.Reader, gost.RU2012x512, curve))))
+	}
+	a, _ := issuing(t, func(c *authority.Config) { c.Policies = all })
+	for _, p := range all {
 		for _, d := range authority.DefaultDigests() {
 			name := digestsOfOpenSSL[d]
 			ofGOST := d.Hash == 0
 			// openssl knows Kazakhstan's identifiers of keys and signatures under no
-			// name: pki/tsp alone verifies that policy, and the certificate's own path.
+			// name: pki/tsp alone verifies that policy, and Russia's stands for its form.
 			if ofGOST && !engine || p.OID.Equal(policyGOST) {
 				continue
 			}

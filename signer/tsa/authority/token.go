@@ -71,12 +71,12 @@ func encode(p *policy, u *unit, chain []*cert.Certificate) (encoded, error) {
 		}),
 		messageHead: der(func(b *cryptobyte.Builder) {
 			b.AddASN1Int64(3) // the content is not id-data (RFC 5652 §5.1)
-			b.AddASN1(cbasn1.SET, u.algorithm.Digest.Identifier().AddTo)
+			b.AddASN1(cbasn1.SET, u.algorithm.Digest.IdentifierBeside(c.PublicKey).AddTo)
 		}),
 		signerHead: der(func(b *cryptobyte.Builder) {
 			b.AddASN1Int64(1)
 			addIssuerSerial(b, c, false)
-			u.algorithm.Digest.Identifier().AddTo(b)
+			u.algorithm.Digest.IdentifierBeside(c.PublicKey).AddTo(b)
 		}),
 		signerTail: der(u.algorithm.Identifier().AddTo),
 	}
