@@ -78,11 +78,13 @@ func (t *Token) watch() {
 	}
 }
 
-// settle draws the conclusion from one attempt to recover; true ends the search.
+// settle draws the conclusion from one attempt to recover; true ends the search. A
+// token that was closed meanwhile stays so, whatever became of the attempt.
 func (t *Token) settle(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
+	case State(t.state.Load()) == Closed:
 	case err == nil:
 		t.become(Ready, nil)
 	case meaningOf(err).action == latch || fault.Is(err, fault.PINRefused):
@@ -130,19 +132,27 @@ func (t *Token) reach(ctx context.Context) error {
 	}
 	for _, k := range t.keysInUse() {
 		at, err := t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
-		switch meaningOf(err).action {
-		case report, findAgain:
-			continue // this key's own trouble: it is reported to who signs with it
-		case logIn:
+		if meaningOf(err).action == logIn {
 			k.askAlways.Store(true)
 			at, err = t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
 		}
-		if err != nil {
+		if err != nil && !isOfOneKey(err) {
 			t.outdate(at)
 			return err
 		}
 	}
 	return nil
+}
+
+// isOfOneKey tells trouble with one key, which whoever signs with it is told of, from
+// trouble with its token. What no return value says and may pass, as a call that did
+// not return in time, is the token's; so is a PIN that is not sent.
+func isOfOneKey(err error) bool {
+	m := meaningOf(err)
+	if m.code == "" {
+		return fault.CodeOf(err).Class() != fault.RetryLater && !fault.Is(err, fault.PINRefused)
+	}
+	return m.action == report || m.action == findAgain
 }
 
 // relocate finds the token among those present. The caller is inside the module.

@@ -142,6 +142,7 @@ func TestTooManyCallsThatDoNotReturn(t *testing.T) {
 		if n := s.Calls("C_Finalize"); n != 0 {
 			t.Errorf("the module was finalised %d times under a call", n)
 		}
+		s.isOutOfUse(t) // that it answers otherwise does not help who wants a signature
 		j.set(false)
 		check(t, s.token.Wait(t.Context()))
 		s.signs(t, 8, "")
@@ -181,6 +182,28 @@ func TestCallThatItsCallerStaysWith(t *testing.T) {
 		}
 		if n := s.Crossed(); n != 0 {
 			t.Errorf("%d calls into a session in which another was", n)
+		}
+	})
+}
+
+// A token that is closed while a call of the search for it does not return stays
+// closed when it returns at last.
+func TestCloseUnderTheSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t, withRealClock)
+		j := newJam(s)
+		s.Pull(s.slot)
+		s.signs(t, 1, fault.HSMUnavailable)
+		j.set(true)
+		s.PutBack(s.slot, 7)
+		time.Sleep(time.Second)
+		if err := s.token.Close(); !fault.Is(err, fault.HSMBusy) {
+			t.Errorf("got %v", err)
+		}
+		j.set(false)
+		synctest.Wait()
+		if state, _ := s.token.State(); state != hsm.Closed {
+			t.Errorf("the token is %v", state)
 		}
 	})
 }
