@@ -27,6 +27,7 @@ const signWaitMax = 10 * time.Second
 type Key struct {
 	token  *Token
 	label  string
+	title  string // the label as text, for metrics
 	id     []byte
 	public crypto.PublicKey
 	scheme scheme
@@ -80,6 +81,7 @@ func (t *Token) readKey(o objects, handle pkcs11.ObjectHandle, at age) (*Key, er
 	if k.label, k.id, err = o.names(handle); err != nil {
 		return nil, err
 	}
+	k.title = textOf(k.label)
 	if k.public, err = o.publicKey(k.id, k.label); err != nil {
 		return nil, err
 	}
@@ -169,7 +171,7 @@ func (k *Key) signIn(s *session, op operation) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.token.options.Metrics.signed(k.token.label, k.label, k.token.options.Now().Sub(began))
+	k.token.options.Metrics.signed(k.token.label, k.title, k.token.options.Now().Sub(began))
 	return raw, nil
 }
 

@@ -38,7 +38,7 @@ type Token struct {
 	lib      *library
 	options  Options
 	identity string
-	label    string
+	label    string // as text, for metrics and the log
 	pin      PIN
 	sessions *pool
 	// stuck counts the calls that have not returned and that nobody waits for.
@@ -69,7 +69,7 @@ func (t *Token) age() age { return age{t.lib.generation.Load(), t.epoch.Load()} 
 // openToken logs in at once, so that a wrong PIN stops the start of a service
 // and not its first signature.
 func openToken(ctx context.Context, m *Module, info TokenInfo, pin PIN) (*Token, error) {
-	t := &Token{lib: m.lib, options: m.options, identity: info.identity(), label: info.Label, info: info, pin: pin, keys: make(map[string]*Key)}
+	t := &Token{lib: m.lib, options: m.options, identity: info.identity(), label: textOf(info.Label), info: info, pin: pin, keys: make(map[string]*Key)}
 	t.stop, t.stopping = context.WithCancel(context.Background())
 	t.sessions = newPool(m.options.SessionsMax, info.sessionsMax)
 	m.lib.retain()

@@ -217,4 +217,7 @@ func (i TokenInfo) URI() string {
 	return "pkcs11:" + strings.Join(pairs, ";")
 }
 
+// textOf replaces what is not text, which metrics do not take.
+func textOf(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
