@@ -3,7 +3,6 @@ package hsm
 import (
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 	"math/big"
 
 	"github.com/miekg/pkcs11"
@@ -16,10 +15,11 @@ import (
 const certificateBytesMax = 64 << 10
 
 // PutCertificate stores a DER certificate beside the key with the same CKA_ID
-// and replaces an earlier certificate of that label. The new one is written
-// before the old one goes, so that a failure leaves one in place.
+// and replaces an earlier certificate of that label and CKA_ID; keys of other tools
+// may share a label, or have none. The new one is written before the old one goes, so
+// that a failure leaves one in place.
 func (t *Token) PutCertificate(ctx context.Context, label string, id, der []byte) error {
-	if label == "" || len(label) > keyLabelBytesMax || len(id) > keyIDBytesMax || len(der) > certificateBytesMax {
+	if label == "" && len(id) == 0 || len(label) > keyLabelBytesMax || len(id) > keyIDBytesMax || len(der) > certificateBytesMax {
 		return fault.New(fault.BadArgument, "", "the label, the ID or the certificate has a size that is not taken")
 	}
 	certificate, err := x509.ParseCertificate(der)
@@ -31,7 +31,7 @@ func (t *Token) PutCertificate(ctx context.Context, label string, id, der []byte
 		return err
 	}
 	return t.write(ctx, func(s *session) error {
-		earlier, err := t.objects(s).certificates(label)
+		earlier, err := t.objects(s).certificates(label, pkcs11.NewAttribute(pkcs11.CKA_ID, id))
 		if err != nil {
 			return err
 		}
@@ -119,9 +119,9 @@ func (k *Key) PutCertificate(ctx context.Context, der []byte) error {
 	return k.token.PutCertificate(ctx, k.label, k.id, der)
 }
 
-// Certificate returns the DER of the certificate with the key's CKA_ID and public
-// key; of several, the one that is good longest. Cards label certificates in their
-// own way, which is why the label does not count.
+// Certificate returns the DER of the certificate with the key's public key; of
+// several, the one that is good longest. Cards and other tools name certificates in
+// their own way, which is why neither the label nor the CKA_ID counts.
 func (k *Key) Certificate(ctx context.Context) ([]byte, error) {
 	contents, err := k.token.Contents(ctx)
 	if err != nil {
@@ -130,7 +130,7 @@ func (k *Key) Certificate(ctx context.Context) ([]byte, error) {
 	var best *x509.Certificate
 	for _, c := range contents.Certificates {
 		parsed, err := x509.ParseCertificate(c.DER)
-		if err != nil || len(k.id) > 0 && c.ID != hex.EncodeToString(k.id) {
+		if err != nil {
 			continue
 		}
 		public, err := certifiedKey(parsed)
@@ -144,9 +144,9 @@ func (k *Key) Certificate(ctx context.Context) ([]byte, error) {
 	return best.Raw, nil
 }
 
-func (o objects) certificates(label string) ([]pkcs11.ObjectHandle, error) {
-	return o.find(
+func (o objects) certificates(label string, and ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	return o.find(append(and,
 		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE),
 		pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
-	)
+	)...)
 }

@@ -147,33 +147,6 @@ func (o objects) certificateInfo(handle pkcs11.ObjectHandle) (CertificateInfo, e
 	return c, nil
 }
 
-// CheckExpiry fails if a certificate of the token is not good for a margin of
-// time from now on: somebody has to get another one. A certificate that was
-// replaced counts for nothing where a later one has the same CKA_ID. Those without
-// one, such as an authority's, replace each other if they have the same subject.
-func (c Contents) CheckExpiry(now time.Time, margin time.Duration) error {
-	type name struct{ id, subject string }
-	last := make(map[name]CertificateInfo)
-	for _, certificate := range c.Certificates {
-		of := name{id: certificate.ID}
-		if of.id == "" {
-			of.subject = certificate.Subject
-		}
-		if known, there := last[of]; !there || certificate.NotAfter.After(known.NotAfter) {
-			last[of] = certificate
-		}
-	}
-	for _, certificate := range last {
-		if certificate.Problem != "" {
-			continue
-		}
-		if err := CheckExpiry(certificate.Label, certificate.NotAfter, now, margin); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // CheckExpiry fails if the certificate with a label, which ends then, is not good for
 // a margin of time from now on.
 func CheckExpiry(label string, end, now time.Time, margin time.Duration) error {

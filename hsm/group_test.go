@@ -393,25 +393,12 @@ func TestMetrics(t *testing.T) {
 
 func TestCertificateThatExpires(t *testing.T) {
 	end := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
-	c := hsm.Contents{Certificates: []hsm.CertificateInfo{
-		{Label: "replaced", ID: "01", NotAfter: end.AddDate(-1, 0, 0)},
-		{Label: "seal", ID: "01", NotAfter: end},
-		{Label: "unreadable", ID: "02", Problem: "no certificate"},
-	}}
 	week := 7 * 24 * time.Hour
 	for at, code := range map[time.Time]fault.Code{
 		end.Add(-week - time.Second): "", end.Add(-week): fault.HSMCertificateExpiring, end: fault.HSMCertificateExpiring,
 	} {
-		if err := c.CheckExpiry(at, week); fault.CodeOf(err) != code {
+		if err := hsm.CheckExpiry("seal", end, at, week); fault.CodeOf(err) != code {
 			t.Errorf("at %s: %v", at, err)
 		}
-	}
-	// Nothing but a CKA_ID tells that one certificate replaces another of a different name.
-	c = hsm.Contents{Certificates: []hsm.CertificateInfo{
-		{Label: "authority", Subject: "CN=CA", NotAfter: end.AddDate(10, 0, 0)},
-		{Label: "seal", Subject: "CN=Seal", NotAfter: end},
-	}}
-	if err := c.CheckExpiry(end, week); !fault.Is(err, fault.HSMCertificateExpiring) {
-		t.Errorf("two certificates without an identifier: %v", err)
 	}
 }

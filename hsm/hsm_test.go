@@ -412,6 +412,55 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
+// Keys that other tools made may share a label, or have none: the certificate of one
+// takes no other's place, and each key finds its own.
+func TestCertificatesOfKeysWithOneLabel(t *testing.T) {
+	soft := hsmtest.SoftHSM(t)
+	keys := make(map[string]*hsm.Key)
+	for id, label := range map[string]string{"1": "twin", "2": "twin", "3": ""} {
+		generateNamed(t, soft.Token, label, id, p256)
+		key, err := soft.Token.KeyByID(t.Context(), []byte(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[id] = key
+	}
+	put := make(map[string][]byte)
+	for id, key := range keys {
+		put[id] = selfSigned(t, key, 1)
+		if err := key.PutCertificate(t.Context(), put[id]); err != nil {
+			t.Errorf("key %s: %v", id, err)
+		}
+	}
+	for id, key := range keys {
+		if got, err := key.Certificate(t.Context()); err != nil || !bytes.Equal(got, put[id]) {
+			t.Errorf("key %s has not its certificate: %v", id, err)
+		}
+	}
+}
+
+// A certificate that another tool has named otherwise is the key's all the same; two
+// of them, as an interrupted replacement leaves them, are no reason to have none.
+func TestCertificateOfAnotherName(t *testing.T) {
+	soft := hsmtest.SoftHSM(t)
+	key, other := generate(t, soft.Token, "k", hsm.P256), generate(t, soft.Token, "other", hsm.P256)
+	der := selfSigned(t, key, 1)
+	for _, name := range []string{"theirs", "theirs, again"} {
+		if err := soft.Token.PutCertificate(t.Context(), name, nil, der); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := key.Certificate(t.Context()); err != nil || !bytes.Equal(got, der) {
+		t.Errorf("not found: %v", err)
+	}
+	if _, err := other.Certificate(t.Context()); !fault.Is(err, fault.HSMKeyMissing) {
+		t.Errorf("another key's: %v", err)
+	}
+	if err := soft.Token.PutCertificate(t.Context(), "", nil, der); !fault.Is(err, fault.BadArgument) {
+		t.Errorf("a certificate without any name: %v", err)
+	}
+}
+
 func selfSigned(t *testing.T, key *hsm.Key, serial int64) []byte {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "receipts"},

@@ -24,8 +24,13 @@ var (
 // generateRaw makes a key as another program would, with attributes of its own.
 func generateRaw(t *testing.T, token *hsm.Token, label string, curve []byte, private ...*pkcs11.Attribute) {
 	t.Helper()
+	generateNamed(t, token, label, label, curve, private...)
+}
+
+func generateNamed(t *testing.T, token *hsm.Token, label, id string, curve []byte, private ...*pkcs11.Attribute) {
+	t.Helper()
 	common := []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label), pkcs11.NewAttribute(pkcs11.CKA_ID, label),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label), pkcs11.NewAttribute(pkcs11.CKA_ID, id),
 	}
 	err := token.Raw(t.Context(), func(p hsm.Cryptoki, session pkcs11.SessionHandle) error {
 		_, _, err := p.GenerateKeyPair(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -186,12 +187,17 @@ func keyIn(ctx context.Context, token *hsm.Token, label string) (*hsm.Key, error
 	return key, nil
 }
 
-// certificate is the one beside the key with the label, in the first token that
-// has it.
+// certificate is that of the key with the label, in the first token that has it. What
+// the certificate itself is called does not matter: other tools name it as they like.
 func (t *tokens) certificate(ctx context.Context, label string) (*cert.Certificate, error) {
 	var errs []error
 	for _, token := range t.present() {
-		der, err := token.Certificate(ctx, label)
+		key, err := keyIn(ctx, token.Token, label)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		der, err := key.Certificate(ctx)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -318,9 +324,13 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 			errs = append(errs, err)
 			continue
 		}
-		contents.Certificates = slices.DeleteFunc(contents.Certificates, func(c hsm.CertificateInfo) bool { return !t.mustLast(c.Label, c.NotAfter) })
-		if err := contents.CheckExpiry(now, margin); err != nil {
-			return err
+		for label, end := range t.wouldRead(contents.Certificates) {
+			if !t.mustLast(label, end) {
+				continue
+			}
+			if err := hsm.CheckExpiry(label, end, now, margin); err != nil {
+				return err
+			}
 		}
 	}
 	if len(errs) == len(all) {
@@ -329,10 +339,28 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 	return nil
 }
 
-// mustLast reports whether the service uses the certificate with the label to its end.
+// wouldRead gives, by the labels of the keys that the service uses, the ends of the
+// certificates that it would take from a token: of each key the one that is good longest.
+func (t *tokens) wouldRead(certificates []hsm.CertificateInfo) map[string]time.Time {
+	ends := make(map[string]time.Time)
+	for _, there := range certificates {
+		c, err := cert.Parse(there.DER)
+		if err != nil {
+			continue
+		}
+		for label, used := range t.certificates {
+			if bytes.Equal(c.RawSPKI, used.RawSPKI) && c.NotAfter.After(ends[label]) {
+				ends[label] = c.NotAfter
+			}
+		}
+	}
+	return ends
+}
+
+// mustLast reports whether the key with the label is used to its certificate's end.
 func (t *tokens) mustLast(label string, end time.Time) bool {
 	until, bounded := t.until[label]
-	return t.certificates[label] != nil && (!bounded || until.After(end))
+	return !bounded || until.After(end)
 }
 
 // givenUp are the times when time-stamping keys that others replace sign no more. A key

@@ -280,6 +280,35 @@ func TestCertificatesInUseExpire(t *testing.T) {
 	expires(60*day, fault.HSMCertificateExpiring) // and would read this at its next start
 }
 
+// A certificate is its key's whatever the tool that stored it called it, and an
+// interrupted replacement, which leaves two, keeps no service from starting.
+func TestCertificateIsFoundByItsKey(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Now()
+	r, private := newRacks(t, 1), ecKey(t)
+	r.addKey(t, 0, "seal", private)
+	made, err := openTokens(t.Context(), &r.config, r.options)
+	check(t, err)
+	t.Cleanup(func() { check(t, made.close()) })
+	token := made.present()[0].Token
+	certify(t, token, "seal", ecKey(t), now.Add(90*day)) // of a key that was there before
+	_, err = made.certificate(t.Context(), "seal")
+	if fault.CodeOf(err) != fault.HSMKeyMissing {
+		t.Errorf("another key's certificate: %v", err)
+	}
+	certify(t, token, "from the authority", private, now.Add(10*day))
+	certify(t, token, "from the authority, 2", private, now.Add(50*day))
+	c, err := made.certificate(t.Context(), "seal")
+	if err != nil || c.NotAfter.Before(now.Add(40*day)) {
+		t.Fatalf("not the one that is good longest: %v", err)
+	}
+	for margin, want := range map[time.Duration]fault.Code{20 * day: "", 60 * day: fault.HSMCertificateExpiring} {
+		if err := made.checkCertificates(t.Context(), margin); fault.CodeOf(err) != want {
+			t.Errorf("a margin of %s: %v", margin, err)
+		}
+	}
+}
+
 // A time-stamping key that is given up before its certificate ends needs no new one.
 func TestCertificateOfAKeyThatIsGivenUp(t *testing.T) {
 	const day = 24 * time.Hour
