@@ -58,6 +58,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("database gone", w.databaseGone)
 	t.Run("two tokens", w.twoTokens)
 	t.Run("one of two tokens at start", w.oneOfTwoTokensAtStart)
+	t.Run("stopped under a request", w.stoppedUnderARequest)
 	t.Run("silent logs", w.silentLogs) // last: it reads what all others left
 }
 
@@ -109,8 +110,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// serve runs a service until the test ends.
-func (w *world) serve(t *testing.T, s *service) {
+// serve runs a service until the test ends, or stops it.
+func (w *world) serve(t *testing.T, s *service) (stop func()) {
 	t.Helper()
 	t.Cleanup(func() { check(t, s.close()) })
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -118,6 +119,7 @@ func (w *world) serve(t *testing.T, s *service) {
 	go func() { ended <- s.run(ctx) }()
 	t.Cleanup(func() { stop(); check(t, <-ended) })
 	check(t, waitReady(t.Context(), s.config.PublicURL))
+	return stop
 }
 
 // another runs a second service on the same database, token and stand-ins, as

@@ -153,7 +153,8 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	var upkeep sync.WaitGroup
-	serving, stopUpkeep := context.WithCancel(ctx)
+	// Until the last request is answered: time-stamps need the clock and the journal.
+	serving, stopUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	upkeep.Go(func() { algo.BuildTables(serving) })
 	upkeep.Go(func() { s.status.Run(serving) })
 	upkeep.Go(func() { s.tokens.run(serving) })
