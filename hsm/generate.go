@@ -62,14 +62,14 @@ func (t *Token) Generate(ctx context.Context, spec KeySpec) (*Key, error) {
 		spec.ID = make([]byte, keyIDBytes)
 		rand.Read(spec.ID)
 	}
-	var public, private pkcs11.ObjectHandle
+	var made pair
 	err = t.write(ctx, func(s *session) error {
 		if err := t.objects(s).mustBeFree(spec); err != nil {
 			return err
 		}
-		var err error
-		public, private, err = t.lib.ctx.GenerateKeyPair(s.handle, []*pkcs11.Mechanism{mechanism},
+		public, private, err := t.lib.ctx.GenerateKeyPair(s.handle, []*pkcs11.Mechanism{mechanism},
 			append(keyParameters, spec.publicTemplate()...), spec.privateTemplate())
+		made = pair{public, private, s.age}
 		return explain("C_GenerateKeyPair", err)
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func (t *Token) Generate(ctx context.Context, spec KeySpec) (*Key, error) {
 	key, err := t.proven(ctx, spec.ID)
 	if err != nil {
 		// A pair that nobody has proven does not stay, also if the caller has gone.
-		return nil, errors.Join(err, t.destroy(context.WithoutCancel(ctx), public, private))
+		return nil, errors.Join(err, t.destroy(context.WithoutCancel(ctx), spec, made))
 	}
 	return key, nil
 }
@@ -203,12 +203,45 @@ func (o objects) checkConfined(private pkcs11.ObjectHandle) error {
 	return nil
 }
 
-func (t *Token) destroy(ctx context.Context, handles ...pkcs11.ObjectHandle) error {
+// pair is a new key pair, by handles that are good for an age.
+type pair struct {
+	public, private pkcs11.ObjectHandle
+	age             age
+}
+
+// destroy removes a pair that was made by the spec. Handles of another age may be
+// those of other objects by now: then it is looked for by its names, and left alone
+// if another has them too.
+func (t *Token) destroy(ctx context.Context, spec KeySpec, made pair) error {
 	return t.write(ctx, func(s *session) error {
+		handles := []pkcs11.ObjectHandle{made.public, made.private}
+		if made.age != s.age {
+			var err error
+			if handles, err = t.objects(s).pairOf(spec); err != nil {
+				return fault.Wrap(err, fault.CodeOf(err), "", "the new key %q is still in the token, unproven", spec.Label)
+			}
+		}
 		var errs []error
 		for _, handle := range handles {
 			errs = append(errs, explain("C_DestroyObject", t.lib.ctx.DestroyObject(s.handle, handle)))
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// pairOf finds the one pair that has both names of a spec; nothing, if there is none.
+func (o objects) pairOf(s KeySpec) ([]pkcs11.ObjectHandle, error) {
+	var handles []pkcs11.ObjectHandle
+	for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY} {
+		found, err := o.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, class),
+			pkcs11.NewAttribute(pkcs11.CKA_LABEL, s.Label), pkcs11.NewAttribute(pkcs11.CKA_ID, s.ID))
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 1 {
+			return nil, fault.New(fault.HSMKeyAmbiguous, "", "%d keys with these names", len(found))
+		}
+		handles = append(handles, found...)
+	}
+	return handles, nil
 }
