@@ -7,10 +7,10 @@
 // through a bounded pool of sessions; what a loss made stale is replaced, and a key
 // that is found again must have the public key that it had. A Group is one key in
 // several tokens; one that was away joins when Await has found it. A call that does
-// not return is left behind, since nobody can end it. The PIN is read from a file, a named environment variable, a
-// systemd credential or the terminal at the moment of C_Login, wiped afterwards,
-// and never tried again once a token has refused it: three attempts lock a real
-// token.
+// not return is left behind, since nobody can end it. The PIN is read from a file, a
+// named environment variable, a systemd credential or the terminal at the moment of
+// C_Login, wiped afterwards, and never tried again once a token has refused it: three
+// attempts lock a real token.
 //
 // Keys are RSA (PKCS #1 v1.5 and PSS), ECDSA on P-256 and P-384, Ed25519, and GOST
 // R 34.10 by configured numbers, which no hardware has proven. They are generated

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -182,6 +183,9 @@ func (k *Key) signWithPIN(s *session, handle pkcs11.ObjectHandle, op operation) 
 		return nil, explain("C_SignInit", err)
 	}
 	if err := k.token.logInForOne(s); err != nil {
+		if errors.Is(err, pkcs11.Error(pkcs11.CKR_OPERATION_NOT_INITIALIZED)) {
+			k.askAlways.Store(false) // the operation wants no login: we concluded wrongly
+		}
 		return nil, err
 	}
 	raw, err := p11.Sign(s.handle, op.input)

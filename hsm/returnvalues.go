@@ -10,7 +10,8 @@ import (
 )
 
 // action is what the package itself does about a return value. Within one call
-// each action is taken at most once, so that every call ends.
+// each action is taken at most once, so that every call ends; waitForSession ends
+// with the call's context.
 type action uint8
 
 const (

@@ -39,8 +39,8 @@ func TestExplain(t *testing.T) {
 		{pkcs11.CKR_PIN_INCORRECT, fault.PINRefused},
 		{pkcs11.CKR_SESSION_COUNT, fault.HSMBusy},
 		{pkcs11.CKR_MECHANISM_INVALID, fault.HSMRefused},
-		{pkcs11.CKR_SIGNATURE_INVALID, fault.HSMFailed}, // not listed
-		{0x80000001, fault.HSMFailed},                   // a vendor's own
+		{pkcs11.CKR_SIGNATURE_INVALID, fault.HSMFailed},
+		{0x80000001, fault.HSMFailed}, // a vendor's own
 	}
 	for _, row := range rows {
 		err := fmt.Errorf("sign receipt: %w", explain("C_Sign", pkcs11.Error(row.rv)))

@@ -437,7 +437,7 @@ func (s *Scripted) Login(handle pkcs11.SessionHandle, userType uint, pin string)
 	switch {
 	case userType == pkcs11.CKU_USER && slot.loggedIn:
 		return rv(pkcs11.CKR_USER_ALREADY_LOGGED_IN)
-	case userType == pkcs11.CKU_CONTEXT_SPECIFIC && session.key == nil:
+	case userType == pkcs11.CKU_CONTEXT_SPECIFIC && (session.key == nil || !session.key.asks()):
 		return rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
 	case slot.Attempts == 0:
 		return rv(pkcs11.CKR_PIN_LOCKED)

@@ -320,10 +320,15 @@ func (s *Scripted) Sign(handle pkcs11.SessionHandle, data []byte) ([]byte, error
 	switch {
 	case o == nil:
 		return nil, rv(pkcs11.CKR_OPERATION_NOT_INITIALIZED)
-	case o.flag(pkcs11.CKA_ALWAYS_AUTHENTICATE) && !forOne, o.flag(AsksUnsaid) && !forOne:
+	case o.asks() && !forOne:
 		return nil, rv(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	}
 	return rawSignature(o.key, how, data)
+}
+
+// asks reports whether a private key wants a login for each signature.
+func (o *scriptedObject) asks() bool {
+	return o.flag(pkcs11.CKA_ALWAYS_AUTHENTICATE) || o.flag(AsksUnsaid)
 }
 
 // AsksUnsaid is an attribute of a scripted private key that wants a login for
