@@ -18,8 +18,9 @@ type gate struct {
 
 // closure is one time that the gate is shut.
 type closure struct {
-	over chan struct{} // closed when the gate opens again
-	left chan struct{} // told when somebody was the last to leave
+	over    chan struct{} // closed when the gate opens again
+	left    chan struct{} // told when somebody was the last to leave
+	refused chan struct{} // closed when nobody is to wait for that any more
 }
 
 // enter passes the gate, or waits until it opens.
@@ -33,6 +34,8 @@ func (g *gate) enter(ctx context.Context) error {
 		g.leave()
 		select {
 		case <-c.over:
+		case <-c.refused:
+			return fault.New(fault.HSMUnavailable, "", "the module has not come back from its restart")
 		case <-ctx.Done():
 			return waitFailed(ctx.Err(), "wait for the module's restart")
 		}
@@ -55,7 +58,7 @@ func (g *gate) leave() {
 // somebody stays longer than the wait, the gate is open again and close fails.
 // One goroutine at a time closes.
 func (g *gate) close(wait time.Duration) error {
-	c := &closure{over: make(chan struct{}), left: make(chan struct{}, 1)}
+	c := &closure{over: make(chan struct{}), left: make(chan struct{}, 1), refused: make(chan struct{})}
 	g.shut.Store(c)
 	patience := time.NewTimer(wait)
 	defer patience.Stop()
@@ -69,5 +72,9 @@ func (g *gate) close(wait time.Duration) error {
 	}
 	return nil
 }
+
+// refuse turns away who waits at the gate, which is shut, and who comes before it
+// opens.
+func (g *gate) refuse() { close(g.shut.Load().refused) }
 
 func (g *gate) open() { close(g.shut.Swap(nil).over) }

@@ -38,7 +38,8 @@ type library struct {
 	options  Options // of who opened it first
 	computes bool    // isComputing
 
-	refs int // guarded by libraries.mu
+	refs int         // guarded by libraries.mu
+	up   atomic.Bool // C_Initialize was the last that ended well
 
 	gate gate
 	// generation counts the restarts: no session and no handle outlives one.
@@ -125,19 +126,70 @@ func acquireLibrary(path string, options Options) (*library, error) {
 		libraries.byPath[path] = lib
 	}
 	if lib.refs == 0 {
-		if err := lib.ctx.Initialize(); err != nil {
-			code := fault.HSMModuleUnusable
-			if meaningOf(err).code.Class() == fault.RetryLater {
-				code = fault.HSMUnavailable // the device behind it
-			}
-			return nil, fault.Wrap(err, code, path, "C_Initialize")
-		}
 		lib.restarting.Lock()
 		lib.options, lib.restarted = options, time.Time{} // of this clock
 		lib.restarting.Unlock()
+		if err := lib.bringUp(); err != nil {
+			return nil, err
+		}
 	}
 	lib.refs++
 	return lib, nil
+}
+
+// bringUp initialises the module for the first who uses it.
+func (l *library) bringUp() error {
+	switch {
+	case l.stuck.Load() > 0:
+		return errNotReturned() // from when it was begun, or ended, the last time
+	case l.up.Load():
+		return nil // it was begun the last time, and nobody waited for it
+	}
+	if err := l.gate.close(closeWaitMax); err != nil {
+		return err
+	}
+	err := l.alone(l.initialize)
+	if err == nil {
+		return nil
+	}
+	code := fault.HSMModuleUnusable
+	if fault.Is(err, fault.HSMUnavailable) || meaningOf(err).code.Class() == fault.RetryLater {
+		code = fault.HSMUnavailable // the device behind it
+	}
+	return fault.Wrap(err, code, l.path, "C_Initialize")
+}
+
+func (l *library) initialize() error {
+	err := l.ctx.Initialize()
+	l.up.Store(err == nil)
+	return err
+}
+
+func (l *library) finalize() error {
+	l.up.Store(false)
+	return l.ctx.Finalize()
+}
+
+// alone runs what begins or ends the module. The gate is shut, and opens when fn has
+// returned; if that takes longer than a call may, nobody waits for it.
+func (l *library) alone(fn func() error) error {
+	c := newCall()
+	c.begin(l.options.callTimeout(), func(err error) {
+		l.options.log().Error("the PKCS#11 module does not begin or end", "module", l.path, "error", err.Error())
+		l.stuck.Add(1)
+		l.gate.refuse()
+	})
+	go func() {
+		err := fn()
+		if !c.end() {
+			l.stuck.Add(-1)
+		}
+		l.gate.open()
+		c.returned <- err
+	}()
+	err := <-c.returned
+	c.stop()
+	return err
 }
 
 func (l *library) retain() {
@@ -162,13 +214,14 @@ func (l *library) release() error {
 	if err := l.gate.close(closeWaitMax); err != nil {
 		return errNotReturned()
 	}
-	defer l.gate.open()
 	l.refs--
-	err := l.ctx.Finalize()
-	if errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)) {
-		return nil // a restart that failed left it so
-	}
-	return explain("C_Finalize", err)
+	return l.alone(func() error {
+		err := l.finalize()
+		if errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)) {
+			return nil // a restart that failed left it so
+		}
+		return explain("C_Finalize", err)
+	})
 }
 
 // answers tells a module that works from one that is in disorder altogether,
@@ -223,15 +276,16 @@ func (l *library) restart() error {
 	if err := l.gate.close(quietWaitMax); err != nil {
 		return err
 	}
-	defer l.gate.open()
 	l.generation.Add(1)
 	l.options.log().Warn("restart the PKCS#11 module", "module", l.path)
 	l.options.Metrics.restarted(l.path)
-	// A module that is not initialised, or broken, says so; what counts is
-	// whether it comes up.
-	finalized := l.ctx.Finalize()
-	if err := l.ctx.Initialize(); err != nil {
-		return errors.Join(explain("C_Initialize", err), explain("C_Finalize", finalized))
-	}
-	return nil
+	return l.alone(func() error {
+		// A module that is not initialised, or broken, says so; what counts is
+		// whether it comes up.
+		finalized := l.finalize()
+		if err := l.initialize(); err != nil {
+			return errors.Join(explain("C_Initialize", err), explain("C_Finalize", finalized))
+		}
+		return nil
+	})
 }
