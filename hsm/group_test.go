@@ -358,6 +358,28 @@ func TestGroupRuns(t *testing.T) {
 	})
 }
 
+// A member whose calls hold all its sessions does not keep the others from their check.
+func TestGroupRunsWithABusyMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTeam(t, 2, hsm.InOrder, nil)
+		release := w.members[0].token.HoldSessions()
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { w.group.Run(ctx) })
+		time.Sleep(time.Minute + time.Second)
+		if n := w.members[1].Calls("C_SignInit"); n < 3 {
+			t.Errorf("within a minute the other member was checked %d times", n)
+		}
+		stop()
+		running.Wait()
+		release()
+		check(t, w.sign(t))
+		if got := w.signed(); got[0] != 1 {
+			t.Errorf("a member that was busy is not asked: %v", got)
+		}
+	})
+}
+
 func TestImportIsForSoftwareTokensOnly(t *testing.T) {
 	s := newScript(t) // shows itself as no software token
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
