@@ -96,10 +96,10 @@ func (o objects) keyInfo(handle pkcs11.ObjectHandle) (KeyInfo, error) {
 		return KeyInfo{}, err
 	}
 	k := KeyInfo{Label: label, ID: hex.EncodeToString(id)}
-	k.AlwaysAuthenticate, _ = o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE)
-	k.Sensitive, _ = o.flag(handle, pkcs11.CKA_SENSITIVE)
-	k.Extractable, _ = o.flag(handle, pkcs11.CKA_EXTRACTABLE)
-	k.Local, _ = o.flag(handle, pkcs11.CKA_LOCAL)
+	k.AlwaysAuthenticate = o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE)
+	k.Sensitive = o.flag(handle, pkcs11.CKA_SENSITIVE)
+	k.Extractable = o.flag(handle, pkcs11.CKA_EXTRACTABLE)
+	k.Local = o.flag(handle, pkcs11.CKA_LOCAL)
 	public, err := o.publicKey(id, label)
 	switch {
 	case err == nil:

@@ -196,7 +196,11 @@ func (o objects) checkConfined(private pkcs11.ObjectHandle) error {
 		{pkcs11.CKA_NEVER_EXTRACTABLE, true, "CKA_NEVER_EXTRACTABLE"},
 		{pkcs11.CKA_LOCAL, true, "CKA_LOCAL"},
 	} {
-		if value, known := o.flag(private, row.attribute); !known || value != row.want {
+		value, known, err := o.readFlag(private, row.attribute)
+		if fault.CodeOf(err).Class() == fault.RetryLater {
+			return err // says nothing of the key
+		}
+		if !known || value != row.want {
 			return fault.New(fault.HSMKeyUnsafe, "", "the token does not confine the key: %s is not %v", row.name, row.want)
 		}
 	}

@@ -89,8 +89,7 @@ func (t *Token) readKey(o objects, handle pkcs11.ObjectHandle, at age) (*Key, er
 	if k.scheme, err = o.schemeOf(k.public); err != nil {
 		return nil, err
 	}
-	always, _ := o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE)
-	k.askAlways.Store(always)
+	k.askAlways.Store(o.flag(handle, pkcs11.CKA_ALWAYS_AUTHENTICATE))
 	k.at.Store(&place{handle, at})
 	return k, nil
 }

@@ -86,14 +86,20 @@ func (o objects) values(handle pkcs11.ObjectHandle, types ...uint) ([][]byte, er
 	return values, nil
 }
 
-// flag reads a CK_BBOOL. known is false where the module does not have the
+// readFlag reads a CK_BBOOL. known is false where the module does not have the
 // attribute (it came with PKCS#11 v2.20).
-func (o objects) flag(handle pkcs11.ObjectHandle, attribute uint) (value, known bool) {
+func (o objects) readFlag(handle pkcs11.ObjectHandle, attribute uint) (value, known bool, err error) {
 	values, err := o.values(handle, attribute)
 	if err != nil || len(values[0]) != 1 {
-		return false, false
+		return false, false, err
 	}
-	return values[0][0] != 0, true
+	return values[0][0] != 0, true, nil
+}
+
+// flag is a CK_BBOOL that counts as false where it cannot be read.
+func (o objects) flag(handle pkcs11.ObjectHandle, attribute uint) bool {
+	value, _, _ := o.readFlag(handle, attribute)
+	return value
 }
 
 // missing says that there is no such private key, if the token could see one: it

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -780,4 +781,16 @@ func TestGenerateThatLosesItsHandles(t *testing.T) {
 		t.Errorf("the token holds %+v", contents.Keys)
 	}
 	check(t, s.key.Prove(t.Context()))
+}
+
+// A token that cannot say how it keeps a new key has not said that it keeps it badly.
+func TestTroubleAfterGenerateIsNotTheKeys(t *testing.T) {
+	for before := range 10 {
+		s := newScript(t)
+		s.Script("C_GetAttributeValue", slices.Repeat([]uint{pkcs11.CKR_OK}, before)...)
+		s.Script("C_GetAttributeValue", pkcs11.CKR_DEVICE_MEMORY)
+		if _, err := s.token.Generate(t.Context(), hsm.KeySpec{Label: "new", Algorithm: hsm.P256}); err != nil && !fault.Is(err, fault.HSMUnavailable) {
+			t.Errorf("after %d answers: %v", before, err)
+		}
+	}
 }
