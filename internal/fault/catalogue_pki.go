@@ -105,11 +105,11 @@ var pkiEntries = []Entry{
 	{CRLIncomplete, Refused, "Қайтарып алу тізімі толық емес, басқа тізімдер де қажет.", "Список отозванных неполон: нужны и другие списки.", "The CRL tells only a part: further lists are needed."},
 	{CRLSignerNotTrusted, Refused, "Тізімге қол қойған сертификатқа сенім жоқ.", "Нет доверия к сертификату, которым подписан список.", "The certificate that signed the CRL is not trusted."},
 
-	{TimestampUnreadable, BadInput, "Уақыт белгісін оқу мүмкін емес.", "Метка времени не читается.", "The time-stamp cannot be read."},
+	{TimestampUnreadable, BadInput, "Уақыт белгісін немесе оған сұрауды оқу мүмкін емес.", "Метка времени или запрос на неё не читается.", "The time-stamp, or the request for one, cannot be read."},
 	{TimestampImprintMismatch, Refused, "Уақыт белгісі басқа деректерге берілген.", "Метка времени поставлена на другие данные.", "The time-stamp is over other data."},
 	{TimestampNonceMismatch, Refused, "Уақыт белгісі басқа сұрауға берілген.", "Метка времени дана на другой запрос.", "The time-stamp answers another request."},
 	{TimestampPolicyMismatch, Refused, "Уақыт белгісі басқа саясатпен берілген.", "Метка времени выдана по другой политике.", "The time-stamp follows another policy."},
 	{TimestampSignerMismatch, Refused, "Уақыт белгісінің қолтаңба сертификаты сәйкес емес.", "Сертификат подписи метки времени не соответствует указанному в ней.", "The time-stamp's signing certificate is not the one it names."},
 	{TimestampSignerForbidden, Refused, "Бұл сертификат уақыт белгісін беруге құқық бермейді.", "Этот сертификат не даёт права выдавать метки времени.", "The certificate is not one of a time-stamping authority."},
-	{TimestampExtensionUnknown, Refused, "Уақыт белгісінде белгісіз маңызды кеңейтім бар.", "В метке времени есть неизвестное критическое расширение.", "The time-stamp has an unknown critical extension."},
+	{TimestampExtensionUnknown, Refused, "Уақыт белгісінде белгісіз маңызды кеңейтім бар, немесе оған сұрауда кеңейтім бар.", "В метке времени есть неизвестное критическое расширение, или в запросе на неё есть расширение.", "The time-stamp has an unknown critical extension, or the request for one has an extension."},
 }
