@@ -143,7 +143,9 @@ func (s *Server) record(c *call, status, size int, took time.Duration) {
 	if c.failure != nil {
 		code := codeOf(c.failure)
 		attributes = append(attributes, slog.String("code", string(code)))
-		if status >= http.StatusInternalServerError {
+		// By what went wrong, and not by the answer: that of a time-stamping authority
+		// which refuses is 200.
+		if statusOf(code) >= http.StatusInternalServerError {
 			level = slog.LevelError // ours to mend
 			if code.Class() == fault.RetryLater {
 				level = slog.LevelWarn // a peer's, or the load's

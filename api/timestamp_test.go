@@ -34,19 +34,31 @@ func (r *rooms) AllCertificates(context.Context) ([][]byte, error) {
 	return [][]byte{{1}, {2}}, r.err
 }
 
-// A refusal is the authority's own answer, under 200; only the log has its code.
+// A refusal is the authority's own answer, under 200; only the log has its code, and
+// what an operator needs to know where it is not the client's doing.
 func TestTimestampAnswersWhateverTheAuthoritySays(t *testing.T) {
 	h := newHouse(t)
-	for name, err := range map[string]error{"granted": nil, "rejected": fault.New(fault.TimeNotAvailable, "", "the clock: jumped")} {
-		h.rooms.err = err
+	for name, row := range map[string]struct {
+		err  error
+		logs []string
+	}{
+		"granted":     {nil, []string{`"level":"INFO"`}},
+		"not granted": {fault.New(fault.TSAPolicyUnaccepted, "", "1.2.3"), []string{`"level":"INFO"`, string(fault.TSAPolicyUnaccepted)}},
+		"no time":     {fault.New(fault.TimeNotAvailable, "", "the clock: jumped"), []string{`"level":"WARN"`, string(fault.TimeNotAvailable), "the clock: jumped"}},
+		"a bad token": {fault.New(fault.TSATokenBad, "", "another key signed"), []string{`"level":"ERROR"`, string(fault.TSATokenBad), "another key signed"}},
+	} {
+		h.rooms.err = row.err
+		h.log.Reset()
 		a := h.do(good(t, "timestamp", ""))
 		a.want(http.StatusOK, "")
 		if string(a.body) != "a TimeStampResp" || a.header.Get("Content-Type") != "application/timestamp-reply" || string(h.rooms.body) != "x" {
 			t.Errorf("%s: %q as %s", name, a.body, a.header.Get("Content-Type"))
 		}
-	}
-	if !strings.Contains(h.log.String(), string(fault.TimeNotAvailable)) {
-		t.Errorf("the log has %s", h.log)
+		for _, want := range row.logs {
+			if !strings.Contains(h.log.String(), want) {
+				t.Errorf("%s: no %s in the log: %s", name, want, h.log)
+			}
+		}
 	}
 	h.rooms.err = nil
 	empty := good(t, "timestamp", "")
