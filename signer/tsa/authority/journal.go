@@ -215,6 +215,9 @@ func (j *Journal) refuse() {
 func (j *Journal) write(ctx context.Context, records []Record, errs []error) {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	err := j.c.Write(bounded, records)
+	if err != nil && bounded.Err() != nil { // our time, and not that of who asked
+		err = fault.Wrap(err, fault.DatabaseDown, "", "no answer within %s", writeTimeout)
+	}
 	cancel()
 	if err != nil && len(records) > 1 && !passes(err) {
 		half := len(records) / 2
