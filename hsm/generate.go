@@ -86,8 +86,8 @@ func (t *Token) Generate(ctx context.Context, spec KeySpec) (*Key, error) {
 // mechanism returns the generation mechanism and the public attributes that
 // determine the key.
 func (s KeySpec) mechanism() (*pkcs11.Mechanism, []*pkcs11.Attribute, error) {
-	if s.Label == "" || len(s.Label) > keyLabelBytesMax || len(s.ID) > keyIDBytesMax {
-		return nil, nil, fault.New(fault.BadArgument, "", "a key's label has 1 to %d bytes, its ID at most %d", keyLabelBytesMax, keyIDBytesMax)
+	if s.Label == "" || len(s.Label) > keyLabelBytesMax || !isPrintable(s.Label) || len(s.ID) > keyIDBytesMax {
+		return nil, nil, fault.New(fault.BadArgument, "", "a key's label has 1 to %d bytes of text, its ID at most %d", keyLabelBytesMax, keyIDBytesMax)
 	}
 	if bits, ok := rsaBits[s.Algorithm]; ok {
 		return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil), []*pkcs11.Attribute{

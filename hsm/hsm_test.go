@@ -110,6 +110,8 @@ func TestGenerateRefuses(t *testing.T) {
 		"ID taken":      {hsm.KeySpec{Label: "other", ID: []byte{1}, Algorithm: hsm.P256}, fault.HSMKeyExists},
 		"no label":      {hsm.KeySpec{Algorithm: hsm.P256}, fault.BadArgument},
 		"label too big": {hsm.KeySpec{Label: strings.Repeat("x", 256), Algorithm: hsm.P256}, fault.BadArgument},
+		"two lines":     {hsm.KeySpec{Label: "two\nlines", Algorithm: hsm.P256}, fault.BadArgument},
+		"not UTF-8":     {hsm.KeySpec{Label: "\xff", Algorithm: hsm.P256}, fault.BadArgument},
 		"P-521":         {hsm.KeySpec{Label: "x", Algorithm: "P-521"}, fault.HSMKeyUnsupported},
 		"none":          {hsm.KeySpec{Label: "x"}, fault.HSMKeyUnsupported},
 	} {

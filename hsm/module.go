@@ -193,14 +193,22 @@ func (m *Module) InitToken(uri, label string, so, user PIN) error {
 		}
 		u = &described
 	}
-	if label == "" || len(label) > labelBytesMax || !isPrintable(label) || unpad(label) != label {
-		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes of text, the last no blank", labelBytesMax)
+	if err := CheckTokenLabel(label); err != nil {
+		return err
 	}
 	limit := changeTimeout
 	if so.asks() || user.asks() {
 		limit = 0
 	}
 	return insideDo(context.Background(), m.lib, limit, func() error { return m.lib.initToken(u, label, so, user) })
+}
+
+// CheckTokenLabel refuses what no token is labelled with.
+func CheckTokenLabel(label string) error {
+	if label == "" || len(label) > labelBytesMax || !isPrintable(label) || unpad(label) != label {
+		return fault.New(fault.BadArgument, "", "a token's label has 1 to %d bytes of text, the last no blank", labelBytesMax)
+	}
+	return nil
 }
 
 func (l *library) initToken(u *URI, label string, so, user PIN) error {

@@ -91,7 +91,7 @@ func (t *tokenBench) open(ctx context.Context, b *bench, name string, algorithm 
 	t.closers = append(t.closers, module.Close)
 	// Another row's surroundings may have SoftHSM open, with their folder and the
 	// tokens of other rows.
-	uri, err := initToken(module, "", "bench "+name, filepath.Join(dir, soPINName), filepath.Join(dir, pinName))
+	uri, err := initToken(module, "", "bench "+name, filepath.Join(dir, soPINName), pinFlags{file: filepath.Join(dir, pinName)})
 	if err != nil {
 		return err
 	}

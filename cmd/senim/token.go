@@ -178,10 +178,10 @@ func (p *program) listContents(ctx context.Context, f *tokenFlags) error {
 			if k.Problem != "" {
 				kind = "not usable: " + k.Problem
 			}
-			fmt.Fprintf(p.stdout, "key %s, id %s, %s%s\n", k.Label, k.ID, kind, marks(k))
+			fmt.Fprintf(p.stdout, "key %s, id %s, %s%s\n", printable(k.Label), k.ID, kind, marks(k))
 		}
 		for _, c := range contents.Certificates {
-			fmt.Fprintf(p.stdout, "certificate %s, id %s, %s, until %s\n", c.Label, c.ID, c.Subject, c.NotAfter.Format(time.DateOnly))
+			fmt.Fprintf(p.stdout, "certificate %s, id %s, %s, until %s\n", printable(c.Label), c.ID, printable(c.Subject), c.NotAfter.Format(time.DateOnly))
 		}
 		return nil
 	})
@@ -204,19 +204,23 @@ func marks(k hsm.KeyInfo) string {
 }
 
 // tokenInit initialises a blank token. A PIN file that does not exist is made,
-// with a random PIN.
+// with a random PIN. Nobody is asked for a PIN here, who could mistype it.
 func (p *program) tokenInit() *cobra.Command {
 	var f tokenFlags
 	var label, soFile string
 	c := f.command("init", "Initialise a blank token", cobra.NoArgs, func(context.Context, []string) error {
-		if f.file == "" || soFile == "" {
+		if f.pinFlags == (pinFlags{}) || soFile == "" {
 			return &exitError{exitUsage, fault.New(fault.BadArgument, "--pin-file", "--pin-file and --so-pin-file say where the PINs are, or are to be written")}
+		}
+		// Before PINs are made for nothing.
+		if err := hsm.CheckTokenLabel(label); err != nil {
+			return &exitError{exitUsage, err}
 		}
 		module, err := p.openModule(f.moduleFlags)
 		if err != nil {
 			return err
 		}
-		uri, err := initToken(module, f.uri, label, soFile, f.file)
+		uri, err := initToken(module, f.uri, label, soFile, f.pinFlags)
 		if err := errors.Join(err, module.Close()); err != nil {
 			if fault.Is(err, fault.HSMTokenURIInvalid) {
 				return &exitError{exitUsage, err}
@@ -224,7 +228,11 @@ func (p *program) tokenInit() *cobra.Command {
 			return err
 		}
 		if f.json {
-			return p.printJSON(map[string]string{"uri": uri, "pin_file": f.file, "so_pin_file": soFile})
+			written := map[string]string{"uri": uri, "so_pin_file": soFile}
+			if f.file != "" {
+				written["pin_file"] = f.file
+			}
+			return p.printJSON(written)
 		}
 		fmt.Fprintln(p.stdout, uri)
 		return nil
@@ -236,14 +244,16 @@ func (p *program) tokenInit() *cobra.Command {
 
 // initToken initialises the one blank token that a URI describes, or with none the
 // first, and gives the URI that it has then.
-func initToken(module *hsm.Module, which, label, soFile, userFile string) (uri string, err error) {
+func initToken(module *hsm.Module, which, label, soFile string, where pinFlags) (uri string, err error) {
 	so, err := ensurePIN(soFile)
 	if err != nil {
 		return "", err
 	}
-	user, err := ensurePIN(userFile)
-	if err != nil {
-		return "", err
+	user := where.pin()
+	if where.file != "" {
+		if user, err = ensurePIN(where.file); err != nil {
+			return "", err
+		}
 	}
 	if err := module.InitToken(which, label, so, user); err != nil {
 		return "", err

@@ -90,7 +90,7 @@ func (p *program) tokenImportCert() *cobra.Command {
 					"not_after": certificates[0].NotAfter.UTC().Format(time.RFC3339),
 				})
 			}
-			fmt.Fprintf(p.stdout, "certificate %s, until %s\n", certificates[0].Subject, certificates[0].NotAfter.Format(time.DateOnly))
+			fmt.Fprintf(p.stdout, "certificate %s, until %s\n", printable(certificates[0].Subject.String()), certificates[0].NotAfter.Format(time.DateOnly))
 			return nil
 		})
 	})
@@ -179,7 +179,7 @@ func (p *program) printTested(asJSON bool, token *hsm.Token, tested []testedKey)
 		if !t.OK {
 			result = t.Message
 		}
-		if _, err := fmt.Fprintf(p.stdout, "key %s, id %s, %s: %s\n", t.Label, t.ID, t.Algorithm, result); err != nil {
+		if _, err := fmt.Fprintf(p.stdout, "key %s, id %s, %s: %s\n", printable(t.Label), t.ID, t.Algorithm, result); err != nil {
 			return err
 		}
 	}
