@@ -105,7 +105,7 @@ func (s *service) makeTSA(ctx context.Context) error {
 	}
 	s.stamping = made
 	made.subjects = s.subjectsOf(made.Certificates())
-	s.askOwnStatuses(ctx)
+	s.askOwnStatuses(ctx, ownStatusPatience)
 	return made.store.Remember(ctx, s.now(), made.Certificates())
 }
 

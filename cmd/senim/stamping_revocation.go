@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/senim-kz/senim/internal/config"
@@ -14,8 +15,8 @@ import (
 const (
 	ownStatusEvery        = time.Minute
 	ownStatusEverySandbox = 5 * time.Second // its responder is on this machine
-	// ownStatusPatience bounds a round: a responder that is away delays a start by no
-	// more.
+	// ownStatusPatience bounds the first round: a responder that is away delays a start
+	// by no more.
 	ownStatusPatience = 5 * time.Second
 )
 
@@ -27,16 +28,20 @@ func (s *service) watchOwnStatus(ctx context.Context) {
 	if s.config.Profile == config.Sandbox {
 		interval = ownStatusEverySandbox
 	}
-	every(ctx, interval, func() { s.askOwnStatuses(ctx) })
+	// A CRL comes after a responder that does not answer, and takes its time.
+	every(ctx, interval, func() { s.askOwnStatuses(ctx, interval) })
 }
 
-// askOwnStatuses asks about each certificate, one after another.
-func (s *service) askOwnStatuses(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, ownStatusPatience)
+// askOwnStatuses asks about all certificates at once: a responder that is away takes
+// no time from the others.
+func (s *service) askOwnStatuses(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	var asking sync.WaitGroup
 	for _, subject := range s.stamping.subjects {
-		s.askOwnStatus(ctx, subject)
+		asking.Go(func() { s.askOwnStatus(ctx, subject) })
 	}
+	asking.Wait()
 }
 
 // askOwnStatus asks about one certificate. A responder that does not answer, or does

@@ -1,20 +1,26 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/asn1"
+	"errors"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/senim-kz/senim/internal/config"
+	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/fetch"
 	"github.com/senim-kz/senim/internal/sandbox/nca"
 	"github.com/senim-kz/senim/pki/cert"
@@ -93,13 +99,7 @@ func TestOwnStatus(t *testing.T) {
 	fetcher, err := fetch.New(fetch.Config{AllowedHosts: []string{host.Host}, AllowLoopback: true})
 	check(t, err)
 	defer fetcher.Close()
-	journal, err := authority.NewJournal(authority.JournalConfig{Now: time.Now, Write: func(context.Context, []authority.Record) error { return nil }})
-	check(t, err)
-	issuing, err := authority.New(authority.Config{
-		Policies: []authority.Policy{{OID: asn1.ObjectIdentifier{1, 2, 3}, Accuracy: time.Second, Keys: []authority.Key{{Signer: key, Certificate: certificate}}}},
-		Time:     func() (time.Time, error) { return time.Now(), nil }, Journal: journal, Now: time.Now,
-	})
-	check(t, err)
+	issuing := idleAuthority(t, authority.Key{Signer: key, Certificate: certificate})
 	s := &service{
 		now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchors, stamping: &stamping{Authority: issuing},
 		status: revocation.NewStore(revocation.StoreConfig{Fetcher: fetcher, Now: time.Now, AnswerAge: -1}),
@@ -107,7 +107,7 @@ func TestOwnStatus(t *testing.T) {
 	s.stamping.subjects = s.subjectsOf(issuing.Certificates())
 	signs := func(when string, want bool) {
 		t.Helper()
-		s.askOwnStatuses(t.Context())
+		s.askOwnStatuses(t.Context(), ownStatusPatience)
 		if err := issuing.Check(time.Now(), 0); (err == nil) != want {
 			t.Errorf("%s: %v", when, err)
 		}
@@ -125,4 +125,97 @@ func TestOwnStatus(t *testing.T) {
 	signs("held no more", true)
 	check(t, ca.Revoke(issued.Serial, 1))
 	signs("revoked", false)
+}
+
+// idleAuthority has keys, and is asked nothing.
+func idleAuthority(t *testing.T, keys ...authority.Key) *authority.Authority {
+	t.Helper()
+	journal, err := authority.NewJournal(authority.JournalConfig{Now: time.Now, Write: func(context.Context, []authority.Record) error { return nil }})
+	check(t, err)
+	made, err := authority.New(authority.Config{
+		Policies: []authority.Policy{{OID: asn1.ObjectIdentifier{1, 2, 3}, Accuracy: time.Second, Keys: keys}},
+		Time:     func() (time.Time, error) { return time.Now(), nil }, Journal: journal, Now: time.Now,
+	})
+	check(t, err)
+	return made
+}
+
+// peersInMemory are the responders and lists of CAs by host; a host that is silent
+// answers no question of OCSP.
+type peersInMemory struct {
+	cas    map[string]*nca.Authority
+	silent string
+}
+
+func (p peersInMemory) Fetch(ctx context.Context, address, contentType string, body []byte, _ int64) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err := errors.Join(err, ctx.Err()); err != nil {
+		return nil, err
+	}
+	method := http.MethodGet
+	if body != nil {
+		if method = http.MethodPost; u.Host == p.silent {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}
+	request := httptest.NewRequest(method, address, bytes.NewReader(body))
+	request.Header.Set("Content-Type", contentType)
+	answer := httptest.NewRecorder()
+	p.cas[u.Host].Handler().ServeHTTP(answer, request)
+	if answer.Code != http.StatusOK {
+		return nil, fault.New(fault.PeerDown, address, "status %d", answer.Code)
+	}
+	return answer.Body.Bytes(), nil
+}
+
+// A responder that does not answer hides neither what another says nor what its CA's
+// CRL does.
+func TestOwnStatusWithASilentResponder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peers := peersInMemory{cas: make(map[string]*nca.Authority), silent: "silent.test"}
+		var keys []authority.Key
+		var authorities []*cert.Certificate
+		for _, host := range []string{"silent.test", "other.test"} {
+			ca, err := nca.Open(nca.Config{Dir: t.TempDir(), BaseURL: "http://" + host, Bits: 2048, Now: time.Now})
+			check(t, err)
+			peers.cas[host] = ca
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			check(t, err)
+			issued, err := ca.Issue(nca.Request{Profile: nca.TimeStamping, PublicKey: key.Public()})
+			check(t, err)
+			check(t, ca.Revoke(issued.Serial, 1))
+			certificate, err := cert.Parse(issued.Certificate)
+			check(t, err)
+			keys = append(keys, authority.Key{Signer: key, Certificate: certificate})
+			for _, der := range [][]byte{ca.Root(), ca.Issuing()} {
+				c, err := cert.Parse(der)
+				check(t, err)
+				authorities = append(authorities, c)
+			}
+		}
+		anchors, err := trust.New(authorities...)
+		check(t, err)
+		s := &service{
+			now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchors, stamping: &stamping{Authority: idleAuthority(t, keys...)},
+			status: revocation.NewStore(revocation.StoreConfig{Fetcher: peers, Now: time.Now, AnswerAge: -1, AskTimeout: 10 * time.Second}),
+		}
+		s.stamping.subjects = s.subjectsOf(s.stamping.Certificates())
+		if n := len(s.stamping.subjects); n != 2 {
+			t.Fatalf("%d certificates that somebody can be asked about", n)
+		}
+		silent, other := keys[0].Certificate, keys[1].Certificate
+		began := time.Now()
+		s.askOwnStatuses(t.Context(), ownStatusPatience)
+		if took := time.Since(began); took > ownStatusPatience {
+			t.Errorf("the start is delayed by %s", took)
+		}
+		if s.stamping.SetRevoked(other, true) {
+			t.Error("the other's revocation is not known")
+		}
+		s.askOwnStatuses(t.Context(), ownStatusEvery)
+		if s.stamping.SetRevoked(silent, true) {
+			t.Error("what the CRL says is not known")
+		}
+	})
 }
