@@ -139,7 +139,7 @@ func (o objects) certificateInfo(handle pkcs11.ObjectHandle) (CertificateInfo, e
 	c := CertificateInfo{Label: label, ID: hex.EncodeToString(id), DER: values[0]}
 	parsed, err := x509.ParseCertificate(c.DER)
 	if err != nil {
-		c.Problem = "the object holds no certificate"
+		c.Problem = "cannot be read: " + err.Error()
 		return c, nil
 	}
 	c.Subject, c.Serial = parsed.Subject.String(), parsed.SerialNumber.Text(16)

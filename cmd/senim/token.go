@@ -181,7 +181,11 @@ func (p *program) listContents(ctx context.Context, f *tokenFlags) error {
 			fmt.Fprintf(p.stdout, "key %s, id %s, %s%s\n", printable(k.Label), k.ID, kind, marks(k))
 		}
 		for _, c := range contents.Certificates {
-			fmt.Fprintf(p.stdout, "certificate %s, id %s, %s, until %s\n", printable(c.Label), c.ID, printable(c.Subject), c.NotAfter.Format(time.DateOnly))
+			says := fmt.Sprintf("%s, until %s", printable(c.Subject), c.NotAfter.Format(time.DateOnly))
+			if c.Problem != "" {
+				says = "not usable: " + c.Problem
+			}
+			fmt.Fprintf(p.stdout, "certificate %s, id %s, %s\n", printable(c.Label), c.ID, says)
 		}
 		return nil
 	})
