@@ -181,10 +181,11 @@ func (l *library) alone(fn func() error) error {
 	})
 	go func() {
 		err := fn()
-		if !c.end() {
-			l.stuck.Add(-1)
-		}
+		late := !c.end()
 		l.gate.open()
+		if late {
+			l.stuck.Add(-1) // not before: with none stuck somebody else may shut the gate
+		}
 		c.returned <- err
 	}()
 	err := <-c.returned
