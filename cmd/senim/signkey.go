@@ -86,12 +86,7 @@ func (p *program) tokenIdentity(ctx context.Context, f keyFlags, given []*cert.C
 		return who, closing, errors.Join(err, module.Close())
 	}
 	closing = func() error { return errors.Join(token.Close(), module.Close()) }
-	var key *hsm.Key
-	if id != nil {
-		key, err = token.KeyByID(ctx, id)
-	} else {
-		key, err = token.Key(ctx, label)
-	}
+	key, err := keyNamed(ctx, token, label, id)
 	if err != nil {
 		return who, closing, err
 	}
@@ -135,7 +130,7 @@ func splitKeyURI(uri string) (token, label string, id []byte, err error) {
 			rest = append(rest, pair)
 		}
 	}
-	if label == "" && id == nil {
+	if label == "" && len(id) == 0 {
 		return "", "", nil, fault.New(fault.HSMTokenURIInvalid, "", "the URI names no key: object=LABEL or id=%%XX")
 	}
 	return "pkcs11:" + strings.Join(rest, ";"), label, id, nil

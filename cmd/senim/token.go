@@ -100,17 +100,22 @@ func (f *tokenFlags) checkKey() error {
 	return err
 }
 
-// key finds the key that the flags name; with both of them it must have both.
+// key finds the key that the flags name.
 func (f *tokenFlags) key(ctx context.Context, token *hsm.Token) (*hsm.Key, error) {
 	id, err := f.keyID()
 	if err != nil {
 		return nil, err
 	}
+	return keyNamed(ctx, token, f.label, id)
+}
+
+// keyNamed finds the key with a label or an identifier; with both, it must have both.
+func keyNamed(ctx context.Context, token *hsm.Token, label string, id []byte) (*hsm.Key, error) {
 	if len(id) == 0 {
-		return token.Key(ctx, f.label)
+		return token.Key(ctx, label)
 	}
 	key, err := token.KeyByID(ctx, id)
-	if err == nil && f.label != "" && key.Label() != f.label {
+	if err == nil && label != "" && key.Label() != label {
 		err = fault.New(fault.HSMKeyMissing, "", "the key with this identifier has another label")
 	}
 	if err != nil {
