@@ -21,10 +21,9 @@ const (
 	stuckMax = 4
 )
 
-// call is one call into a module, or several in one session, and the limit of its
-// time. Nobody can call back a thread that is inside a module: who waits for it on
-// another goroutine leaves instead, and what it works with stays its own until it
-// returns.
+// call is one call into a module, or several in one session, with a time limit. A
+// thread that is inside a module cannot be interrupted. Its caller, on another
+// goroutine, stops waiting instead, and the session stays the call's until it returns.
 type call struct {
 	// returned has the call's error, or that it has taken too long.
 	returned chan error
@@ -34,7 +33,7 @@ type call struct {
 	mu   sync.Mutex
 	done bool
 	left bool // it has taken longer than its limit
-	// overdue is told then, before the call can end.
+	// overdue is called then; end waits until it has returned.
 	overdue func(error)
 }
 
@@ -45,7 +44,7 @@ func newCall() *call {
 	return c
 }
 
-// begin starts the call's time; it is as long as it takes where limit is zero.
+// begin starts the call's time; a limit of zero means none.
 func (c *call) begin(limit time.Duration, overdue func(error)) {
 	c.limit, c.overdue = limit, overdue
 	if limit > 0 {
@@ -79,8 +78,8 @@ func (c *call) isLeft() bool {
 	return c.left
 }
 
-// stop ends the call's time and reports whether the call may serve once more: a
-// timer that has run out may not have left yet.
+// stop stops the timer and reports whether the call may be used again: not if the
+// timer has fired, whose leave may still be running.
 func (c *call) stop() bool {
 	if c.limit > 0 && !c.patience.Stop() {
 		return false
@@ -89,8 +88,8 @@ func (c *call) stop() bool {
 	return true
 }
 
-// inside runs fn while the module cannot be restarted. It is for questions that
-// need no session. The result is fn's own, or nothing if it does not return.
+// inside runs fn, which needs no session, while the module cannot be restarted. If fn
+// does not return in time, there is an error and no result.
 func inside[T any](ctx context.Context, l *library, limit time.Duration, fn func() (T, error)) (T, error) {
 	var none, result T
 	if n := l.unanswered.Load(); n >= stuckMax {
@@ -126,7 +125,7 @@ func insideDo(ctx context.Context, l *library, limit time.Duration, fn func() er
 	return err
 }
 
-// attempt runs fn once and says how old the session was.
+// attempt runs fn once, in a session, and gives the session's age.
 func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn func(*session) error) (at age, err error) {
 	began := t.options.Now()
 	if err := t.sessions.acquire(ctx, h); err != nil {

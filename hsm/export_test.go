@@ -9,7 +9,7 @@ import (
 // LoseSessions ends every session and the login behind the pool's back.
 func (t *Token) LoseSessions() error {
 	if s, ok := t.lib.ctx.(*serial); ok {
-		return s.alone(func() error { return s.each.(*loaded).CloseAllSessions(t.slot()) })
+		return s.locked(func() error { return s.each.(*loaded).CloseAllSessions(t.slot()) })
 	}
 	return t.lib.ctx.(*loaded).CloseAllSessions(t.slot())
 }

@@ -102,9 +102,9 @@ func (g *Group) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 	return g.SignContext(ctx, digest, opts)
 }
 
-// SignContext is Key.SignContext by the first member that does it. What the
-// caller did wrong no member is asked twice. One that is busy is waited for only
-// when the others have been asked. With every breaker open it fails at once, with
+// SignContext is Key.SignContext by the first member that does it. Where the caller
+// is wrong, no second member is asked. A member that is busy is waited for only when
+// the others have been asked. With every breaker open it fails at once, with
 // hsm_unavailable.
 func (g *Group) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	var errs []error
@@ -146,8 +146,8 @@ func (g *Group) signBy(ctx context.Context, m *member, digest []byte, opts crypt
 	return signature, err
 }
 
-// refusal is what it means that no member signs: to come again helps, unless every one
-// understood and will not.
+// refusal is the code for a call that no member signed: to try again may help, unless
+// every member understood it and refused.
 func refusal(errs []error) fault.Code {
 	will := func(err error) bool { return !fault.Is(err, fault.HSMRefused) }
 	if len(errs) > 0 && !slices.ContainsFunc(errs, will) {

@@ -91,12 +91,13 @@ type loaded struct {
 	login, initPIN, initToken, signInit, sign unsafe.Pointer
 }
 
-// called are the places in CK_FUNCTION_LIST of what Cryptoki has: of the rest some
-// libraries leave out what they do not do, against the standard.
+// called lists the places in CK_FUNCTION_LIST of the functions that Cryptoki has. Of
+// the others some libraries leave out those that they do not support, which the
+// standard forbids.
 var called = []int{0, 1, 2, 4, 5, 6, 9, 10, 12, 13, 15, 18, 19, 20, 22, 24, 26, 27, 28, 42, 43, 59}
 
-// newLoaded takes the functions from where the binding has them. That asks no
-// further when a library refuses to tell them, and calls what is not there.
+// newLoaded reads the list of functions that the binding uses. The binding does not
+// check it: where a library gives none, or leaves a function out, it calls address 0.
 func newLoaded(path string, ctx *pkcs11.Ctx) (*loaded, error) {
 	file := C.CString(path)
 	defer C.free(unsafe.Pointer(file))
@@ -156,8 +157,8 @@ func (l *loaded) InitToken(slot uint, pin, label string) error {
 	return returned(C.call_init_token(l.initToken, C.ulong(slot), secret, length, unsafe.Pointer(&padded[0])))
 }
 
-// SignWith is C_SignInit and C_Sign. One that wants a larger buffer than the
-// signature can be is CKR_BUFFER_TOO_SMALL.
+// SignWith is C_SignInit and C_Sign. A library that wants more room than size, which
+// no signature of the key exceeds, fails with CKR_BUFFER_TOO_SMALL.
 func (l *loaded) SignWith(session pkcs11.SessionHandle, m *pkcs11.Mechanism, key pkcs11.ObjectHandle, data []byte, size int) ([]byte, error) {
 	if len(data) == 0 {
 		return l.signBySteps(session, m, key, data)

@@ -57,7 +57,7 @@ func PINCredential(name string) PIN { return PIN{pinCredential, name} }
 // asks always.
 func PINPrompt() PIN { return PIN{pinPrompt, "/dev/tty"} }
 
-// asks reports whether a person is asked, who takes the time that it takes.
+// asks reports whether a person is asked, for whom there is no time limit.
 func (p PIN) asks() bool { return p.kind == pinPrompt }
 
 // GeneratePINFile writes a random PIN of 128 bits to a new file that only its

@@ -31,72 +31,72 @@ type serial struct {
 	each Cryptoki
 }
 
-func alone1[T any](s *serial, f func() (T, error)) (T, error) {
+func locked[T any](s *serial, f func() (T, error)) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return f()
 }
 
-func (s *serial) alone(f func() error) error {
+func (s *serial) locked(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return f()
 }
 
 func (s *serial) Initialize(...pkcs11.InitializeOption) error {
-	return s.alone(func() error { return initializeWithoutLocks(s.path) })
+	return s.locked(func() error { return initializeWithoutLocks(s.path) })
 }
 
-func (s *serial) Finalize() error { return s.alone(s.each.Finalize) }
+func (s *serial) Finalize() error { return s.locked(s.each.Finalize) }
 
-func (s *serial) GetInfo() (pkcs11.Info, error) { return alone1(s, s.each.GetInfo) }
+func (s *serial) GetInfo() (pkcs11.Info, error) { return locked(s, s.each.GetInfo) }
 
 func (s *serial) GetSlotList(present bool) ([]uint, error) {
-	return alone1(s, func() ([]uint, error) { return s.each.GetSlotList(present) })
+	return locked(s, func() ([]uint, error) { return s.each.GetSlotList(present) })
 }
 
 func (s *serial) GetSlotInfo(slot uint) (pkcs11.SlotInfo, error) {
-	return alone1(s, func() (pkcs11.SlotInfo, error) { return s.each.GetSlotInfo(slot) })
+	return locked(s, func() (pkcs11.SlotInfo, error) { return s.each.GetSlotInfo(slot) })
 }
 
 func (s *serial) GetTokenInfo(slot uint) (pkcs11.TokenInfo, error) {
-	return alone1(s, func() (pkcs11.TokenInfo, error) { return s.each.GetTokenInfo(slot) })
+	return locked(s, func() (pkcs11.TokenInfo, error) { return s.each.GetTokenInfo(slot) })
 }
 
 func (s *serial) InitToken(slot uint, pin, label string) error {
-	return s.alone(func() error { return s.each.InitToken(slot, pin, label) })
+	return s.locked(func() error { return s.each.InitToken(slot, pin, label) })
 }
 
 func (s *serial) InitPIN(session pkcs11.SessionHandle, pin string) error {
-	return s.alone(func() error { return s.each.InitPIN(session, pin) })
+	return s.locked(func() error { return s.each.InitPIN(session, pin) })
 }
 
 func (s *serial) OpenSession(slot, flags uint) (pkcs11.SessionHandle, error) {
-	return alone1(s, func() (pkcs11.SessionHandle, error) { return s.each.OpenSession(slot, flags) })
+	return locked(s, func() (pkcs11.SessionHandle, error) { return s.each.OpenSession(slot, flags) })
 }
 
 func (s *serial) CloseSession(session pkcs11.SessionHandle) error {
-	return s.alone(func() error { return s.each.CloseSession(session) })
+	return s.locked(func() error { return s.each.CloseSession(session) })
 }
 
 func (s *serial) GetSessionInfo(session pkcs11.SessionHandle) (pkcs11.SessionInfo, error) {
-	return alone1(s, func() (pkcs11.SessionInfo, error) { return s.each.GetSessionInfo(session) })
+	return locked(s, func() (pkcs11.SessionInfo, error) { return s.each.GetSessionInfo(session) })
 }
 
 func (s *serial) Login(session pkcs11.SessionHandle, userType uint, pin string) error {
-	return s.alone(func() error { return s.each.Login(session, userType, pin) })
+	return s.locked(func() error { return s.each.Login(session, userType, pin) })
 }
 
 func (s *serial) Logout(session pkcs11.SessionHandle) error {
-	return s.alone(func() error { return s.each.Logout(session) })
+	return s.locked(func() error { return s.each.Logout(session) })
 }
 
 func (s *serial) FindObjectsInit(session pkcs11.SessionHandle, template []*pkcs11.Attribute) error {
-	return s.alone(func() error { return s.each.FindObjectsInit(session, template) })
+	return s.locked(func() error { return s.each.FindObjectsInit(session, template) })
 }
 
 func (s *serial) FindObjects(session pkcs11.SessionHandle, max int) (found []pkcs11.ObjectHandle, more bool, err error) {
-	err = s.alone(func() error {
+	err = s.locked(func() error {
 		found, more, err = s.each.FindObjects(session, max)
 		return err
 	})
@@ -104,23 +104,23 @@ func (s *serial) FindObjects(session pkcs11.SessionHandle, max int) (found []pkc
 }
 
 func (s *serial) FindObjectsFinal(session pkcs11.SessionHandle) error {
-	return s.alone(func() error { return s.each.FindObjectsFinal(session) })
+	return s.locked(func() error { return s.each.FindObjectsFinal(session) })
 }
 
 func (s *serial) GetAttributeValue(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, wanted []*pkcs11.Attribute) ([]*pkcs11.Attribute, error) {
-	return alone1(s, func() ([]*pkcs11.Attribute, error) { return s.each.GetAttributeValue(session, object, wanted) })
+	return locked(s, func() ([]*pkcs11.Attribute, error) { return s.each.GetAttributeValue(session, object, wanted) })
 }
 
 func (s *serial) CreateObject(session pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-	return alone1(s, func() (pkcs11.ObjectHandle, error) { return s.each.CreateObject(session, template) })
+	return locked(s, func() (pkcs11.ObjectHandle, error) { return s.each.CreateObject(session, template) })
 }
 
 func (s *serial) DestroyObject(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) error {
-	return s.alone(func() error { return s.each.DestroyObject(session, object) })
+	return s.locked(func() error { return s.each.DestroyObject(session, object) })
 }
 
 func (s *serial) GenerateKeyPair(session pkcs11.SessionHandle, how []*pkcs11.Mechanism, public, private []*pkcs11.Attribute) (first, second pkcs11.ObjectHandle, err error) {
-	err = s.alone(func() error {
+	err = s.locked(func() error {
 		first, second, err = s.each.GenerateKeyPair(session, how, public, private)
 		return err
 	})
@@ -128,13 +128,13 @@ func (s *serial) GenerateKeyPair(session pkcs11.SessionHandle, how []*pkcs11.Mec
 }
 
 func (s *serial) SignWith(session pkcs11.SessionHandle, m *pkcs11.Mechanism, key pkcs11.ObjectHandle, data []byte, size int) ([]byte, error) {
-	return alone1(s, func() ([]byte, error) { return s.each.SignWith(session, m, key, data, size) })
+	return locked(s, func() ([]byte, error) { return s.each.SignWith(session, m, key, data, size) })
 }
 
 func (s *serial) SignInit(session pkcs11.SessionHandle, how []*pkcs11.Mechanism, key pkcs11.ObjectHandle) error {
-	return s.alone(func() error { return s.each.SignInit(session, how, key) })
+	return s.locked(func() error { return s.each.SignInit(session, how, key) })
 }
 
 func (s *serial) Sign(session pkcs11.SessionHandle, data []byte) ([]byte, error) {
-	return alone1(s, func() ([]byte, error) { return s.each.Sign(session, data) })
+	return locked(s, func() ([]byte, error) { return s.each.Sign(session, data) })
 }

@@ -13,8 +13,8 @@
 //     before or after a crash: it is random, and the record of it is unique;
 //   - its record was durable before: Journal writes records in groups and
 //     nothing is given out until its group is committed;
-//   - it was read again and verified by pki/tsp, an implementation that shares
-//     no line with what wrote it.
+//   - it was read again and verified by pki/tsp, which has nothing in common with
+//     what wrote it but the algorithms (pki/algo).
 //
 // It sets no `ordering`: several processes issue, each in a sequence of its own.
 // It knows no HTTP and no caller (api does), and does not ask other authorities
