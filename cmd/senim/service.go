@@ -153,19 +153,21 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	var upkeep sync.WaitGroup
+	serving, stopUpkeep := context.WithCancel(ctx)
 	// Until the last request is answered: time-stamps need the clock and the journal.
-	serving, stopUpkeep := context.WithCancel(context.WithoutCancel(ctx))
+	answering, stopStamping := context.WithCancel(context.WithoutCancel(ctx))
 	upkeep.Go(func() { algo.BuildTables(serving) })
 	upkeep.Go(func() { s.status.Run(serving) })
 	upkeep.Go(func() { s.tokens.run(serving) })
 	upkeep.Go(func() { s.webhooks.Run(serving) })
 	upkeep.Go(func() { s.law.run(serving) })
 	if s.stamping != nil {
-		upkeep.Go(func() { s.stamping.run(serving) })
+		upkeep.Go(func() { s.stamping.run(answering) })
 		upkeep.Go(func() { s.watchOwnStatus(serving) })
 	}
 	defer upkeep.Wait()
 	defer stopUpkeep()
+	defer stopStamping()
 	err := s.api.Run(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
