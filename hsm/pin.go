@@ -41,8 +41,8 @@ const (
 	pinPrompt
 )
 
-// PINFile reads the PIN from the first line of a file. A file that others than
-// its owner may read or its group may write is refused.
+// PINFile reads the PIN from the first line of a file. A file that strangers may read
+// or write, or its group may write, is refused.
 func PINFile(path string) PIN { return PIN{pinFile, path} }
 
 // PINEnvironment reads the PIN from a named environment variable.
