@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -135,6 +136,29 @@ func TestReadiness(t *testing.T) {
 	}
 	if got.Status != "unready" || got.Checks["database"] != "ok" || got.Checks["token"] != "peer_unavailable" || got.Checks["odd"] != "internal" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A check that is out of time has found something silent, and one whose caller has gone
+// has found nothing.
+func TestReadinessOfWhatIsSilent(t *testing.T) {
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for name, row := range map[string]struct {
+		ctx  context.Context
+		err  error
+		want fault.Code
+	}{
+		"out of time":           {late, fmt.Errorf("ping: %w", context.DeadlineExceeded), fault.PeerDown},
+		"out of time, and said": {late, fault.New(fault.Cancelled, "", "waiting for the database"), fault.PeerDown},
+		"failed for a reason":   {late, fault.New(fault.HSMBusy, "", "no session"), fault.HSMBusy},
+		"nobody waits":          {gone, context.Canceled, fault.Cancelled},
+	} {
+		if got := checkCode(row.ctx, row.err); got != row.want {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/senim-kz/senim/internal/fault"
 )
 
 // checkTimeout bounds each check of readiness; a balancer does not wait longer.
@@ -46,12 +49,22 @@ func (h handlers) runChecks(ctx context.Context) (results map[string]string, fai
 			defer mu.Unlock()
 			results[name] = "ok"
 			if err != nil {
-				results[name], failed = string(codeOf(err)), true
+				results[name], failed = string(checkCode(ctx, err)), true
 			}
 		})
 	}
 	running.Wait()
 	return results, failed
+}
+
+// checkCode is the code of a check that failed. One that runs out of the time that a
+// check has was cancelled by nobody: what it asked has not answered.
+func checkCode(ctx context.Context, err error) fault.Code {
+	code := codeOf(err)
+	if code == fault.Cancelled && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fault.PeerDown
+	}
+	return code
 }
 
 // handlerResponse answers with another handler's own words.
