@@ -17,6 +17,9 @@ func (t *Token) LoseSessions() error {
 // Restarts counts the restarts of the token's module.
 func (t *Token) Restarts() uint64 { return t.lib.generation.Load() }
 
+// Latch is what a refused PIN does.
+func (t *Token) Latch(cause error) { t.latch(cause) }
+
 // LoseLogin ends the login behind the token's back.
 func (t *Token) LoseLogin() error {
 	return t.do(context.Background(), shared, nil, func(s *session) error { return t.lib.ctx.Logout(s.handle) })

@@ -79,12 +79,12 @@ func (t *Token) watch() {
 }
 
 // settle draws the conclusion from one attempt to recover; true ends the search. A
-// token that was closed meanwhile stays so, whatever became of the attempt.
+// token that was closed or latched meanwhile stays so, whatever became of the attempt.
 func (t *Token) settle(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case State(t.state.Load()) == Closed:
+	case State(t.state.Load()) != Absent:
 	case err == nil:
 		t.become(Ready, nil)
 	case meaningOf(err).action == latch || fault.Is(err, fault.PINRefused):

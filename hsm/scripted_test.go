@@ -712,6 +712,24 @@ func TestCloseWhileTheTokenIsLookedFor(t *testing.T) {
 	}
 }
 
+// A call that was under way when the token was pulled may say that the PIN is refused:
+// that the token comes back does not change it.
+func TestRefusedPINOfATokenThatIsAway(t *testing.T) {
+	s := newScript(t)
+	s.Pull(s.slot)
+	if err := s.key.Prove(t.Context()); !fault.Is(err, fault.HSMUnavailable) {
+		t.Fatal(err)
+	}
+	s.token.Latch(fault.New(fault.PINRefused, "", "C_Login: CKR_PIN_LOCKED"))
+	s.PutBack(s.slot, 9)
+	if err := s.token.Wait(t.Context()); !fault.Is(err, fault.PINRefused) {
+		t.Errorf("got %v", err)
+	}
+	if state, _ := s.token.State(); state != hsm.Latched {
+		t.Errorf("the token is %v", state)
+	}
+}
+
 func TestWaitHonoursTheContext(t *testing.T) {
 	s := newScript(t)
 	s.Pull(s.slot)
