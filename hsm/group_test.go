@@ -406,6 +406,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`value:"CKR_SESSION_CLOSED"`, `value:"absent"`, "senim_hsm_sign_seconds", "senim_hsm_wait_seconds", `value:"service"`, `value:"seal"`,
+		"senim_hsm_stuck_calls", "senim_hsm_module_restarts_total", // before there is any
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %s in\n%s", want, text.String())

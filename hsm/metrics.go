@@ -60,6 +60,17 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
+// opened tells of a token that is ready, and makes what only later events would make:
+// a count that begins with 1 has not grown, to who compares two readings of it.
+func (m *Metrics) opened(token, module string) {
+	if m == nil {
+		return
+	}
+	m.state(token, Ready)
+	m.overdue.WithLabelValues(token)
+	m.restarts.WithLabelValues(module)
+}
+
 func (m *Metrics) state(token string, now State) {
 	if m == nil {
 		return

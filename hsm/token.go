@@ -74,7 +74,7 @@ func openToken(ctx context.Context, m *Module, info TokenInfo, pin PIN) (*Token,
 	t.sessions = newPool(m.options.SessionsMax, info.sessionsMax)
 	m.lib.retain()
 	m.lib.ready.Add(1)
-	t.options.Metrics.state(t.label, Ready)
+	t.options.Metrics.opened(t.label, t.lib.path)
 	if err := t.do(ctx, shared, nil, func(*session) error { return nil }); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
