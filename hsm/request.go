@@ -2,9 +2,11 @@ package hsm
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	stdasn1 "encoding/asn1"
+	"io"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -20,11 +22,21 @@ func (k *Key) CertificateRequest(ctx context.Context, subject []byte) ([]byte, e
 	if public, is := k.public.(*gost.PublicKey); is {
 		return k.requestGOST(ctx, subject, public)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{RawSubject: subject}, k)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{RawSubject: subject}, boundKey{k, ctx})
 	if err != nil && fault.Of(err) == nil {
 		err = fault.Wrap(err, fault.HSMKeyUnsupported, "", "request a certificate for a key of kind %s", AlgorithmOf(k.public))
 	}
 	return der, err
+}
+
+// boundKey is a key for a library that hands no context on.
+type boundKey struct {
+	*Key
+	ctx context.Context
+}
+
+func (b boundKey) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return b.SignContext(b.ctx, digest, opts)
 }
 
 func (k *Key) requestGOST(ctx context.Context, subject []byte, public *gost.PublicKey) ([]byte, error) {

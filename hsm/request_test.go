@@ -2,6 +2,7 @@ package hsm_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -14,6 +15,20 @@ import (
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/pki/gost"
 )
+
+// Who goes away while the key is busy is not kept.
+func TestRequestHonoursTheContext(t *testing.T) {
+	s := newScript(t)
+	release := s.token.HoldSessions()
+	defer release()
+	subject, err := asn1.Marshal(pkix.Name{CommonName: "seal"}.ToRDNSequence())
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.key.CertificateRequest(ctx, subject); !fault.Is(err, fault.Cancelled) {
+		t.Errorf("got %v", err)
+	}
+}
 
 // A request for a GOST key says what was asked, is signed with the key, and is taken
 // by gost-engine where it knows the algorithm.
