@@ -84,6 +84,7 @@ func TestSignRefuses(t *testing.T) {
 		opts   crypto.SignerOpts
 	}{
 		"SHA-1":                   {make([]byte, 20), crypto.SHA1},
+		"no options":              {make([]byte, 32), nil},
 		"no hash":                 {make([]byte, 32), crypto.Hash(0)},
 		"digest of another size":  {make([]byte, 31), crypto.SHA256},
 		"salt that does not fit":  {make([]byte, 32), &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: 250}},

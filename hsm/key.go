@@ -136,6 +136,9 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 // SignContext is Sign with a context that bounds the wait for a session. The
 // call into the token itself cannot be interrupted.
 func (k *Key) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if opts == nil {
+		return nil, fault.New(fault.BadArgument, "", "no options say how the digest was made")
+	}
 	op, err := k.scheme.operation(digest, opts)
 	if err != nil {
 		return nil, err
