@@ -61,22 +61,38 @@ func PINPrompt() PIN { return PIN{pinPrompt, "/dev/tty"} }
 func (p PIN) asks() bool { return p.kind == pinPrompt }
 
 // GeneratePINFile writes a random PIN of 128 bits to a new file that only its
-// owner can read. It fails if the file exists.
+// owner can read. It fails if the file exists. The file appears whole and durable, or
+// not at all: a token may be initialised with it next.
 func GeneratePINFile(path string) (PIN, error) {
 	var secret [16]byte
 	rand.Read(secret[:])
 	defer clear(secret[:])
 	text := hex.AppendEncode(nil, secret[:])
 	defer clear(text)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return PIN{}, fault.Wrap(err, fault.PINUnavailable, "", "create the PIN file")
 	}
+	defer os.Remove(f.Name())
 	_, err = f.Write(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return PIN{}, fault.Wrap(err, fault.PINUnavailable, "", "write the PIN file")
 	}
+	if err := os.Link(f.Name(), path); err != nil { // unlike a rename, it replaces nothing
+		return PIN{}, fault.Wrap(err, fault.PINUnavailable, "", "name the PIN file")
+	}
+	if err := syncFolder(filepath.Dir(path)); err != nil {
+		return PIN{}, fault.Wrap(err, fault.PINUnavailable, "", "write the PIN file's folder")
+	}
 	return PINFile(path), nil
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // String names the source, never the value.

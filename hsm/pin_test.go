@@ -109,7 +109,8 @@ func TestPINNeverPrints(t *testing.T) {
 }
 
 func TestGeneratePINFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pin")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pin")
 	pin, err := GeneratePINFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +126,17 @@ func TestGeneratePINFile(t *testing.T) {
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	if _, err := GeneratePINFile(path); err == nil {
-		t.Error("an existing PIN was overwritten")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := GeneratePINFile(path); !fault.Is(err, fault.PINUnavailable) {
+		t.Errorf("a PIN that is there: %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("an existing PIN was overwritten: %v", err)
+	}
+	if there, err := os.ReadDir(dir); err != nil || len(there) != 1 {
+		t.Errorf("beside the PIN are %v, %v", there, err)
 	}
 }
