@@ -161,8 +161,14 @@ func (m *Monitor) Measure(ctx context.Context) Status {
 	}
 	s := m.judge(samples)
 	s.Measured, s.elapsed, s.Expiry = after.Wall, after.Elapsed, m.c.Expiry
-	if moved(before, after) > m.c.JumpMax && s.InSync() {
-		s.Reason = Jumped // in the middle: the samples are of two clocks
+	step := moved(before, after) // in the middle: the samples are of two clocks
+	s.Dispersion += step
+	switch {
+	case !s.InSync():
+	case step > m.c.JumpMax:
+		s.Reason = Jumped
+	case !m.within(s.Offset.Abs() + s.Dispersion):
+		s.Reason = OutOfAccuracy
 	}
 	m.publish(s)
 	return *s

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -209,17 +210,34 @@ func gauge(t *testing.T, registry *prometheus.Registry, name, label string) floa
 	return 0
 }
 
-// A clock that is set while the sources are asked spoils the round.
+// A clock that is set while the sources are asked spoils the round. By how much a small
+// step spoils it is part of the uncertainty.
 func TestAJumpWithinARound(t *testing.T) {
-	m := &machine{wall: start}
-	sources := said(at(0), at(0), at(0))
-	sources[1].Ask = func(context.Context) (Sample, error) {
-		m.wall = m.wall.Add(-time.Hour)
-		return *at(0), nil
-	}
-	mon := monitor(t, m, sources, nil)
-	if s := mon.Measure(t.Context()); s.Reason != Jumped {
-		t.Errorf("%+v", s)
+	ms := time.Millisecond
+	for _, tt := range []struct {
+		offset, step time.Duration
+		reason       Reason
+	}{
+		{0, -time.Hour, Jumped}, {0, 90 * ms, ""}, {900 * ms, 90 * ms, ""}, {950 * ms, 90 * ms, OutOfAccuracy}, {950 * ms, -90 * ms, OutOfAccuracy},
+	} {
+		m := &machine{wall: start}
+		sources := said(at(tt.offset), at(tt.offset), at(tt.offset))
+		var once sync.Once
+		for i := range sources {
+			ask := sources[i].Ask
+			sources[i].Ask = func(ctx context.Context) (Sample, error) {
+				once.Do(func() { m.wall = m.wall.Add(tt.step) })
+				return ask(ctx)
+			}
+		}
+		mon := monitor(t, m, sources, nil)
+		mon.Measure(t.Context())
+		if s := mon.Status(); s.Reason != tt.reason {
+			t.Errorf("an offset of %s and a step of %s: %+v", tt.offset, tt.step, s)
+		}
+		if _, err := mon.Time(); (err == nil) != (tt.reason == "") {
+			t.Errorf("an offset of %s and a step of %s: %v", tt.offset, tt.step, err)
+		}
 	}
 }
 
