@@ -90,7 +90,7 @@ type Status struct {
 	Dispersion time.Duration // of Offset, to either side
 	Agreeing   int           // sources
 	Answering  int
-	Measured   time.Time     // by our clock
+	Measured   time.Time     // when the round began, by our clock
 	Expiry     time.Duration // after which it counts no more
 
 	elapsed time.Duration // when measured
@@ -160,16 +160,10 @@ func (m *Monitor) Measure(ctx context.Context) Status {
 		return *m.status.Load()
 	}
 	s := m.judge(samples)
-	s.Measured, s.elapsed, s.Expiry = after.Wall, after.Elapsed, m.c.Expiry
-	step := moved(before, after) // in the middle: the samples are of two clocks
-	s.Dispersion += step
-	switch {
-	case !s.InSync():
-	case step > m.c.JumpMax:
-		s.Reason = Jumped
-	case !m.within(s.Offset.Abs() + s.Dispersion):
-		s.Reason = OutOfAccuracy
-	}
+	// Counted from the beginning: what the clock did meanwhile, the samples may be
+	// from before.
+	s.Measured, s.elapsed, s.Expiry = before.Wall, before.Elapsed, m.c.Expiry
+	s.Reason = m.refusal(s, after)
 	m.publish(s)
 	return *s
 }
