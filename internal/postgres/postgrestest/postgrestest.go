@@ -23,7 +23,7 @@ var FixedMonth = time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
 
 const (
 	templateName = "senim_template"
-	startTimeout = 2 * time.Minute // all packages' test binaries may start a cluster at once
+	startTimeout = 5 * time.Minute // all packages' test binaries may start a cluster at once, some slowed by the race detector
 )
 
 // Pool opens a pool on a fresh migrated database, which goes with the test.
