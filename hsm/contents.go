@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/gost"
 )
 
@@ -45,8 +46,8 @@ type KeyInfo struct {
 type CertificateInfo struct {
 	Label     string    `json:"label"`
 	ID        string    `json:"id"`
-	Subject   string    `json:"subject"`
-	Serial    string    `json:"serial"` // in hexadecimal
+	Subject   string    `json:"subject"` // RFC 4514
+	Serial    string    `json:"serial"`  // in hexadecimal
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	Problem   string    `json:"problem,omitempty"`
@@ -142,7 +143,14 @@ func (o objects) certificateInfo(handle pkcs11.ObjectHandle) (CertificateInfo, e
 		c.Problem = "cannot be read: " + err.Error()
 		return c, nil
 	}
-	c.Subject, c.Serial = parsed.Subject.String(), parsed.SerialNumber.Text(16)
+	// crypto/x509 has no words for the names that every person's certificate of NUC RK
+	// has, SURNAME and GIVENNAME.
+	subject, err := cert.ParseName(parsed.RawSubject)
+	if err != nil {
+		c.Problem = "cannot be read: " + err.Error()
+		return c, nil
+	}
+	c.Subject, c.Serial = subject.String(), parsed.SerialNumber.Text(16)
 	c.NotBefore, c.NotAfter = parsed.NotBefore, parsed.NotAfter
 	return c, nil
 }
