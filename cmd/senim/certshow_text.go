@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/senim-kz/senim/internal/fault"
+	"github.com/senim-kz/senim/internal/kz"
 	"github.com/senim-kz/senim/pki/cert"
 )
 
@@ -164,3 +165,6 @@ func printable(s string) string {
 		return r
 	}, s)
 }
+
+// subjectText is a name for a person to read: no IIN in it is whole.
+func subjectText(name string) string { return printable(kz.MaskIINs(name)) }

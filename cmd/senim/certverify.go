@@ -303,7 +303,7 @@ func (v *certVerdict) write(p *program) error {
 		fmt.Fprintf(&b, "not valid: %s\n  %s\n  %s\n", v.Reason, v.Message, v.Detail)
 	}
 	for i, subject := range v.Path {
-		fmt.Fprintf(&b, "path/%d %s\n", i, subject)
+		fmt.Fprintf(&b, "path/%d %s\n", i, subjectText(subject))
 	}
 	if len(v.Policies) > 0 {
 		fmt.Fprintf(&b, "policies %s\n", strings.Join(v.Policies, " "))

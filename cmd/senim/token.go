@@ -186,7 +186,7 @@ func (p *program) listContents(ctx context.Context, f *tokenFlags) error {
 			fmt.Fprintf(p.stdout, "key %s, id %s, %s%s\n", printable(k.Label), k.ID, kind, marks(k))
 		}
 		for _, c := range contents.Certificates {
-			says := fmt.Sprintf("%s, until %s", printable(c.Subject), c.NotAfter.Format(time.DateOnly))
+			says := fmt.Sprintf("%s, until %s", subjectText(c.Subject), c.NotAfter.Format(time.DateOnly))
 			if c.Problem != "" {
 				says = "not usable: " + c.Problem
 			}

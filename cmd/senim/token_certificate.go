@@ -90,7 +90,7 @@ func (p *program) tokenImportCert() *cobra.Command {
 					"not_after": certificates[0].NotAfter.UTC().Format(time.RFC3339),
 				})
 			}
-			fmt.Fprintf(p.stdout, "certificate %s, until %s\n", printable(certificates[0].Subject.String()), certificates[0].NotAfter.Format(time.DateOnly))
+			fmt.Fprintf(p.stdout, "certificate %s, until %s\n", subjectText(certificates[0].Subject.String()), certificates[0].NotAfter.Format(time.DateOnly))
 			return nil
 		})
 	})

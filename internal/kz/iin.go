@@ -3,6 +3,7 @@ package kz
 import (
 	"database/sql/driver"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -84,6 +85,15 @@ func (n IIN) String() string {
 		return ""
 	}
 	return "********" + string(n[maskedDigits:])
+}
+
+// markedIIN is an IIN as the names in certificates have it (SERIALNUMBER=IIN…).
+var markedIIN = regexp.MustCompile(`IIN[0-9]{12}`)
+
+// MaskIINs hides what is personal in the name of a certificate: each IIN is written
+// as String writes it.
+func MaskIINs(name string) string {
+	return markedIIN.ReplaceAllStringFunc(name, func(marked string) string { return "IIN" + IIN(marked[len("IIN"):]).String() })
 }
 
 // GoString masks the number under %#v too.

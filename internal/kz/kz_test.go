@@ -158,6 +158,13 @@ func TestIINIsMaskedWhereItPrints(t *testing.T) {
 }
 
 // JSON and SQL are wires, not print-outs: they carry the digits.
+func TestMaskIINs(t *testing.T) {
+	const name = "CN=A,serialNumber=IIN123456789011+OU=BIN123456789021,serialNumber=IIN123456789012"
+	if got, want := MaskIINs(name), "CN=A,serialNumber=IIN********9011+OU=BIN123456789021,serialNumber=IIN********9012"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestIINKeepsDigitsOnWires(t *testing.T) {
 	n := IIN("123456789011")
 	if b, _ := json.Marshal(n); string(b) != `"123456789011"` {
