@@ -12,6 +12,7 @@ import (
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
@@ -291,7 +292,7 @@ func TestPayingBackCutOff(t *testing.T) {
 	run := func(ctx context.Context) error { _, err := w.service.Reconcile(ctx, day); return err }
 	for _, table := range []string{"payment_refund_match", "audit_records", "events", "payment_refund", "payment_order"} {
 		for _, connection := range []bool{true, false} {
-			cutOff(t, w.pool, table, connection, run)
+			postgrestest.CutOff(t, w.pool, table, connection, run)
 			if got := w.refund(r.ID).State; got != order.RefundApproved || w.count("payment_refund_match") != 0 || w.count("ledger_key WHERE natural_key LIKE 'refund_paid:%'") != 0 {
 				t.Errorf("%s: the refund is %s", table, got)
 			}

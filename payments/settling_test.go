@@ -9,10 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/kz"
+	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/payments"
 	"github.com/senim-kz/senim/payments/gateway"
 	"github.com/senim-kz/senim/payments/ledger"
@@ -270,7 +270,7 @@ func TestReconciliationCutOff(t *testing.T) {
 	run := func(ctx context.Context) error { _, err := r.ReconcileOpen(ctx); return err }
 	for _, table := range []string{"payment_match", "payment_refund_match", "ledger_key", "ledger_posting", "reconcile_run", "reconcile_case", "reconcile_total"} {
 		for _, connection := range []bool{true, false} {
-			cutOff(t, r.pool, table, connection, run)
+			postgrestest.CutOff(t, r.pool, table, connection, run)
 			var left int
 			if err := r.pool.QueryRow(t.Context(), `
 				SELECT (SELECT count(*) FROM payment_match) + (SELECT count(*) FROM reconcile_run) + (SELECT count(*) FROM reconcile_case)
@@ -284,57 +284,6 @@ func TestReconciliationCutOff(t *testing.T) {
 		t.Error(diff)
 	}
 	r.checkBooks()
-}
-
-// cutOff begins work, which stops where it would write a table that is locked,
-// and ends it there: its connection, or its caller. What an earlier work has left
-// with the server may wait at the table too, and is ended with it.
-func cutOff(t *testing.T, pool *pgxpool.Pool, table string, connection bool, work func(context.Context) error) {
-	t.Helper()
-	lock, err := pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }() // the pool's end waits for it
-	if _, err := lock.Exec(t.Context(), "LOCK TABLE "+table+" IN SHARE MODE"); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		done <- work(ctx)
-	}()
-	const waiting = ` FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-		AND relation = $1::regclass`
-	met := false
-	for {
-		select {
-		case err := <-done:
-			if !met {
-				t.Fatalf("the work did not wait for %s: %v", table, err)
-			}
-			if err == nil {
-				t.Error("the work does not say that it was cut off")
-			}
-			if err := lock.Rollback(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			return
-		case <-time.After(time.Millisecond):
-		}
-		ask := `SELECT count(*)` + waiting
-		if connection {
-			ask = `SELECT count(pg_terminate_backend(pid))` + waiting
-		}
-		var n int
-		if err := pool.QueryRow(t.Context(), ask, table).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		if met = met || n > 0; met && !connection {
-			cancel()
-		}
-	}
 }
 
 // Money that two persons gave on out of suspense is taken back by its gateway:

@@ -59,7 +59,7 @@ func newScene(t *testing.T) scene {
 	t.Cleanup(client.Close)
 	channel, err := shep.NewClient(shep.ClientConfig{
 		URL: server.URL + "/", Poster: client, Key: window, Sender: shep.Sender{ID: "senim"},
-		Opener: shep.Opener{Peer: shep.Peer{Trust: ca.Trust(), Role: cert.OIDRoleGateway}, Now: sheptest.Clock}, Timeout: 5 * time.Second,
+		Opener: shep.Opener{Peer: shep.Peer{Trust: ca.Trust(), Role: cert.OIDRoleGateway}, Now: sheptest.Clock}, Timeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -26,9 +26,9 @@ import (
 	"github.com/senim-kz/senim/pki/cert"
 )
 
-// disabledWithin is how soon a barred client must be out: the service
+// disabledWithin bounds the wait until a barred client is out: the service
 // remembers a client for two seconds.
-const disabledWithin = 10 * time.Second
+const disabledWithin = time.Minute
 
 // neighbour heads a company that is in no register: a certificate is enough to
 // sign in, and to try to look at others' transactions.

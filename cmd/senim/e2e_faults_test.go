@@ -184,7 +184,7 @@ func (w *world) ordered(t *testing.T, reference string) (api.Transaction, api.Or
 
 // settledWithin bounds the wait for a payment: the stand-in tells again every
 // two seconds, and the queue is asked every second.
-const settledWithin = 30 * time.Second
+const settledWithin = 2 * time.Minute
 
 // paymentsThatFail pays with a gateway that fails in every way it can. All are
 // in one statement at the end.

@@ -364,7 +364,7 @@ func (w *world) reconciled(t *testing.T, day kz.Day) api.Reconciliation {
 }
 
 func (w *world) dossier(t *testing.T) {
-	eventually(t, "the event of the reconciliation", 30*time.Second, func() bool {
+	eventually(t, "the event of the reconciliation", settledWithin, func() bool {
 		events := w.shown(t, w.transaction).Events // told by a job
 		return events[len(events)-1].Type == "payment.reconciled"
 	})

@@ -76,7 +76,7 @@ func start(t *testing.T, dir string) *sandbox.Sandbox {
 
 func stop(t *testing.T, s *sandbox.Sandbox) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Stop(ctx); err != nil {
 		t.Error(err)

@@ -101,39 +101,10 @@ func TestImportCutOff(t *testing.T) {
 	tables := []string{"statement_line_once", "statement_line", "statement_file", "statement_part", "statement_bad_line"}
 	for _, table := range tables {
 		for _, connection := range []bool{true, false} {
-			ctx, cancel := context.WithCancel(t.Context())
-			lock, err := pool.Begin(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := lock.Exec(t.Context(), "LOCK TABLE "+table+" IN SHARE MODE"); err != nil {
-				t.Fatal(err)
-			}
-			done := make(chan error, 1)
-			go func() {
+			postgrestest.CutOff(t, pool, table, connection, func(ctx context.Context) error {
 				_, err := statement.Read(ctx, pool, statement.Source{Name: "day", Reader: strings.NewReader(file), Account: order.TreasuryIIK, At: now})
-				done <- err
-			}()
-			var waiting *int
-			for waiting == nil { // asks until the import waits
-				if err := pool.QueryRow(t.Context(), `
-					SELECT min(pid) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-					   AND relation = $1::regclass`, table).Scan(&waiting); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if !connection {
-				cancel()
-			} else if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, *waiting); err != nil {
-				t.Fatal(err)
-			}
-			if err := <-done; err == nil {
-				t.Errorf("%s: the import does not say that it was cut off", table)
-			}
-			if err := lock.Rollback(context.WithoutCancel(t.Context())); err != nil {
-				t.Fatal(err)
-			}
-			cancel()
+				return err
+			})
 			for _, table := range tables {
 				if n := count(t, pool, table); n != 0 {
 					t.Errorf("%d rows in %s", n, table)

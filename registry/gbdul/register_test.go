@@ -60,7 +60,7 @@ func newExchange(t *testing.T) exchange {
 	channel, err := shep.NewClient(shep.ClientConfig{
 		URL: server.URL + "/", Poster: client, Key: window, Sender: shep.Sender{ID: "senim"},
 		Opener:  shep.Opener{Peer: shep.Peer{Trust: ca.Trust(), Role: cert.OIDRoleGateway}, Now: sheptest.Clock},
-		Timeout: 5 * time.Second,
+		Timeout: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, pool: postgrestest.Pool(t), at: noon, parties: make(map[uuid.UUID]string)}
-	client, err := fetch.New(fetch.Config{AllowedHosts: []string{"127.0.0.1:*"}, AllowLoopback: true, Timeout: time.Second})
+	client, err := fetch.New(fetch.Config{AllowedHosts: []string{"127.0.0.1:*"}, AllowLoopback: true, Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func TestGatewayChecksItsCallers(t *testing.T) {
 		"signer is not sender":    {s.window, "GbdulInfoByBin_v2", seal(t, lookUp(orgBIN, orgBIN), other), channel.StatusBadData},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reply, err := s.client(t, c.key, 5*time.Second).Send(t.Context(), channel.Request{ServiceID: c.service, Data: c.data})
+			reply, err := s.client(t, c.key, time.Minute).Send(t.Context(), channel.Request{ServiceID: c.service, Data: c.data})
 			if c.want == "" {
 				if !fault.Is(err, fault.ShepFault) {
 					t.Errorf("err = %v", err)
@@ -200,18 +200,18 @@ func TestFaultsStrikeAsOrdered(t *testing.T) {
 	}{
 		{`{"fault":"timeout","times":1}`, 50 * time.Millisecond, fault.PeerDown},
 		{`{"fault":"slow","delay_ms":60000,"times":1}`, 50 * time.Millisecond, fault.PeerDown},
-		{`{"fault":"slow","delay_ms":1,"times":1}`, 5 * time.Second, ""},
-		{`{"fault":"http_500","times":1}`, 5 * time.Second, fault.XMLMalformed},
-		{`{"fault":"soap_fault","times":1}`, 5 * time.Second, fault.ShepFault},
-		{`{"fault":"bad_envelope_signature","times":1}`, 5 * time.Second, fault.XMLDigestMismatch},
-		{`{"fault":"wrong_correlation","times":1}`, 5 * time.Second, fault.ShepCorrelation},
+		{`{"fault":"slow","delay_ms":1,"times":1}`, time.Minute, ""},
+		{`{"fault":"http_500","times":1}`, time.Minute, fault.XMLMalformed},
+		{`{"fault":"soap_fault","times":1}`, time.Minute, fault.ShepFault},
+		{`{"fault":"bad_envelope_signature","times":1}`, time.Minute, fault.XMLDigestMismatch},
+		{`{"fault":"wrong_correlation","times":1}`, time.Minute, fault.ShepCorrelation},
 	} {
 		order(c.order)
 		client := s.client(t, s.window, c.timeout)
 		if _, err := client.Send(t.Context(), good); sheptest.Reason(err) != c.reason {
 			t.Errorf("%s: %v, want %q", c.order, err, c.reason)
 		}
-		if _, err := s.client(t, s.window, 5*time.Second).Send(t.Context(), good); err != nil {
+		if _, err := s.client(t, s.window, time.Minute).Send(t.Context(), good); err != nil {
 			t.Errorf("after %s: %v", c.order, err)
 		}
 	}
@@ -226,14 +226,14 @@ func TestFaultsStrikeAsOrdered(t *testing.T) {
 		{`{"fault":"bad_payload_signature","times":1}`, channel.StatusOK, false},
 	} {
 		order(c.order)
-		reply, err := s.client(t, s.window, 5*time.Second).Send(t.Context(), good)
+		reply, err := s.client(t, s.window, time.Minute).Send(t.Context(), good)
 		if err != nil || reply.Status.Code != c.status || reply.Data.Empty() != c.empty {
 			t.Errorf("%s: %+v, %v", c.order, reply, err)
 		}
 	}
 	order(`{"fault":"soap_fault","times":2}`)
 	for i, want := range []fault.Code{fault.ShepFault, fault.ShepFault, ""} {
-		if _, err := s.client(t, s.window, 5*time.Second).Send(t.Context(), good); fault.CodeOf(err) != want {
+		if _, err := s.client(t, s.window, time.Minute).Send(t.Context(), good); fault.CodeOf(err) != want {
 			t.Errorf("request %d: %v, want %q", i, err, want)
 		}
 	}
@@ -267,7 +267,7 @@ func TestStateIsKept(t *testing.T) {
 
 func TestGatewayServesManyAtOnce(t *testing.T) {
 	s := newStage(t)
-	client := s.client(t, s.window, 20*time.Second)
+	client := s.client(t, s.window, time.Minute)
 	good := channel.Request{ServiceID: "GbdulInfoByBin_v2", Data: seal(t, lookUp(windowBIN, orgBIN), s.window)}
 	var group sync.WaitGroup
 	for range 8 {
@@ -359,7 +359,7 @@ func TestMessagesAreValidBySchema(t *testing.T) {
 	}
 	validate("request", "gbdul-xsd/GbdulInfoByBin_v2.xsd", []byte(seal(t, lookUp(windowBIN, orgBIN), s.window).Text))
 
-	reply, err := s.client(t, s.window, 5*time.Second).Send(t.Context(), channel.Request{
+	reply, err := s.client(t, s.window, time.Minute).Send(t.Context(), channel.Request{
 		ServiceID: "GbdulInfoByBin_v2", RouteID: "r", Properties: []channel.Property{{Key: "k", Value: "v"}},
 		Data: seal(t, lookUp(windowBIN, orgBIN), s.window),
 	})

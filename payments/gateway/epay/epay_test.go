@@ -69,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { bank.ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
 	host := func(s string) string { u, _ := url.Parse(s); return u.Host }
-	client, err := fetch.New(fetch.Config{AllowedHosts: []string{host(service.URL), host(server.URL)}, AllowLoopback: true, Timeout: time.Second})
+	client, err := fetch.New(fetch.Config{AllowedHosts: []string{host(service.URL), host(server.URL)}, AllowLoopback: true, Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
