@@ -119,29 +119,17 @@ func (k *Key) PutCertificate(ctx context.Context, der []byte) error {
 	return k.token.PutCertificate(ctx, k.label, k.id, der)
 }
 
-// Certificate returns the DER of the certificate with the key's public key; of
-// several, the one that is good longest. Cards and other tools name certificates in
-// their own way, which is why neither the label nor the CKA_ID counts.
+// Certificate returns the DER of the key's certificate; see Contents.CertificateOf.
 func (k *Key) Certificate(ctx context.Context) ([]byte, error) {
 	contents, err := k.token.Contents(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var best *x509.Certificate
-	for _, c := range contents.Certificates {
-		parsed, err := x509.ParseCertificate(c.DER)
-		if err != nil {
-			continue
-		}
-		public, err := certifiedKey(parsed)
-		if err == nil && samePublicKey(public, k.public) && (best == nil || parsed.NotAfter.After(best.NotAfter)) {
-			best = parsed
-		}
-	}
-	if best == nil {
+	c, found := contents.CertificateOf(k.public)
+	if !found {
 		return nil, fault.New(fault.HSMKeyMissing, "", "the token holds no certificate of the key")
 	}
-	return best.Raw, nil
+	return c.DER, nil
 }
 
 func (o objects) certificates(label string, and ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {

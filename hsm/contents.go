@@ -52,6 +52,20 @@ type CertificateInfo struct {
 	NotAfter  time.Time `json:"not_after"`
 	Problem   string    `json:"problem,omitempty"`
 	DER       []byte    `json:"-"`
+
+	public crypto.PublicKey // nil where no key of ours can have it
+}
+
+// CertificateOf is the certificate of a public key; of several, the one that is good
+// longest. Cards and other tools name certificates in their own way, which is why
+// neither the label nor the CKA_ID counts.
+func (c Contents) CertificateOf(public crypto.PublicKey) (best CertificateInfo, found bool) {
+	for _, there := range c.Certificates {
+		if samePublicKey(there.public, public) && (!found || there.NotAfter.After(best.NotAfter)) {
+			best, found = there, true
+		}
+	}
+	return best, found
 }
 
 // Contents lists the private keys and the certificates of the token. What cannot
@@ -143,6 +157,10 @@ func (o objects) certificateInfo(handle pkcs11.ObjectHandle) (CertificateInfo, e
 		c.Problem = "cannot be read: " + err.Error()
 		return c, nil
 	}
+	c.NotBefore, c.NotAfter = parsed.NotBefore, parsed.NotAfter
+	if public, err := certifiedKey(parsed); err == nil {
+		c.public = public
+	}
 	// crypto/x509 has no words for the names that every person's certificate of NUC RK
 	// has, SURNAME and GIVENNAME.
 	subject, err := cert.ParseName(parsed.RawSubject)
@@ -151,7 +169,6 @@ func (o objects) certificateInfo(handle pkcs11.ObjectHandle) (CertificateInfo, e
 		return c, nil
 	}
 	c.Subject, c.Serial = subject.String(), parsed.SerialNumber.Text(16)
-	c.NotBefore, c.NotAfter = parsed.NotBefore, parsed.NotAfter
 	return c, nil
 }
 

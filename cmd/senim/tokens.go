@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -308,11 +307,14 @@ func (t *tokens) ready() error {
 // does not. One of several tokens that is away is no fault of the service.
 func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) error {
 	now := t.options.Now()
-	for label, c := range t.certificates {
-		if !t.mustLast(label, c.NotAfter) {
-			continue
+	check := func(label string, end time.Time) error {
+		if !t.mustLast(label, end) {
+			return nil
 		}
-		if err := hsm.CheckExpiry(label, c.NotAfter, now, margin); err != nil {
+		return hsm.CheckExpiry(label, end, now, margin)
+	}
+	for label, c := range t.certificates {
+		if err := check(label, c.NotAfter); err != nil {
 			return fmt.Errorf("since the start: %w", err)
 		}
 	}
@@ -324,11 +326,12 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 			errs = append(errs, err)
 			continue
 		}
-		for label, end := range t.wouldRead(contents.Certificates) {
-			if !t.mustLast(label, end) {
+		for label, used := range t.certificates {
+			there, found := contents.CertificateOf(used.PublicKey)
+			if !found {
 				continue
 			}
-			if err := hsm.CheckExpiry(label, end, now, margin); err != nil {
+			if err := check(label, there.NotAfter); err != nil {
 				return err
 			}
 		}
@@ -337,24 +340,6 @@ func (t *tokens) checkCertificates(ctx context.Context, margin time.Duration) er
 		return errors.Join(errs...)
 	}
 	return nil
-}
-
-// wouldRead gives, by the labels of the keys that the service uses, the ends of the
-// certificates that it would take from a token: of each key the one that is good longest.
-func (t *tokens) wouldRead(certificates []hsm.CertificateInfo) map[string]time.Time {
-	ends := make(map[string]time.Time)
-	for _, there := range certificates {
-		c, err := cert.Parse(there.DER)
-		if err != nil {
-			continue
-		}
-		for label, used := range t.certificates {
-			if bytes.Equal(c.RawSPKI, used.RawSPKI) && c.NotAfter.After(ends[label]) {
-				ends[label] = c.NotAfter
-			}
-		}
-	}
-	return ends
 }
 
 // mustLast reports whether the key with the label is used to its certificate's end.
