@@ -6,12 +6,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/senim-kz/senim/internal/config"
 	"github.com/senim-kz/senim/pki/algo"
 	"github.com/senim-kz/senim/pki/tsp"
 )
@@ -20,23 +20,16 @@ import (
 // time-stamp, and sends the rest afterwards: the token is issued, and so its record
 // written.
 func (w *world) stoppedUnderARequest(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	c := *w.service.config
-	c.Listen = listener.Addr().String()
-	c.PublicURL = "http://" + c.Listen
-	node, err := newService(t.Context(), &c, listener, time.Now, slog.New(slog.DiscardHandler))
-	check(t, err)
-	stop := w.serve(t, node)
-
+	node, stop := w.start(t, func(*config.Config) {}, time.Now)
+	address := node.config.Listen
 	request, err := tsp.NewRequest([]byte("data"), algo.SHA256, rand.Reader)
 	check(t, err)
 	query, err := request.Marshal()
 	check(t, err)
-	conn, err := net.Dial("tcp", c.Listen)
+	conn, err := net.Dial("tcp", address)
 	check(t, err)
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "POST /tsa HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", c.Listen, tsp.ContentTypeQuery, len(query))
+	_, err = fmt.Fprintf(conn, "POST /tsa HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", address, tsp.ContentTypeQuery, len(query))
 	check(t, err)
 	eventually(t, "the request is under way", stoppedWithin, func() bool {
 		families, err := node.metrics.Gather()
@@ -50,7 +43,7 @@ func (w *world) stoppedUnderARequest(t *testing.T) {
 	})
 	stop()
 	eventually(t, "nobody else is let in", stoppedWithin, func() bool {
-		other, err := net.Dial("tcp", c.Listen)
+		other, err := net.Dial("tcp", address)
 		if err == nil {
 			other.Close()
 		}

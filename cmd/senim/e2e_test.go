@@ -131,8 +131,8 @@ func (w *world) another(t *testing.T, change func(*config.Config), now func() ti
 	return there
 }
 
-// node is another, with the service itself.
-func (w *world) node(t *testing.T, change func(*config.Config), now func() time.Time) (*demo, *service) {
+// start runs a second service, and tells how to stop it before the test ends.
+func (w *world) start(t *testing.T, change func(*config.Config), now func() time.Time) (s *service, stop func()) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	check(t, err)
@@ -140,11 +140,17 @@ func (w *world) node(t *testing.T, change func(*config.Config), now func() time.
 	c.Listen = listener.Addr().String()
 	c.PublicURL = "http://" + c.Listen
 	change(&c)
-	s, err := newService(t.Context(), &c, listener, now, slog.New(slog.DiscardHandler))
+	s, err = newService(t.Context(), &c, listener, now, slog.New(slog.DiscardHandler))
 	check(t, err)
-	w.serve(t, s)
+	return s, w.serve(t, s)
+}
+
+// node is another, with the service itself.
+func (w *world) node(t *testing.T, change func(*config.Config), now func() time.Time) (*demo, *service) {
+	t.Helper()
+	s, _ := w.start(t, change, now)
 	there := *w.demo
-	there.base = c.PublicURL
+	there.base = s.config.PublicURL
 	for client, id := range map[**apiClient]string{&there.window: "single-window", &there.treasury: "treasury", &there.trader: ""} {
 		*client = &apiClient{base: there.base, language: fault.English, http: &http.Client{Timeout: time.Minute}}
 		if id == "" {

@@ -80,28 +80,15 @@ func TestTimeSourcesOfProductionAreElsewhere(t *testing.T) {
 // a responder that is away, or answers wrongly, changes nothing.
 func TestOwnStatus(t *testing.T) {
 	ca, address := startNCA(t)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(t, err)
-	issued, err := ca.Issue(nca.Request{Profile: nca.TimeStamping, PublicKey: key.Public()})
-	check(t, err)
-	certificate, err := cert.Parse(issued.Certificate)
-	check(t, err)
-	var authorities []*cert.Certificate
-	for _, der := range [][]byte{ca.Root(), ca.Issuing()} {
-		c, err := cert.Parse(der)
-		check(t, err)
-		authorities = append(authorities, c)
-	}
-	anchors, err := trust.New(authorities...)
-	check(t, err)
+	key, serial := stampingKey(t, ca)
 	host, err := url.Parse(address)
 	check(t, err)
 	fetcher, err := fetch.New(fetch.Config{AllowedHosts: []string{host.Host}, AllowLoopback: true})
 	check(t, err)
 	defer fetcher.Close()
-	issuing := idleAuthority(t, authority.Key{Signer: key, Certificate: certificate})
+	issuing := idleAuthority(t, key)
 	s := &service{
-		now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchors, stamping: &stamping{Authority: issuing},
+		now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchorsOf(t, ca), stamping: &stamping{Authority: issuing},
 		status: revocation.NewStore(revocation.StoreConfig{Fetcher: fetcher, Now: time.Now, AnswerAge: -1}),
 	}
 	s.stamping.subjects = s.subjectsOf(issuing.Certificates())
@@ -116,15 +103,43 @@ func TestOwnStatus(t *testing.T) {
 	check(t, ca.SetFaults(nca.Faults{OCSP: nca.Unavailable, CRL: nca.Unavailable}))
 	signs("nobody answers", true)
 	check(t, ca.SetFaults(nca.Faults{}))
-	check(t, ca.Hold(issued.Serial))
+	check(t, ca.Hold(serial))
 	signs("on hold", false)
 	check(t, ca.SetFaults(nca.Faults{OCSP: nca.BadSignature, CRL: nca.BadSignature}))
 	signs("on hold, and nobody to be believed", false)
 	check(t, ca.SetFaults(nca.Faults{}))
-	check(t, ca.Unhold(issued.Serial))
+	check(t, ca.Unhold(serial))
 	signs("held no more", true)
-	check(t, ca.Revoke(issued.Serial, 1))
+	check(t, ca.Revoke(serial, 1))
 	signs("revoked", false)
+}
+
+// stampingKey is a new key with a time-stamping certificate of a CA.
+func stampingKey(t *testing.T, ca *nca.Authority) (made authority.Key, serial string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	issued, err := ca.Issue(nca.Request{Profile: nca.TimeStamping, PublicKey: key.Public()})
+	check(t, err)
+	certificate, err := cert.Parse(issued.Certificate)
+	check(t, err)
+	return authority.Key{Signer: key, Certificate: certificate}, issued.Serial
+}
+
+// anchorsOf trusts CAs.
+func anchorsOf(t *testing.T, cas ...*nca.Authority) *trust.Store {
+	t.Helper()
+	var authorities []*cert.Certificate
+	for _, ca := range cas {
+		for _, der := range [][]byte{ca.Root(), ca.Issuing()} {
+			c, err := cert.Parse(der)
+			check(t, err)
+			authorities = append(authorities, c)
+		}
+	}
+	anchors, err := trust.New(authorities...)
+	check(t, err)
+	return anchors
 }
 
 // idleAuthority has keys, and is asked nothing.
@@ -175,29 +190,17 @@ func TestOwnStatusWithASilentResponder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		peers := peersInMemory{cas: make(map[string]*nca.Authority), silent: "silent.test"}
 		var keys []authority.Key
-		var authorities []*cert.Certificate
+		var cas []*nca.Authority
 		for _, host := range []string{"silent.test", "other.test"} {
 			ca, err := nca.Open(nca.Config{Dir: t.TempDir(), BaseURL: "http://" + host, Bits: 2048, Now: time.Now})
 			check(t, err)
 			peers.cas[host] = ca
-			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-			check(t, err)
-			issued, err := ca.Issue(nca.Request{Profile: nca.TimeStamping, PublicKey: key.Public()})
-			check(t, err)
-			check(t, ca.Revoke(issued.Serial, 1))
-			certificate, err := cert.Parse(issued.Certificate)
-			check(t, err)
-			keys = append(keys, authority.Key{Signer: key, Certificate: certificate})
-			for _, der := range [][]byte{ca.Root(), ca.Issuing()} {
-				c, err := cert.Parse(der)
-				check(t, err)
-				authorities = append(authorities, c)
-			}
+			key, serial := stampingKey(t, ca)
+			check(t, ca.Revoke(serial, 1))
+			keys, cas = append(keys, key), append(cas, ca)
 		}
-		anchors, err := trust.New(authorities...)
-		check(t, err)
 		s := &service{
-			now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchors, stamping: &stamping{Authority: idleAuthority(t, keys...)},
+			now: time.Now, log: slog.New(slog.DiscardHandler), anchors: anchorsOf(t, cas...), stamping: &stamping{Authority: idleAuthority(t, keys...)},
 			status: revocation.NewStore(revocation.StoreConfig{Fetcher: peers, Now: time.Now, AnswerAge: -1, AskTimeout: 10 * time.Second}),
 		}
 		s.stamping.subjects = s.subjectsOf(s.stamping.Certificates())
