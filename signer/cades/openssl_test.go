@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/senim-kz/senim/pki/cert"
 	"github.com/senim-kz/senim/pki/gost"
@@ -63,13 +65,14 @@ func (o openSSL) run(arguments ...string) ([]byte, error) {
 	return command.CombinedOutput()
 }
 
-// verify has openssl verify a message as CAdES, with one self-signed certificate
-// as its anchor.
-func (o openSSL) verify(t *testing.T, der []byte, detached bool) {
+// verify has openssl verify a message as CAdES at a time, with the certificates of
+// anchor.pem as its anchors.
+func (o openSSL) verify(t *testing.T, der []byte, detached bool, at time.Time) {
 	t.Helper()
 	o.put("signed", der)
 	o.put("doc", []byte(text))
-	arguments := []string{"cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "signed", "-CAfile", "anchor.pem", "-purpose", "any", "-out", "content"}
+	arguments := []string{"cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "signed", "-CAfile", "anchor.pem", "-purpose", "any", "-out", "content",
+		"-attime", strconv.FormatInt(at.Unix(), 10)}
 	if detached {
 		arguments = append(arguments, "-content", "doc")
 	}
@@ -108,7 +111,7 @@ func TestOpenSSLVerifiesUs(t *testing.T) {
 				if _, err := w.extender(t, "tsa").Extend(context.Background(), m, content, cades.LTA); err != nil {
 					t.Fatal(err)
 				}
-				o.verify(t, encode(t, m), detached)
+				o.verify(t, encode(t, m), detached, w.now)
 			})
 		}
 	}
@@ -134,6 +137,6 @@ func TestGOST(t *testing.T) {
 		c, err := cert.Parse(block.Bytes)
 		must(err)
 		m := sign(t, cades.Identity{Key: key, Certificate: c}, cades.Options{SigningTime: start})
-		o.verify(t, encode(t, m), false)
+		o.verify(t, encode(t, m), false, c.NotBefore)
 	}
 }
