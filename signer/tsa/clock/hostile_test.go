@@ -88,7 +88,7 @@ func TestSNTPAgainstHostileServers(t *testing.T) {
 				_, _ = by.WriteTo(answer, from)
 			}()
 			t.Cleanup(func() { server.Close(); <-done })
-			patience := 5 * time.Second
+			patience := time.Minute
 			if tt.beside {
 				patience = 200 * time.Millisecond // nothing will come
 			}
@@ -101,7 +101,7 @@ func TestSNTPAgainstHostileServers(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || sample.Offset.Abs() > patience || sample.Distance <= 0 || sample.Leap != (name == "a leap second more") {
+			if err != nil || sample.Offset.Abs() > 5*time.Second+sample.Distance || sample.Distance <= 0 || sample.Leap != (name == "a leap second more") {
 				t.Errorf("%+v, %v", sample, err)
 			}
 		})
