@@ -156,7 +156,7 @@ func TestVerifyRefuses(t *testing.T) {
 		code           fault.Code
 	}
 	for name, c := range map[string]row{
-		"content changed":            {payload, "KZT", "USD", fault.XMLDigestMismatch},
+		"content changed":            {payload, `currency="KZT"`, `currency="USD"`, fault.XMLDigestMismatch},
 		"content added":              {payload, "<o:text", "<o:more></o:more><o:text", fault.XMLDigestMismatch},
 		"instruction added":          {payload, "</o:order>", "</o:order><?more?>", fault.XMLDigestMismatch},
 		"no signature":               {payload, signatureOf(payload), "", fault.XMLSignatureMissing},
