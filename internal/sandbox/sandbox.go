@@ -7,12 +7,15 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	random "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/senim-kz/senim/internal/fault"
@@ -53,6 +56,15 @@ const (
 	idleTimeout     = 60 * time.Second
 	headerBytesMax  = 16 << 10
 	loopbackAddress = "127.0.0.1"
+)
+
+// A part keeps its port for good, so it takes one that systems do not hand out by
+// themselves (Linux does from 32768 up, others from 49152): nobody gets it by chance
+// while the sandbox is stopped.
+const (
+	portFirst    = 10_000
+	portLast     = 32_767
+	portTriesMax = 100
 )
 
 // URLs are where the stand-ins answer.
@@ -160,12 +172,14 @@ func (s *Sandbox) startNCA(ctx context.Context, c Config) error {
 
 func (s *Sandbox) startTime(ctx context.Context, _ Config) error {
 	for i, server := range s.nca.TimeServers() {
-		name := fmt.Sprint("time-", i)
-		conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", s.address(name))
+		var conn net.PacketConn
+		err := s.takePort(fmt.Sprint("time-", i), func(address string) (err error) {
+			conn, err = new(net.ListenConfig).ListenPacket(ctx, "udp", address)
+			return err
+		})
 		if err != nil {
-			return portTaken(err, name, s.address(name))
+			return err
 		}
-		s.kept.Ports[name] = conn.LocalAddr().(*net.UDPAddr).Port
 		s.clocks = append(s.clocks, conn)
 		s.urls.Time = append(s.urls.Time, conn.LocalAddr().String())
 		s.running.Go(func() {
@@ -297,22 +311,32 @@ func (s *Sandbox) singleWindow() (channel.Peer, error) {
 	return channel.Peer{Trust: chain.Validate, Role: cert.OIDRoleSingleWindow, BIN: SingleWindow.BIN}, nil
 }
 
-// address is where the part listened before, or any free port.
-func (s *Sandbox) address(name string) string {
-	return net.JoinHostPort(loopbackAddress, fmt.Sprint(s.kept.Ports[name]))
+func (s *Sandbox) listen(ctx context.Context, name string) (listener net.Listener, err error) {
+	err = s.takePort(name, func(address string) (err error) {
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address)
+		return err
+	})
+	return listener, err
 }
 
-func (s *Sandbox) listen(ctx context.Context, name string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.address(name))
-	if err != nil {
-		return nil, portTaken(err, name, s.address(name))
+// takePort has a part listen on the port that it had before, or on a free one if it
+// had none.
+func (s *Sandbox) takePort(name string, listen func(address string) error) error {
+	port, kept := s.kept.Ports[name]
+	for tries := 1; ; tries++ {
+		if !kept {
+			port = portFirst + random.IntN(portLast-portFirst+1)
+		}
+		address := net.JoinHostPort(loopbackAddress, strconv.Itoa(port))
+		err := listen(address)
+		switch {
+		case err == nil:
+			s.kept.Ports[name] = port
+			return nil
+		case kept || tries == portTriesMax || !errors.Is(err, syscall.EADDRINUSE):
+			return fault.Wrap(err, fault.SandboxPortTaken, "", "%s of the sandbox needs %s, as in its certificates and configuration", name, address)
+		}
 	}
-	s.kept.Ports[name] = listener.Addr().(*net.TCPAddr).Port
-	return listener, nil
-}
-
-func portTaken(err error, name, address string) error {
-	return fault.Wrap(err, fault.SandboxPortTaken, "", "%s of the sandbox needs %s, as in its certificates and configuration", name, address)
 }
 
 func (s *Sandbox) serve(listener net.Listener, handler http.Handler) {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"reflect"
@@ -88,11 +89,7 @@ func client(t *testing.T, s *sandbox.Sandbox) *fetch.Client {
 	t.Helper()
 	var hosts []string
 	for _, raw := range []string{s.URLs().NCA.OCSP, s.URLs().SHEP, s.URLs().PSHEP} {
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		hosts = append(hosts, u.Host)
+		hosts = append(hosts, hostOf(t, raw))
 	}
 	c, err := fetch.New(fetch.Config{AllowedHosts: hosts, AllowLoopback: true})
 	if err != nil {
@@ -100,6 +97,15 @@ func client(t *testing.T, s *sandbox.Sandbox) *fetch.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+func hostOf(t *testing.T, raw string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
 }
 
 func TestThePeopleAreInventedAndTheirNumbersValid(t *testing.T) {
@@ -243,6 +249,11 @@ func TestASecondStartContinues(t *testing.T) {
 	dir := t.TempDir()
 	first := start(t, dir)
 	urls, root := first.URLs(), first.NCA().Root()
+	for _, address := range append([]string{hostOf(t, urls.NCA.OCSP), hostOf(t, urls.SHEP), hostOf(t, urls.PSHEP), hostOf(t, urls.Epay)}, urls.Time...) {
+		if at, err := netip.ParseAddrPort(address); err != nil || at.Port() >= 32768 {
+			t.Errorf("%s may be anybody's while the sandbox is stopped: %v", address, err)
+		}
+	}
 	order := `{"bin":"180140990010","name_kk":"«Сынақ» ЖШС","name_ru":"ТОО «Сынақ»","registered_on":"2020-01-06"}`
 	if status := send(t, http.MethodPut, urls.Control.SHEP+"organisations", order); status != http.StatusNoContent {
 		t.Fatalf("put an organisation: %d", status)
