@@ -194,21 +194,17 @@ func TestFaultsStrikeAsOrdered(t *testing.T) {
 		answer.Body.Close()
 	}
 	for _, c := range []struct {
-		order   string
-		timeout time.Duration
-		reason  fault.Code
+		order  string
+		reason fault.Code
 	}{
-		{`{"fault":"timeout","times":1}`, 50 * time.Millisecond, fault.PeerDown},
-		{`{"fault":"slow","delay_ms":60000,"times":1}`, 50 * time.Millisecond, fault.PeerDown},
-		{`{"fault":"slow","delay_ms":1,"times":1}`, time.Minute, ""},
-		{`{"fault":"http_500","times":1}`, time.Minute, fault.XMLMalformed},
-		{`{"fault":"soap_fault","times":1}`, time.Minute, fault.ShepFault},
-		{`{"fault":"bad_envelope_signature","times":1}`, time.Minute, fault.XMLDigestMismatch},
-		{`{"fault":"wrong_correlation","times":1}`, time.Minute, fault.ShepCorrelation},
+		{`{"fault":"slow","delay_ms":1,"times":1}`, ""},
+		{`{"fault":"http_500","times":1}`, fault.XMLMalformed},
+		{`{"fault":"soap_fault","times":1}`, fault.ShepFault},
+		{`{"fault":"bad_envelope_signature","times":1}`, fault.XMLDigestMismatch},
+		{`{"fault":"wrong_correlation","times":1}`, fault.ShepCorrelation},
 	} {
 		order(c.order)
-		client := s.client(t, s.window, c.timeout)
-		if _, err := client.Send(t.Context(), good); sheptest.Reason(err) != c.reason {
+		if _, err := s.client(t, s.window, time.Minute).Send(t.Context(), good); sheptest.Reason(err) != c.reason {
 			t.Errorf("%s: %v, want %q", c.order, err, c.reason)
 		}
 		if _, err := s.client(t, s.window, time.Minute).Send(t.Context(), good); err != nil {
@@ -235,6 +231,18 @@ func TestFaultsStrikeAsOrdered(t *testing.T) {
 	for i, want := range []fault.Code{fault.ShepFault, fault.ShepFault, ""} {
 		if _, err := s.client(t, s.window, time.Minute).Send(t.Context(), good); fault.CodeOf(err) != want {
 			t.Errorf("request %d: %v, want %q", i, err, want)
+		}
+	}
+	// These strike until they are mended: who leaves so soon may have done so before
+	// the gateway has its request. They are the last, lest it then take another's fault.
+	for _, hangs := range []string{`{"fault":"timeout"}`, `{"fault":"slow","delay_ms":60000}`} {
+		order(hangs)
+		if _, err := s.client(t, s.window, 50*time.Millisecond).Send(t.Context(), good); sheptest.Reason(err) != fault.PeerDown {
+			t.Errorf("%s: %v", hangs, err)
+		}
+		order(`{}`)
+		if _, err := s.client(t, s.window, time.Minute).Send(t.Context(), good); err != nil {
+			t.Errorf("after %s: %v", hangs, err)
 		}
 	}
 }
