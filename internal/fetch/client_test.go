@@ -68,7 +68,7 @@ func peer(t *testing.T) (base string, c *Client) {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	u, _ := url.Parse(server.URL)
-	c, err := New(Config{AllowedHosts: []string{u.Host}, AllowLoopback: true})
+	c, err := New(Config{AllowedHosts: []string{u.Host}, AllowLoopback: true, Timeout: 5 * time.Minute}) // to drip takes long
 	if err != nil {
 		t.Fatal(err)
 	}
