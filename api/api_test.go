@@ -101,8 +101,10 @@ func newHouse(t *testing.T, change ...func(*Config, *Dependencies, *access.Confi
 	config := Config{Log: slog.New(slog.NewJSONHandler(&guarded{w: h.log}, nil)), Now: fixedNow}
 	d := Dependencies{
 		Dossier: h.rooms, Gateway: h.rooms, Webhooks: sampleWebhooks{}, Verifier: h.rooms, Sealer: h.rooms, Stamps: h.rooms, Registry: prometheus.NewRegistry(),
-		Keys:   func() []jose.JSONWebKey { return []jose.JSONWebKey{receiptKey} },
-		Checks: map[string]func(context.Context) error{"database": pool.Ping},
+		Keys: func() []jose.JSONWebKey { return []jose.JSONWebKey{receiptKey} },
+		Checks: map[string]func(context.Context) error{"database": func(ctx context.Context) error {
+			return pool.Ping(context.WithoutCancel(ctx)) // which may take longer than readiness waits
+		}},
 	}
 	for _, c := range change {
 		c(&config, &d, &ac)
