@@ -50,7 +50,7 @@ func startInstallation(t *testing.T) (dir string, cluster *postgres.Cluster) {
 	t.Cleanup(func() { _ = cluster.Stop(context.Background()) })
 	pool := openPool(t, cluster.DSN())
 	check(t, postgres.Migrate(t.Context(), pool))
-	check(t, postgres.EnsurePartitions(t.Context(), pool, noon))
+	ensurePartitions(t, pool)
 	fillDatabase(t, pool)
 	pool.Close()
 	return dir, cluster

@@ -96,6 +96,13 @@ func openPool(t *testing.T, dsn string) *pgxpool.Pool {
 	return pool
 }
 
+// ensurePartitions makes those of the operator's clock and of the database's.
+func ensurePartitions(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	check(t, postgres.EnsurePartitions(t.Context(), pool, noon))
+	check(t, postgres.EnsurePartitions(t.Context(), pool, time.Now()))
+}
+
 // fillDatabase leaves an audit record, an event and a ledger entry.
 func fillDatabase(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()

@@ -60,7 +60,7 @@ func TestUpContinuesWithWhatWasRestored(t *testing.T) {
 	original := start()
 	pool := openPool(t, original.cluster.DSN())
 	check(t, postgres.Migrate(t.Context(), pool))
-	check(t, postgres.EnsurePartitions(t.Context(), pool, noon))
+	ensurePartitions(t, pool)
 	fillDatabase(t, pool)
 	pool.Close()
 	want := identityOf(t, original)
