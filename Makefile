@@ -29,8 +29,9 @@ demo: setup build ## runs one transaction from signature to reconciled payment
 
 # lint has vetted, and tests with a database or a peer wait much of their time:
 # twice as many packages at once as there are processors. What is built with the
-# race detector would sleep a second at its end.
-TESTFLAGS := -vet=off -p $(shell echo $$((2 * $$(nproc))))
+# race detector would sleep a second at its end. A package may take long where
+# the processors are slow or others'.
+TESTFLAGS := -vet=off -timeout 40m -p $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: test
 test: setup lint ## runs every test, and those of packages with goroutines with -race
