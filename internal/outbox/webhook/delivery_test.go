@@ -126,6 +126,7 @@ func TestEventsAreDeliveredSignedAndInOrder(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	h, x := newHouse(t), newReceiver(t)
 	elsewhere := newReceiver(t)
+	patient := h.worker.Client
 	stop := make(chan struct{})
 	defer close(stop)
 	for name, row := range map[string]struct {
@@ -178,6 +179,10 @@ func TestAnswers(t *testing.T) {
 			}
 			sub, _ := h.subscribe(Draft{URL: address})
 			h.publish(uuid.New(), "order.created")
+			h.worker.Client = patient
+			if name == "hangs" {
+				h.worker.Client = newClient(t, time.Second)
+			}
 			wait := h.send(sub.ID)
 			d := h.only(sub.ID)
 			if d.State != row.state || len(d.Attempts) != 1 || d.Attempts[0].Status != row.status || d.Attempts[0].Code != row.code {

@@ -43,13 +43,8 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, pool: postgrestest.Pool(t), at: noon, parties: make(map[uuid.UUID]string)}
-	client, err := fetch.New(fetch.Config{AllowedHosts: []string{"127.0.0.1:*"}, AllowLoopback: true, Timeout: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
 	h.config = Config{
-		Pool: h.pool, Now: h.now, Log: slog.New(slog.DiscardHandler), Client: client, Plain: true,
+		Pool: h.pool, Now: h.now, Log: slog.New(slog.DiscardHandler), Client: newClient(t, time.Minute), Plain: true,
 		Parties: func(context.Context, postgres.Querier, []uuid.UUID) (map[uuid.UUID]string, error) {
 			return h.parties, nil
 		},
@@ -58,6 +53,17 @@ func newHouse(t *testing.T) *house {
 	h.service, h.jobs = newProcess(t, h)
 	h.worker = &deliverer{Config: h.config}
 	return h
+}
+
+// newClient asks subscribers on this machine, each for so long.
+func newClient(t *testing.T, timeout time.Duration) *fetch.Client {
+	t.Helper()
+	client, err := fetch.New(fetch.Config{AllowedHosts: []string{"127.0.0.1:*"}, AllowLoopback: true, Timeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
 }
 
 // newProcess is the service and the queue of one process.

@@ -227,7 +227,7 @@ func TestItRunsInTwoProcesses(t *testing.T) {
 	go func() { published <- publishMany(t.Context(), h.pool, transactions, each) }()
 
 	next := make(map[uuid.UUID]int)
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	for came := 0; came < transactions*each; {
 		select {
 		case m := <-x.came:
