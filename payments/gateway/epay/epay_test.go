@@ -35,6 +35,7 @@ type world struct {
 	pool    *pgxpool.Pool
 	bank    *stand.Gateway
 	api     string
+	client  func(timeout time.Duration) *fetch.Client
 	config  epay.Config
 	asked   int // by the adapter
 	mu      sync.Mutex
@@ -69,10 +70,16 @@ func newWorld(t *testing.T) *world {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { bank.ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
 	host := func(s string) string { u, _ := url.Parse(s); return u.Host }
-	client, err := fetch.New(fetch.Config{AllowedHosts: []string{host(service.URL), host(server.URL)}, AllowLoopback: true, Timeout: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
+	hosts := []string{host(service.URL), host(server.URL)}
+	w.client = func(timeout time.Duration) *fetch.Client {
+		client, err := fetch.New(fetch.Config{AllowedHosts: hosts, AllowLoopback: true, Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
 	}
+	client := w.client(time.Minute)
+	var err error
 	w.bank, err = stand.Open(stand.Config{BaseURL: server.URL, Secret: secret, Poster: client, Now: w.clock, Retry: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -424,7 +431,9 @@ func TestTokenRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	w.fault(stand.Timeout)
-	if _, err := w.Register(t.Context(), b); !fault.Is(err, fault.PeerDown) {
+	impatient := w.config
+	impatient.Caller = w.client(time.Second)
+	if _, err := w.open(impatient).Register(t.Context(), b); !fault.Is(err, fault.PeerDown) {
 		t.Errorf("a silent gateway: %v", err)
 	}
 }
