@@ -211,7 +211,8 @@ payments: {offices: [{code: "6009", bin: "190640017419", name: "УГД"}], benef
 func TestMigrate(t *testing.T) {
 	dsn := postgrestest.EmptyDSN(t)
 	o := newOperator()
-	o.now = time.Now                                                                                // it makes the partitions of its time, and the database asks for those of its own
+	// It makes the partitions of its time, and the database asks for those of its own.
+	o.now = time.Now
 	for _, where := range [][]string{{"--data", running(t, dsn)}, {"--config", configOf(t, dsn)}} { // the second finds nothing to do
 		check(t, o.run(t, o.migrateCommand(), append(where, "--json")...))
 		if got := printed[map[string]string](t, o); got["result"] == "" {
