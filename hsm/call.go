@@ -125,8 +125,8 @@ func insideDo(ctx context.Context, l *library, limit time.Duration, fn func() er
 	return err
 }
 
-// attempt runs fn once, in a session, and gives the session's age.
-func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn func(*session) error) (at age, err error) {
+// attempt runs fn once, in a session, and gives the moment that the session is of.
+func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn func(*session) error) (at moment, err error) {
 	began := t.options.Now()
 	if err := t.sessions.acquire(ctx, h); err != nil {
 		return at, err
@@ -136,7 +136,7 @@ func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn fun
 		return at, err
 	}
 	t.options.Metrics.waited(t.label, t.options.Now().Sub(began))
-	at = t.age()
+	at = t.moment()
 	c, _ := t.calls.Get().(*call)
 	if c == nil {
 		c = newCall()
@@ -150,7 +150,7 @@ func (t *Token) attempt(ctx context.Context, limit time.Duration, h hold, fn fun
 		}
 	})
 	work := func() error {
-		err := t.inSession(c, at, fn)
+		err := t.inSession(c, at.age, fn)
 		t.lib.gate.leave()
 		if !c.end() {
 			t.cameBack(h, forgiven)

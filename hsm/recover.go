@@ -22,10 +22,10 @@ func (t *Token) outdate(at age) {
 
 // lose takes the token out of use and has it looked for. An error from before
 // it was last found is no news.
-func (t *Token) lose(at age, cause error) {
+func (t *Token) lose(at moment, cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if State(t.state.Load()) != Ready || at != t.age() || t.stop.Err() != nil {
+	if State(t.state.Load()) != Ready || at != t.moment() || t.stop.Err() != nil {
 		return
 	}
 	t.epoch.Add(1)
@@ -86,6 +86,7 @@ func (t *Token) settle(err error) bool {
 	switch {
 	case State(t.state.Load()) != Absent:
 	case err == nil:
+		t.found.Add(1)
 		t.become(Ready, nil)
 	case meaningOf(err).action == latch || fault.Is(err, fault.PINRefused):
 		t.become(Latched, err)
@@ -127,7 +128,7 @@ func (t *Token) reach(ctx context.Context) error {
 	}
 	at, err := t.attempt(ctx, t.timeout(), shared, func(*session) error { return nil })
 	if err != nil {
-		t.outdate(at)
+		t.outdate(at.age)
 		return err
 	}
 	for _, k := range t.keysInUse() {
@@ -137,7 +138,7 @@ func (t *Token) reach(ctx context.Context) error {
 			at, err = t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
 		}
 		if err != nil && !isOfOneKey(err) {
-			t.outdate(at)
+			t.outdate(at.age)
 			return err
 		}
 	}

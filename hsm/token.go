@@ -46,6 +46,7 @@ type Token struct {
 	calls sync.Pool // of *call that returned in time, to be used again
 	// epoch counts the times that everything opened before became doubtful.
 	epoch atomic.Uint64
+	found atomic.Uint64 // the times that it came back
 	state atomic.Uint32 // a State; written under mu
 
 	mu      sync.Mutex
@@ -65,6 +66,15 @@ type Token struct {
 type age struct{ generation, epoch uint64 }
 
 func (t *Token) age() age { return age{t.lib.generation.Load(), t.epoch.Load()} }
+
+// moment of a call. Sessions that are opened while the token is looked for, and serve
+// when it is back, are of one age with a call that failed meanwhile.
+type moment struct {
+	age
+	found uint64
+}
+
+func (t *Token) moment() moment { return moment{t.age(), t.found.Load()} }
 
 // openToken logs in at once, so that a wrong PIN stops the start of a service
 // and not its first signature.
@@ -223,16 +233,16 @@ func (t *Token) doWithin(ctx context.Context, limit time.Duration, h hold, k *Ke
 
 // act does what a return value asks for and reports whether the call is to be
 // made again. again is true if that step was taken in this call before.
-func (t *Token) act(ctx context.Context, act action, again bool, at age, k *Key, err error) bool {
+func (t *Token) act(ctx context.Context, act action, again bool, at moment, k *Key, err error) bool {
 	switch act {
 	case retryOnNewSession, findAgain:
-		t.outdate(at) // handles of that age are found again
+		t.outdate(at.age) // handles of that age are found again
 		return !again
 	case waitForSession:
 		return t.sessions.wait(ctx)
 	case logIn:
 		if !again {
-			t.outdate(at)
+			t.outdate(at.age)
 			return true
 		}
 		return k != nil && k.askAlways.CompareAndSwap(false, true)
@@ -240,7 +250,7 @@ func (t *Token) act(ctx context.Context, act action, again bool, at age, k *Key,
 		t.lose(at, err)
 	case restartModule:
 		if !again {
-			t.outdate(at)
+			t.outdate(at.age)
 			return true
 		}
 		// A call that is not a signature may ask for something that this module
