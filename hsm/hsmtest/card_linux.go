@@ -27,7 +27,7 @@ var (
 
 const (
 	// cardWaitMax bounds the wait for pcscd and OpenSC to see a card.
-	cardWaitMax = 20 * time.Second
+	cardWaitMax = 2 * time.Minute
 	// readerPort is where the virtual reader listens for a card, and at the next
 	// one for its second slot, which stays empty.
 	readerPort = 35963
