@@ -112,6 +112,10 @@ func (c *Cluster) initialise(ctx context.Context) error {
 		return fault.New(fault.ClusterForeign, c.dataDir(), "the folder is no PostgreSQL cluster (it has no PG_VERSION); move it away")
 	}
 	unborn := filepath.Join(c.config.Dir, unbornName)
+	// What a killed initdb had started still writes until it notices.
+	if err := c.awaitBackends(ctx, unborn); err != nil {
+		return err
+	}
 	if err := removeTree(unborn); err != nil {
 		return fault.Wrap(err, fault.ClusterFailed, unborn, "remove a half-made cluster")
 	}
@@ -177,7 +181,7 @@ func (c *Cluster) endLeftover(ctx context.Context) error {
 	path := filepath.Join(c.dataDir(), "postmaster.pid")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c.awaitBackends(ctx)
+		return c.awaitBackends(ctx, c.dataDir())
 	}
 	if err != nil {
 		return fault.Wrap(err, fault.ClusterFailed, path, "read the left-over pid file")
@@ -186,7 +190,7 @@ func (c *Cluster) endLeftover(ctx context.Context) error {
 	pid, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || pid <= 1 || !serves(pid, c.dataDir()) {
 		// The file also guards the shared memory: it goes last.
-		if err := c.awaitBackends(ctx); err != nil {
+		if err := c.awaitBackends(ctx, c.dataDir()); err != nil {
 			return err
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -197,19 +201,19 @@ func (c *Cluster) endLeftover(ctx context.Context) error {
 	if err := c.endServer(ctx, pid); err != nil {
 		return err
 	}
-	return c.awaitBackends(ctx)
+	return c.awaitBackends(ctx, c.dataDir())
 }
 
-// awaitBackends waits until no process of a killed server is left in the data
+// awaitBackends waits until no process of a killed server is left in a data
 // folder. Each ends when it notices that the server is gone; until then it
 // could still write.
-func (c *Cluster) awaitBackends(ctx context.Context) error {
+func (c *Cluster) awaitBackends(ctx context.Context, dataDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		pid, err := anyServer(c.dataDir())
+		pid, err := anyServer(dataDir)
 		if err != nil || pid == 0 {
 			return err
 		}
