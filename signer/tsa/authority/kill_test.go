@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/senim-kz/senim/internal/fault"
 	"github.com/senim-kz/senim/internal/postgres"
 	"github.com/senim-kz/senim/internal/postgres/postgrestest"
 	"github.com/senim-kz/senim/pki/algo"
@@ -137,6 +138,8 @@ func liveAndDie(t *testing.T, dsn, file string, clients int, keep func(*tsp.Toke
 				token, err := ask(client, "http://"+address)
 				mu.Lock()
 				switch {
+				case err != nil && strings.Contains(err.Error(), string(fault.DatabaseDown)):
+					// It gave no token out: a loaded machine may take longer to write than the journal waits.
 				case err != nil && !killed:
 					t.Error(err)
 					killed = true
