@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"testing"
 	"time"
 
@@ -134,8 +135,10 @@ func TestNoChangeOfAnArchivedFilePasses(t *testing.T) {
 }
 
 // unprotectedOfArchived finds the parts of a file at level LTA that nothing
-// protects: version numbers, announcements of algorithms, and the token's copy of
-// a certificate that certificate-values hold as well.
+// protects: version numbers, announcements of algorithms, the token's copy of a
+// certificate that certificate-values hold as well, and the version of the hash
+// index, whose value alone the imprint is over (EN 319 122-1 §5.5.3): by version 2
+// it says the same.
 func (e *estate) unprotectedOfArchived(t testing.TB, message []byte) []span {
 	t.Helper()
 	free := unprotected(t, message)
@@ -145,5 +148,8 @@ func (e *estate) unprotectedOfArchived(t testing.TB, message []byte) []span {
 		free = append(free, span{tokenAt + s.from, tokenAt + s.to})
 	}
 	copied := tokenAt + bytes.Index(token, e.stamps.cert.Raw)
-	return append(free, span{copied, copied + len(e.stamps.cert.Raw)})
+	index, err := asn1.Marshal(ades.OIDHashIndexV3)
+	must(err)
+	version := tokenAt + bytes.LastIndex(token, index) + len(index) - 1
+	return append(free, span{copied, copied + len(e.stamps.cert.Raw)}, span{version, version + 1})
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,7 +117,7 @@ func TestEvidenceThatOpenSSLMakes(t *testing.T) {
 		"cakey.pem":  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: caKey}),
 		"tsakey.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: tsaKey}),
 		"tsa.pem":    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.tsa.cert.Raw}),
-		"index.txt":  []byte("V\t491221120000Z\t\t" + w.signer.cert.SerialHex() + "\tunknown\t/CN=Signer\n"),
+		"index.txt":  []byte("V\t491221120000Z\t\t" + strings.ToUpper(w.signer.cert.SerialHex()) + "\tunknown\t/CN=Signer\n"),
 		"value":      parsed(t, message).Signers[0].Signature,
 		"serial":     []byte("01\n"),
 		"ts.cnf":     []byte("[t]\nserial=serial\ncrypto_device=builtin\nsigner_cert=tsa.pem\ncerts=ca.pem\nsigner_key=tsakey.pem\nsigner_digest=sha256\ndefault_policy=1.2.3.4\ndigests=sha256\nordering=no\ntsa_name=no\ness_cert_id_chain=no\ness_cert_id_alg=sha256\n"),

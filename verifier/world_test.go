@@ -160,7 +160,49 @@ func (e *entity) status(produced time.Time, change func(*ocsp.Response)) []byte 
 	}
 	der, err := ocsp.CreateResponse(e.issuer.x509, w.responder.x509, template, w.responder.key)
 	must(err)
-	return der
+	hash := crypto.SHA256
+	if template.SignatureAlgorithm == x509.ECDSAWithSHA1 {
+		hash = crypto.SHA1
+	}
+	return w.responder.redated(der, produced, hash)
+}
+
+// redated gives an answer of e's another producedAt: x/crypto/ocsp writes that of
+// the clock, which may have gone far beyond now by then.
+func (e *entity) redated(answer []byte, produced time.Time, hash crypto.Hash) []byte {
+	var outer struct {
+		Status asn1.Enumerated
+		Bytes  struct {
+			Type  asn1.ObjectIdentifier
+			Basic []byte
+		} `asn1:"explicit,tag:0"`
+	}
+	var basic struct {
+		Data         asn1.RawValue
+		Algorithm    pkix.AlgorithmIdentifier
+		Signature    asn1.BitString
+		Certificates asn1.RawValue
+	}
+	_, err := asn1.Unmarshal(answer, &outer)
+	must(err)
+	_, err = asn1.Unmarshal(outer.Bytes.Basic, &basic)
+	must(err)
+	var responder asn1.RawValue
+	rest, err := asn1.Unmarshal(basic.Data.Bytes, &responder)
+	must(err)
+	at, err := asn1.MarshalWithParams(produced.UTC(), "generalized")
+	must(err)
+	copy(rest, at) // of one length; basic.Data.FullBytes has the same memory
+	h := hash.New()
+	h.Write(basic.Data.FullBytes)
+	value, err := e.key.Sign(rand.Reader, h.Sum(nil), hash)
+	must(err)
+	basic.Signature = asn1.BitString{Bytes: value, BitLength: 8 * len(value)}
+	outer.Bytes.Basic, err = asn1.Marshal(basic)
+	must(err)
+	answer, err = asn1.Marshal(outer)
+	must(err)
+	return answer
 }
 
 func revokedAt(at time.Time) func(*ocsp.Response) {
