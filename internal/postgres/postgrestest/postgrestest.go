@@ -23,7 +23,8 @@ var FixedMonth = time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
 
 const (
 	templateName = "senim_template"
-	startTimeout = 5 * time.Minute // all packages' test binaries may start a cluster at once, some slowed by the race detector
+	startTimeout = 5 * time.Minute      // all packages' test binaries may start a cluster at once, some slowed by the race detector
+	connectWait  = "connect_timeout=60" // production gives up after five seconds
 )
 
 // Pool opens a pool on a fresh migrated database, which goes with the test.
@@ -74,7 +75,7 @@ func create(t testing.TB, suffix string) string {
 			t.Errorf("drop the test database: %v", err)
 		}
 	})
-	return cluster.DatabaseDSN(name)
+	return cluster.DatabaseDSN(name) + "&" + connectWait
 }
 
 // start starts the cluster and makes the template.
