@@ -32,7 +32,7 @@ import (
 )
 
 // settleTimeout bounds the wait for a payment to be posted.
-const settleTimeout = 30 * time.Second
+const settleTimeout = 2 * time.Minute
 
 func (p *program) demoCommand() *cobra.Command {
 	var asJSON bool
@@ -53,6 +53,7 @@ type demo struct {
 	*narrator
 	around *surroundings
 	base   string
+	began  kz.Day
 
 	window, trader, treasury, controller *apiClient
 	recorder                             *recorder
@@ -170,6 +171,7 @@ func (d *demo) meetEverybody(ctx context.Context) (err error) {
 	client := func() *apiClient {
 		return &apiClient{base: d.base, language: d.language, http: &http.Client{Timeout: time.Minute}}
 	}
+	d.began = kz.DayOf(d.now())
 	d.window, d.trader, d.treasury, d.controller = client(), client(), client(), client()
 	for id, c := range map[string]*apiClient{"single-window": d.window, "treasury": d.treasury, "treasury-controller": d.controller} {
 		key, err := d.around.clientKey(id)
@@ -401,7 +403,7 @@ func countEvents(t api.Transaction, kind string) int {
 // reconcile takes the treasury's statement of today from the bank to the
 // service, and has the day reconciled.
 func (d *demo) reconcile(ctx context.Context) error {
-	if err := d.importDay(ctx); err != nil {
+	if err := d.importDays(ctx); err != nil {
 		return err
 	}
 	// A job tells of it: the story goes on when it is told.
@@ -410,10 +412,27 @@ func (d *demo) reconcile(ctx context.Context) error {
 	})
 }
 
-// importDay brings the statement of today as it stands now, and has the day
+// days are those on which anything was paid: today, and yesterday if it was midnight
+// meanwhile.
+func (d *demo) days() (all []kz.Day) {
+	for day, today := d.began, kz.DayOf(d.now()); !day.After(today); day = day.AddDays(1) {
+		all = append(all, day)
+	}
+	return all
+}
+
+func (d *demo) importDays(ctx context.Context) error {
+	for _, day := range d.days() {
+		if err := d.importDay(ctx, day); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// importDay brings the statement of a day as it stands now, and has the day
 // reconciled.
-func (d *demo) importDay(ctx context.Context) error {
-	day := kz.DayOf(d.now())
+func (d *demo) importDay(ctx context.Context, day kz.Day) error {
 	var raw []byte
 	statement := d.around.sandbox.URLs().Statements + day.String() + ".xml"
 	if err := d.treasury.call(ctx, request{method: http.MethodGet, path: statement}, &raw); err != nil {

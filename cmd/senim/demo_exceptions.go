@@ -25,7 +25,7 @@ func (d *demo) exceptions(ctx context.Context) error {
 	if err := d.importStray(ctx); err != nil {
 		return err
 	}
-	if err := d.importDay(ctx); err != nil {
+	if err := d.importDays(ctx); err != nil {
 		return err
 	}
 	open, err := d.openExceptions(ctx)
