@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/asn1"
 	"encoding/json"
@@ -10,7 +11,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,8 +146,10 @@ func (w *world) gigabyte(t *testing.T, route bodyRoute) {
 	t.Helper()
 	sent := &zeros{left: 1 << 30}
 	c := route.call
-	c.stream, c.language = sent, fault.Russian
-	w.do(t, c).refused(t, fault.Russian, http.StatusRequestEntityTooLarge, fault.InputTooBig)
+	c.language = fault.Russian
+	streamed, err := w.stream(t.Context(), c, sent)
+	check(t, err)
+	streamed.refused(t, fault.Russian, http.StatusRequestEntityTooLarge, fault.InputTooBig)
 	if took := 1<<30 - sent.left; took > route.max+socketBuffers {
 		t.Errorf("the server took %d bytes of a stream, its limit is %d", took, route.max)
 	}
@@ -172,15 +177,45 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// raw sends a request with a Content-Length of its own, and reads the answer.
-func (w *world) raw(t *testing.T, c call, length int64, body []byte, end bool) reply {
-	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.base, "http://"))
-	check(t, err)
+// stream sends a request with a body of a length that is not told, and reads the
+// answer meanwhile: it comes before the body is sent, and soon after it nothing can be
+// sent any more.
+func (w *world) stream(ctx context.Context, c call, body io.Reader) (reply, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(w.base, "http://"))
+	if err != nil {
+		return reply{}, err
+	}
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		// What the server makes of it is in its answer.
+		_, _ = conn.Write(w.head(c, "Transfer-Encoding: chunked"))
+		chunks := httputil.NewChunkedWriter(conn)
+		_, _ = io.Copy(chunks, body)
+		_ = chunks.Close()
+		_, _ = io.WriteString(conn, "\r\n")
+	})
+	defer sending.Wait()
 	defer conn.Close()
-	check(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	if err := conn.SetReadDeadline(time.Now().Add(settledWithin)); err != nil {
+		return reply{}, err
+	}
+	return readReply(conn)
+}
+
+func readReply(conn net.Conn) (reply, error) {
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return reply{}, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, answerSizeMax))
+	return reply{res.StatusCode, res.Header, answer}, err
+}
+
+// head is that of a request as it is sent, with a field that says how long the body is.
+func (w *world) head(c call, length string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nAccept-Language: %s\r\n",
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\n%s\r\nAccept-Language: %s\r\n",
 		c.method, c.path, strings.TrimPrefix(w.base, "http://"), c.contentType, length, c.language)
 	if c.bearer != "" {
 		fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", c.bearer)
@@ -189,18 +224,24 @@ func (w *world) raw(t *testing.T, c call, length int64, body []byte, end bool) r
 		fmt.Fprintf(&b, "Idempotency-Key: %s\r\n", c.key)
 	}
 	b.WriteString("\r\n")
-	b.Write(body)
-	_, err = conn.Write(b.Bytes())
+	return b.Bytes()
+}
+
+// raw sends a request with a Content-Length of its own, and reads the answer.
+func (w *world) raw(t *testing.T, c call, length int64, body []byte, end bool) reply {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.base, "http://"))
+	check(t, err)
+	defer conn.Close()
+	check(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	_, err = conn.Write(append(w.head(c, fmt.Sprint("Content-Length: ", length)), body...))
 	check(t, err)
 	if end {
 		check(t, conn.(*net.TCPConn).CloseWrite())
 	}
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	answer, err := readReply(conn)
 	check(t, err)
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, answerSizeMax))
-	check(t, err)
-	return reply{res.StatusCode, res.Header, answer}
+	return answer
 }
 
 // hostileDocuments are contents that somebody with a good key signs.

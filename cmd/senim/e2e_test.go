@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,8 +164,7 @@ func (w *world) node(t *testing.T, change func(*config.Config), now func() time.
 	return &there, s
 }
 
-// call is one request as a test makes it. The body is bytes, or else a stream
-// of a length that is not told.
+// call is one request as a test makes it.
 type call struct {
 	method, path string
 	bearer       string
@@ -172,7 +172,6 @@ type call struct {
 	key          string // Idempotency-Key
 	header       http.Header
 	body         []byte
-	stream       io.Reader
 	language     fault.Language
 }
 
@@ -192,11 +191,7 @@ func (w *world) do(t *testing.T, c call) reply {
 }
 
 func (w *world) try(ctx context.Context, c call) (reply, error) {
-	var body io.Reader = strings.NewReader(string(c.body))
-	if c.stream != nil {
-		body = c.stream
-	}
-	req, err := http.NewRequestWithContext(ctx, c.method, w.base+c.path, body)
+	req, err := http.NewRequestWithContext(ctx, c.method, w.base+c.path, bytes.NewReader(c.body))
 	if err != nil {
 		return reply{}, err
 	}

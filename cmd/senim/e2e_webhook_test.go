@@ -59,7 +59,7 @@ func (w *world) tellsSubscribers(t *testing.T) {
 
 	transaction := w.opened(t, "told")
 	var attempts []message
-	deadline := time.After(time.Minute)
+	deadline := time.After(settledWithin)
 	for len(attempts) < 2 {
 		select {
 		case m := <-came:

@@ -94,7 +94,7 @@ func TestOwnStatus(t *testing.T) {
 	s.stamping.subjects = s.subjectsOf(issuing.Certificates())
 	signs := func(when string, want bool) {
 		t.Helper()
-		s.askOwnStatuses(t.Context(), ownStatusPatience)
+		s.askOwnStatuses(t.Context(), time.Minute)
 		if err := issuing.Check(time.Now(), 0); (err == nil) != want {
 			t.Errorf("%s: %v", when, err)
 		}

@@ -20,7 +20,7 @@ import (
 const (
 	defaultListen = "127.0.0.1:8480"
 	// answerTimeout bounds the wait for the service to say that it is ready.
-	answerTimeout = 30 * time.Second
+	answerTimeout = 2 * time.Minute
 	logName       = "senim.log"
 )
 
