@@ -137,7 +137,7 @@ func goodSingle() singleAnswer {
 	return singleAnswer{hash: algo.SHA256, issuer: w.ca.Certificate, key: w.ca.KeyBits(), serial: w.leaf.Serial, status: Good, reason: -1, this: now}
 }
 
-func addTime(b *cryptobyte.Builder, t time.Time) { b.AddASN1GeneralizedTime(t) }
+func addTime(b *cryptobyte.Builder, t time.Time) { b.AddASN1GeneralizedTime(t.UTC()) }
 
 func addExtensions(b *cryptobyte.Builder, tag uint8, list []pkix.Extension) {
 	if len(list) == 0 {
