@@ -244,6 +244,8 @@ func samePublicKey(a, b crypto.PublicKey) bool {
 	return ok && comparable.Equal(b)
 }
 
+var errUnproven = errors.New("a signature of the token does not verify under the public key it shows")
+
 // Prove signs a random challenge and verifies the signature outside the token.
 // It fails if the private and the public key do not belong together.
 func (k *Key) Prove(ctx context.Context) error {
@@ -265,7 +267,7 @@ func (k *Key) proveIn(s *session) error {
 		return err
 	}
 	if !verifies(k.public, challenge, signature) {
-		return fault.New(fault.HSMKeyUnsafe, "", "a signature of the token does not verify under the public key it shows")
+		return fault.Wrap(errUnproven, fault.HSMKeyUnsafe, "", "prove the key")
 	}
 	return nil
 }

@@ -100,7 +100,8 @@ func (t *Token) settle(err error) bool {
 
 // recover looks for the token by what stays the same when it moves, logs in,
 // finds the keys in use again and has each sign. If that fails and a restart of
-// the module may help, it is restarted.
+// the module may help, it is restarted. Some modules show for a while what they have
+// read of another token: what no key has proven is not taken for this one.
 func (t *Token) recover(ctx context.Context) error {
 	err := t.reach(ctx)
 	if err == nil || !t.lib.wantsRestart(ctx, err, t.options.Now().Sub(t.lost)) {
@@ -131,16 +132,27 @@ func (t *Token) reach(ctx context.Context) error {
 		t.outdate(at.age)
 		return err
 	}
+	var another error
+	proven := false
 	for _, k := range t.keysInUse() {
 		at, err := t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
 		if meaningOf(err).action == logIn {
 			k.askAlways.Store(true)
 			at, err = t.attempt(ctx, t.timeout(), k.hold(), k.proveIn)
 		}
-		if err != nil && !isOfOneKey(err) {
+		switch {
+		case err != nil && !isOfOneKey(err):
 			t.outdate(at.age)
 			return err
+		case errors.Is(err, errUnproven):
+			another = err
+		case err == nil:
+			proven = true
 		}
+	}
+	if another != nil && !proven {
+		t.outdate(t.age())
+		return fault.Wrap(another, fault.HSMUnavailable, "", "another token may stand in its place")
 	}
 	return nil
 }
