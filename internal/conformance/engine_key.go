@@ -130,8 +130,12 @@ func makeEngineRSA(bits int) (*engineKey, error) {
 		if err != nil {
 			return nil, err
 		}
+		less := new(big.Int).Sub(p, one)
+		if new(big.Int).Mod(less, e).Sign() == 0 {
+			continue // whatever the last prime, there would be no d
+		}
 		n.Mul(n, p)
-		phi.Mul(phi, new(big.Int).Sub(p, one))
+		phi.Mul(phi, less)
 	}
 	low := new(big.Int).Div(new(big.Int).Lsh(one, uint(bits-1)), n)
 	low.Add(low, one)
