@@ -29,8 +29,9 @@ const (
 	// cardWaitMax bounds the wait for pcscd and OpenSC to see a card.
 	cardWaitMax = 2 * time.Minute
 	// readerPort is where the virtual reader listens for a card, and at the next
-	// one for its second slot, which stays empty.
-	readerPort = 35963
+	// one for its second slot, which stays empty. It is none of those that a connection
+	// comes from: one to where nobody listens yet could meet itself.
+	readerPort = 5963
 )
 
 // PIVCard is the virtual card in a reader of its own.
