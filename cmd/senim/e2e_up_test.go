@@ -422,7 +422,13 @@ func TestUpAsAnybody(t *testing.T) {
 		gid, err := strconv.Atoi(nobody.Gid)
 		check(t, err)
 		check(t, os.Chown(room, uid, gid))
-		program := filepath.Join(room, "senim") // where the test binary is, nobody else may go
+		// Where the test binary is, nobody else may go; and from where a container keeps
+		// what is in memory nothing may be run.
+		open, err := os.MkdirTemp("", "senim-program-")
+		check(t, err)
+		t.Cleanup(func() { check(t, os.RemoveAll(open)) })
+		check(t, os.Chmod(open, 0o755))
+		program := filepath.Join(open, "senim")
 		self, err := os.Executable()
 		check(t, err)
 		raw, err := os.ReadFile(self)
