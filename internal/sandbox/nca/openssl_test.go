@@ -27,9 +27,12 @@ func openssl(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-// atTime has openssl verify judge by our clock: its own, which is cut to the last
-// tick, may be in the second before that of a CRL that was just made.
-func atTime() []string { return []string{"-attime", strconv.FormatInt(time.Now().Unix(), 10)} }
+// opensslVerify has openssl judge a certificate by our clock: its own, which is cut to
+// the last tick, may be in the second before that of a CRL that was just made.
+func opensslVerify(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return openssl(t, append([]string{"verify", "-attime", strconv.FormatInt(time.Now().Unix(), 10)}, args...)...)
+}
 
 // files writes the chain where openssl finds it.
 func (b *bench) files(t *testing.T, certificates map[string][]byte) map[string]string {
@@ -69,7 +72,7 @@ func TestOpenSSLVerifiesThePathAndTheCRL(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify := func(leaf string) (string, error) {
-		return openssl(t, append(append([]string{"verify"}, atTime()...), "-x509_strict", "-crl_check_all", "-CRLfile", p["data"], "-CAfile", p["root"], "-untrusted", p["issuing"], p[leaf])...)
+		return opensslVerify(t, "-x509_strict", "-crl_check_all", "-CRLfile", p["data"], "-CAfile", p["root"], "-untrusted", p["issuing"], p[leaf])
 	}
 	if out, err := verify("good"); err != nil {
 		t.Errorf("good: %s", out)
